@@ -1,0 +1,59 @@
+// Root-mean-square norm of each row, after an optional residual addition (RMSNorm, arXiv 1910.07467).
+//   sum  = x + delta                    [ROWS, WIDTH]   (ADD only)
+//   inverse[row] = 1 / sqrt(mean(sum^2) + EPSILON)
+//   y    = sum * inverse * gain
+// One workgroup a row; the tree over 64 lanes is fixed, so the same input gives the same bits.
+//#if ADD
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> delta: array<f32>;
+@group(0) @binding(2) var<storage, read> gain: array<f32>;
+@group(0) @binding(3) var<storage, read_write> total: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> inverse: array<f32>;
+//#else
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> gain: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> inverse: array<f32>;
+//#end
+
+var<workgroup> partial: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.y * groups.x + group.x;
+  if (row >= ROWS) {
+    return;
+  }
+  let start = row * WIDTH;
+  var squares = 0.0;
+  for (var i = lane; i < WIDTH; i += 64u) {
+    //#if ADD
+    let value = x[start + i] + delta[start + i];
+    total[start + i] = value;
+    //#else
+    let value = x[start + i];
+    //#end
+    squares += value * value;
+  }
+  partial[lane] = squares;
+  workgroupBarrier();
+  for (var half = 32u; half > 0u; half >>= 1u) {
+    if (lane < half) {
+      partial[lane] += partial[lane + half];
+    }
+    workgroupBarrier();
+  }
+  let scale = inverseSqrt(partial[0] / f32(WIDTH) + EPSILON);
+  if (lane == 0u) {
+    inverse[row] = scale;
+  }
+  for (var i = lane; i < WIDTH; i += 64u) {
+    //#if ADD
+    let value = total[start + i];
+    //#else
+    let value = x[start + i];
+    //#end
+    y[start + i] = value * scale * gain[i];
+  }
+}

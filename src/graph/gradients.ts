@@ -1,0 +1,69 @@
+/**
+ * @file Reverse-mode differentiation: one walk backwards over the graph, one rule per operation.
+ */
+import type { GradientContext, Graph, Node, Tensor } from './graph.ts';
+import { add } from './ops/add.ts';
+
+export interface Gradients {
+  /** The gradient of the loss by parameter. */
+  readonly of: ReadonlyMap<Tensor, Tensor>;
+  /** Forward outputs that the backward nodes compute as well; ask for these instead and the forward node is not run. */
+  readonly same: ReadonlyMap<Tensor, Tensor>;
+}
+
+type Rule = (node: Node, outputGradients: readonly (Tensor | undefined)[], context: GradientContext) => readonly (Tensor | undefined)[];
+
+/**
+ * Adds to `graph` the nodes that compute the gradient of a loss.
+ * @param loss output of an operation that stands for a scalar by itself and needs no incoming gradient (`ops/head-loss.ts`)
+ * @param parameters tensors to differentiate with respect to
+ * @param onto for a parameter, a tensor that its gradient is added to in place (accumulation over micro-batches)
+ * @throws when a parameter does not reach the loss, or an operation on the way has no rule
+ */
+export function gradients(graph: Graph, loss: Tensor, parameters: readonly Tensor[], onto: ReadonlyMap<Tensor, Tensor> = new Map()): Gradients {
+  const lossNode = loss.node;
+  if (!lossNode) throw new Error(`${loss.name} is a source, not a loss.`);
+  const needed = dependents(graph, parameters);
+  const found = new Map<Tensor, Tensor>(onto);
+  const same = new Map<Tensor, Tensor>();
+  const reached = new Set<Tensor>();
+  const forward = graph.nodes.slice(0, graph.nodes.indexOf(lossNode) + 1);
+  for (const node of forward.toReversed()) {
+    const incoming = node.outputs.map((output) => found.get(output));
+    if (node !== lossNode && incoming.every((gradient) => !gradient)) continue;
+    if (!node.inputs.some((input) => needed.has(input))) continue;
+    if (!node.operation.gradient) throw new Error(`${node.operation.name} has no gradient rule.`);
+    const included = new Set<Tensor>();
+    const outgoing = (node.operation.gradient as unknown as Rule)(node, incoming, {
+      graph,
+      onto(index) {
+        const before = found.get(node.inputs[index]!);
+        if (before) included.add(node.inputs[index]!);
+        return before;
+      },
+      alsoComputes: (output, twin) => same.set(output, twin),
+    });
+    for (const [index, input] of node.inputs.entries()) {
+      const gradient = outgoing[index];
+      if (!gradient || !needed.has(input)) continue;
+      const before = found.get(input);
+      found.set(input, before && !included.has(input) ? add(graph, before, gradient) : gradient);
+      reached.add(input);
+    }
+  }
+  const of = new Map<Tensor, Tensor>();
+  for (const parameter of parameters) {
+    if (!reached.has(parameter)) throw new Error(`${parameter.name} does not reach the loss.`);
+    of.set(parameter, found.get(parameter)!);
+  }
+  return { of, same };
+}
+
+/** The tensors that depend on one of `roots`, the roots included. */
+function dependents(graph: Graph, roots: readonly Tensor[]): Set<Tensor> {
+  const set = new Set(roots);
+  for (const node of graph.nodes) {
+    if (node.inputs.some((input) => set.has(input))) for (const output of node.outputs) set.add(output);
+  }
+  return set;
+}
