@@ -1,0 +1,111 @@
+// How the matmul kernels see their operands: bindings, where matrix z begins, and loads of four neighbouring elements.
+//
+// Baked: M, N, K, BATCH, SPLIT_LENGTH (the part of K that one workgroup sums), *_BINDING, *_OFFSET, *_STRIDE (elements).
+// Flags: A_VECTOR, B_VECTOR, C_VECTOR (every row begins at, and holds, whole vec4s), A_MINUS (A is a - a_minus),
+// A_TABLE, B_TABLE, C_TABLE (matrix z begins at table[z]), USES_TABLE, ACCUMULATE.
+
+//#if A_VECTOR
+@group(0) @binding(A_BINDING) var<storage, read> a: array<vec4f>;
+//#else
+@group(0) @binding(A_BINDING) var<storage, read> a: array<f32>;
+//#end
+//#if A_MINUS
+//#if A_VECTOR
+@group(0) @binding(A_MINUS_BINDING) var<storage, read> a_minus: array<vec4f>;
+//#else
+@group(0) @binding(A_MINUS_BINDING) var<storage, read> a_minus: array<f32>;
+//#end
+//#end
+//#if B_VECTOR
+@group(0) @binding(B_BINDING) var<storage, read> b: array<vec4f>;
+//#else
+@group(0) @binding(B_BINDING) var<storage, read> b: array<f32>;
+//#end
+//#if C_VECTOR
+@group(0) @binding(C_BINDING) var<storage, read_write> c: array<vec4f>;
+//#else
+@group(0) @binding(C_BINDING) var<storage, read_write> c: array<f32>;
+//#end
+//#if USES_TABLE
+@group(0) @binding(TABLE_BINDING) var<storage, read> table: array<u32>;
+//#end
+
+// Grid z counts the matrices of the batch, once per split of K. Partial sums are laid out the same way, so c is indexed
+// by grid z itself.
+fn a_start(z: u32) -> u32 {
+//#if A_TABLE
+  return table[z % BATCH];
+//#else
+  return A_OFFSET + (z % BATCH) * A_STRIDE;
+//#end
+}
+
+fn b_start(z: u32) -> u32 {
+//#if B_TABLE
+  return table[z % BATCH];
+//#else
+  return B_OFFSET + (z % BATCH) * B_STRIDE;
+//#end
+}
+
+fn c_start(z: u32) -> u32 {
+//#if C_TABLE
+  return table[z];
+//#else
+  return C_OFFSET + z * C_STRIDE;
+//#end
+}
+
+fn k_start(z: u32) -> u32 {
+  return z / BATCH * SPLIT_LENGTH;
+}
+
+// Elements at, at+1, at+2, at+3 of A, zero from the element `count` on (whole vectors: all or none).
+fn load_a(at: u32, count: u32) -> vec4f {
+//#if A_VECTOR
+  var four = a[at / 4u];
+//#if A_MINUS
+  four -= a_minus[at / 4u];
+//#end
+  return select(vec4f(), four, count > 0u);
+//#else
+  var four = vec4f(a[at], a[at + 1u], a[at + 2u], a[at + 3u]);
+//#if A_MINUS
+  four -= vec4f(a_minus[at], a_minus[at + 1u], a_minus[at + 2u], a_minus[at + 3u]);
+//#end
+  return select(vec4f(), four, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
+//#end
+}
+
+// Elements at, at+1, at+2, at+3 of B, zero from the element `count` on (whole vectors: all or none).
+fn load_b(at: u32, count: u32) -> vec4f {
+//#if B_VECTOR
+  return select(vec4f(), b[at / 4u], count > 0u);
+//#else
+  let four = vec4f(b[at], b[at + 1u], b[at + 2u], b[at + 3u]);
+  return select(vec4f(), four, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
+//#end
+}
+
+// Writes, or adds to, elements at, at+1, ... of C, `count` of them (whole vectors: all or none).
+fn store_c(at: u32, four: vec4f, count: u32) {
+//#if C_VECTOR
+  if (count > 0u) {
+//#if ACCUMULATE
+    c[at / 4u] += four;
+//#else
+    c[at / 4u] = four;
+//#end
+  }
+//#else
+//#for j 4
+  if (count > $ju) {
+//#if ACCUMULATE
+    c[at + $ju] += four[$j];
+//#else
+    c[at + $ju] = four[$j];
+//#end
+  }
+//#next
+//#end
+}

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BufferPool, readFloats } from './buffers.ts';
+import type { Gpu } from './device.ts';
+import { PipelineCache } from './kernel.ts';
+import { matmulCalls, planMatmul, type Addressing, type MatmulShape, type Tile } from './matmul.ts';
+import { Program } from './program.ts';
+import { idleUntil, testGpu } from './testing.ts';
+
+let gpu: Gpu;
+let pool: BufferPool;
+let pipelines: PipelineCache;
+
+beforeAll(async () => {
+  gpu = await testGpu();
+  pool = new BufferPool(gpu);
+  pipelines = new PipelineCache(gpu.device);
+});
+afterAll(() => pool.destroyAll());
+
+/** Uniform in [-1, 1), the same every run. */
+function noise(length: number, seed: number): Float32Array<ArrayBuffer> {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+}
+
+const starts = (batch: number, size: number, addressing: Addressing | undefined, table: readonly number[]): number[] =>
+  Array.from({ length: batch }, (_, z) => (addressing === 'table' ? table[z]! : (addressing?.offset ?? 0) + z * (addressing?.stride ?? size)));
+
+interface Case extends MatmulShape {
+  readonly table?: readonly number[];
+}
+
+/** Runs a case on noise and compares every element, and every element around them, with sums in f64. */
+async function check(test: Case, force: { tile?: Tile; splits?: number } = {}): Promise<Float32Array> {
+  const { layout, m, n, k, batch = 1, table = [] } = test;
+  const [aStarts, bStarts, cStarts] = [starts(batch, m * k, test.a, table), starts(batch, k * n, test.b, table), starts(batch, m * n, test.c, table)];
+  const length = (begins: readonly number[], size: number): number => Math.max(...begins) + size + 5;
+  const a = noise(length(aStarts, m * k), 1);
+  const aMinus = test.aMinus ? noise(a.length, 2) : undefined;
+  const b = noise(length(bStarts, k * n), 3);
+  const before = noise(length(cStarts, m * n), 4);
+
+  const plan = planMatmul(test, gpu.facts, force);
+  if (force.splits) expect(plan.splits).toBe(force.splits);
+  const c = pool.upload(before, 'other', 'c');
+  const calls = matmulCalls(plan, {
+    a: pool.upload(a, 'other', 'a'),
+    ...(aMinus && { aMinus: pool.upload(aMinus, 'other', 'a minus') }),
+    b: pool.upload(b, 'other', 'b'),
+    c,
+    ...(table.length && { table: pool.upload(Uint32Array.from(table), 'other', 'table') }),
+    ...(plan.scratchBytes && { scratch: pool.storage(plan.scratchBytes, 'other', 'partials') }),
+  });
+  const program = await Program.record(gpu.device, pipelines, 'matmul test', calls);
+  program.replay();
+  const after = await idleUntil(readFloats(gpu.device, c));
+  gpu.assertHealthy();
+
+  const expected = Float64Array.from(before);
+  const magnitude = new Float64Array(before.length);
+  for (let z = 0; z < batch; z += 1) {
+    for (let i = 0; i < m; i += 1) {
+      for (let j = 0; j < n; j += 1) {
+        const at = cStarts[z]! + i * n + j;
+        let sum = 0;
+        for (let p = 0; p < k; p += 1) {
+          const aAt = aStarts[z]! + (layout === 'TN' ? p * m + i : i * k + p);
+          const bAt = bStarts[z]! + (layout === 'NT' ? j * k + p : p * n + j);
+          const left = a[aAt]! - (aMinus?.[aAt] ?? 0);
+          sum += left * b[bAt]!;
+          magnitude[at]! += Math.abs(left * b[bAt]!);
+        }
+        if (test.accumulate) magnitude[at]! += Math.abs(expected[at]!);
+        expected[at] = sum + (test.accumulate ? expected[at]! : 0);
+      }
+    }
+  }
+  // Each product and each of at most k + 2 additions rounds once, and A - A2 once more (Higham, section 3.1).
+  const unit = (k + 4) * 2 ** -24;
+  let worst = 0;
+  for (let at = 0; at < before.length; at += 1) {
+    const error = Math.abs(after[at]! - expected[at]!);
+    const bound = unit * magnitude[at]!;
+    if (!(error <= bound)) worst = Math.max(worst, bound ? error / bound : Infinity);
+  }
+  expect(worst, 'worst error as a multiple of its bound').toBe(0);
+  pool.destroyAll();
+  return after.slice(0, before.length);
+}
+
+const layouts = ['NN', 'NT', 'TN'] as const;
+
+describe.each(['G'] as const)('tile %s', (tile) => {
+  test.each(layouts)('%s: whole tiles', async (layout) => {
+    await check({ layout, m: 64, n: 64, k: 32 }, { tile });
+  });
+  test.each(layouts)('%s: edges that hold whole vectors, k split, added to C', async (layout) => {
+    await check({ layout, m: 76, n: 68, k: 52, accumulate: true }, { tile, splits: 2 });
+  });
+  test.each(layouts)('%s: odd sizes', async (layout) => {
+    await check({ layout, m: 67, n: 33, k: 21 }, { tile });
+  });
+  test.each(layouts)('%s: single row, column and term', async (layout) => {
+    await check({ layout, m: 1, n: 5, k: 7 }, { tile });
+    await check({ layout, m: 6, n: 1, k: 1, accumulate: true }, { tile });
+  });
+  test('a batch with strides and offsets, A a difference', async () => {
+    await check({ layout: 'NN', m: 20, n: 12, k: 8, batch: 3, aMinus: true, a: { offset: 4, stride: 164 }, c: { offset: 8 } }, { tile });
+    await check({ layout: 'NT', m: 9, n: 10, k: 20, batch: 2, aMinus: true, b: { offset: 1, stride: 0 } }, { tile });
+  });
+  test('a batch whose matrices begin where a table says', async () => {
+    const table = [1200, 0, 600];
+    await check({ layout: 'TN', m: 20, n: 24, k: 12, batch: 3, a: 'table', c: 'table', table, alignedTable: true, accumulate: true }, { tile });
+    await check({ layout: 'NN', m: 20, n: 20, k: 24, batch: 3, b: 'table', table, aMinus: true }, { tile });
+    await check({ layout: 'NT', m: 20, n: 20, k: 40, batch: 2, a: 'table', c: 'table', table: [1001, 3] }, { tile, splits: 3 });
+  });
+});
+
+test('the same product twice gives the same bits', async () => {
+  const shape = { layout: 'TN', m: 20, n: 24, k: 130 } as const;
+  const first = await check(shape, { splits: 3 });
+  const second = await check(shape, { splits: 3 });
+  expect(new Uint32Array(second.buffer)).toEqual(new Uint32Array(first.buffer));
+});
+
+test('sizes that no kernel can have are refused', () => {
+  expect(() => planMatmul({ layout: 'NN', m: 0, n: 4, k: 4 }, gpu.facts)).toThrow(RangeError);
+  expect(() => planMatmul({ layout: 'NN', m: 4, n: 4, k: 4, batch: 70_000 }, gpu.facts)).toThrow(RangeError);
+});

@@ -1,0 +1,218 @@
+/**
+ * @file Matrix products on f32 row-major matrices: which kernel a shape gets, and the dispatches that compute it.
+ *
+ * One set of shaders is specialised per shape. `G` works straight from global memory with no barriers; `M` and `L`
+ * stage tiles in workgroup memory for real GPUs (tile sizes from the measurements gathered for the engine). A long k
+ * with few workgroups, as in weight gradients, is split, and the partial sums are added in a fixed order.
+ */
+import directSource from '../../shaders/matmul-direct.wgsl?raw';
+import operandsSource from '../../shaders/matmul-operands.wgsl?raw';
+import sumPartialsSource from '../../shaders/matmul-sum-partials.wgsl?raw';
+import type { AdapterFacts } from './device.ts';
+import { kernel, type Access, type Call, type Grid, type Kernel, type Slice } from './kernel.ts';
+import { unroll } from './unroll.ts';
+
+/** C[m,n] = A B with A [m,k], B [k,n]; `NT`: B is stored [n,k]; `TN`: A is stored [k,m]. */
+export type MatmulLayout = 'NN' | 'NT' | 'TN';
+
+/**
+ * Where matrix z of a batch begins, in elements: `offset + z * stride`, or `table[z]` of a u32 buffer that every
+ * operand saying 'table' shares.
+ */
+export type Addressing = { readonly offset?: number; readonly stride?: number } | 'table';
+
+/** The product to compute; everything here is baked into the kernel. */
+export interface MatmulShape {
+  readonly layout: MatmulLayout;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Number of products; 1 by default. */
+  readonly batch?: number;
+  /** Offset 0 and the matrix's size as stride by default. */
+  readonly a?: Addressing;
+  readonly b?: Addressing;
+  readonly c?: Addressing;
+  /** Every entry of the table is a multiple of 4, so rows of whole vectors may be loaded as such. */
+  readonly alignedTable?: boolean;
+  /** C += A B instead of C = A B. */
+  readonly accumulate?: boolean;
+  /** A is the difference of two buffers with one addressing, such as W - W0. */
+  readonly aMinus?: boolean;
+}
+
+export type Tile = 'G' | 'M' | 'L';
+
+/** A shape with its kernel chosen and specialised. */
+export interface MatmulPlan {
+  readonly shape: MatmulShape;
+  readonly tile: Tile;
+  /** Parts that k is cut into. */
+  readonly splits: number;
+  /** Bytes `matmulCalls` needs as `scratch`; 0 without splits. */
+  readonly scratchBytes: number;
+  readonly product: Kernel;
+  readonly productGrid: Grid;
+  /** The second pass, when k is split. */
+  readonly sum?: { readonly kernel: Kernel; readonly grid: Grid };
+}
+
+/** The buffers of one product; offsets in bytes, as the device aligns them. */
+export interface MatmulOperands {
+  readonly a: Slice;
+  readonly aMinus?: Slice;
+  readonly b: Slice;
+  readonly c: Slice;
+  readonly table?: Slice;
+  readonly scratch?: Slice;
+}
+
+/** How a tile's work is laid out: a workgroup of groupX x groupY invocations, each with a block of sums. */
+interface TileGeometry {
+  readonly groupX: number;
+  readonly groupY: number;
+  /** Rows of C per invocation, in fours. */
+  readonly rowVectors: number;
+  /** Columns of C per invocation, in fours. */
+  readonly columnVectors: number;
+}
+
+const GEOMETRY: Readonly<Record<Tile, TileGeometry>> = {
+  G: { groupX: 8, groupY: 8, rowVectors: 1, columnVectors: 1 },
+  M: { groupX: 16, groupY: 16, rowVectors: 1, columnVectors: 1 },
+  L: { groupX: 16, groupY: 16, rowVectors: 2, columnVectors: 1 },
+};
+
+/**
+ * Chooses and specialises the kernels of a product.
+ * @throws {RangeError} when the grid would exceed what WebGPU allows in one dimension.
+ */
+export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: { readonly tile?: Tile; readonly splits?: number } = {}): MatmulPlan {
+  const { m, n, k, batch = 1 } = shape;
+  for (const [name, value] of Object.entries({ m, n, k, batch })) {
+    if (!Number.isInteger(value) || value < 1) throw new RangeError(`A matmul's ${name} must be a positive integer, not ${value}.`);
+  }
+  const tile = force.tile ?? 'G';
+  const geometry = GEOMETRY[tile];
+  const tileM = geometry.groupY * geometry.rowVectors * 4;
+  const tileN = geometry.groupX * geometry.columnVectors * 4;
+  const splitLength = roundUp(Math.ceil(k / (force.splits ?? 1)), 16);
+  const splits = Math.ceil(k / splitLength);
+  const productGrid: Grid = [Math.ceil(n / tileN), Math.ceil(m / tileM), batch * splits];
+  const limit = facts.limits.maxComputeWorkgroupsPerDimension;
+  if (productGrid.some((size) => size > limit)) throw new RangeError(`A matmul of ${batch}x[${m},${n},${k}] needs the grid ${productGrid.join('x')}; the limit is ${limit}.`);
+
+  const target: MatmulShape = splits === 1 ? shape : { ...shape, c: {}, accumulate: false };
+  const product = productKernel(target, geometry, splitLength);
+  if (splits === 1) return { shape, tile, splits, scratchBytes: 0, product, productGrid };
+  return { shape, tile, splits, scratchBytes: 4 * splits * batch * m * n, product, productGrid, sum: sumKernel(shape, splits, limit) };
+}
+
+/** The dispatches of a planned product, in order. */
+export function matmulCalls(plan: MatmulPlan, operands: MatmulOperands): Call[] {
+  const { shape, product, productGrid, sum } = plan;
+  const target = sum ? needed(operands.scratch, 'scratch') : operands.c;
+  const slices = [operands.a];
+  if (shape.aMinus) slices.push(needed(operands.aMinus, 'aMinus'));
+  slices.push(operands.b, target);
+  if (shape.a === 'table' || shape.b === 'table' || (!sum && shape.c === 'table')) slices.push(needed(operands.table, 'table'));
+  const calls: Call[] = [{ kernel: product, slices, grid: productGrid }];
+  if (sum) {
+    const sumSlices = [target, operands.c];
+    if (shape.c === 'table') sumSlices.push(needed(operands.table, 'table'));
+    calls.push({ kernel: sum.kernel, slices: sumSlices, grid: sum.grid });
+  }
+  return calls;
+}
+
+function needed(slice: Slice | undefined, name: string): Slice {
+  if (!slice) throw new TypeError(`This matmul was planned with ${name}, which was not given.`);
+  return slice;
+}
+
+function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: number): Kernel {
+  const { layout, m, n, k, batch = 1, accumulate = false, aMinus = false } = shape;
+  const { groupX, groupY, rowVectors, columnVectors } = geometry;
+  const aKMajor = layout !== 'TN';
+  const bKMajor = layout === 'NT';
+  const usesTable = [shape.a, shape.b, shape.c].includes('table');
+  const tileM = groupY * rowVectors * 4;
+  const tileN = groupX * columnVectors * 4;
+  const bindings: Access[] = ['read'];
+  if (aMinus) bindings.push('read');
+  bindings.push('read', 'write');
+  if (usesTable) bindings.push('read');
+  const firstB = aMinus ? 2 : 1;
+  const mEdge = m % tileM !== 0;
+  const nEdge = n % tileN !== 0;
+  const source = unroll(`${operandsSource}\n${directSource}`, { ROW_VECTORS: rowVectors, COLUMN_VECTORS: columnVectors });
+  return kernel(`matmul ${layout} ${batch}x[${m},${n},${k}]`, source, bindings, {
+    M: m,
+    N: n,
+    K: k,
+    BATCH: batch,
+    SPLIT_LENGTH: splitLength,
+    GROUP_X: groupX,
+    GROUP_Y: groupY,
+    TILE_M: tileM,
+    TILE_N: tileN,
+    ROW_VECTORS: rowVectors,
+    COLUMN_VECTORS: columnVectors,
+    A_BINDING: 0,
+    A_MINUS_BINDING: 1,
+    B_BINDING: firstB,
+    C_BINDING: firstB + 1,
+    TABLE_BINDING: firstB + 2,
+    ...addressConstants('A', shape.a, m * k),
+    ...addressConstants('B', shape.b, k * n),
+    ...addressConstants('C', shape.c, m * n),
+    A_VECTOR: holdsVectors(shape, shape.a, aKMajor ? k : m, m * k),
+    B_VECTOR: holdsVectors(shape, shape.b, bKMajor ? k : n, k * n),
+    C_VECTOR: holdsVectors(shape, shape.c, n, m * n),
+    USES_TABLE: usesTable,
+    A_MINUS: aMinus,
+    ACCUMULATE: accumulate,
+    A_K_MAJOR: aKMajor,
+    B_K_MAJOR: bKMajor,
+    M_EDGE: mEdge,
+    N_EDGE: nEdge,
+    K_EDGE: k % 4 !== 0,
+    SKIPS: mEdge || nEdge,
+  });
+}
+
+function sumKernel(shape: MatmulShape, splits: number, gridLimit: number): { kernel: Kernel; grid: Grid } {
+  const { m, n, batch = 1, accumulate = false } = shape;
+  const bindings: Access[] = shape.c === 'table' ? ['read', 'write', 'read'] : ['read', 'write'];
+  const groups = Math.ceil((m * n) / 64);
+  const rows = Math.ceil(groups / gridLimit);
+  return {
+    kernel: kernel(`matmul partials ${splits}x${batch}x[${m},${n}]`, sumPartialsSource, bindings, {
+      M: m,
+      N: n,
+      BATCH: batch,
+      SPLITS: splits,
+      PARTIALS_BINDING: 0,
+      C_BINDING: 1,
+      TABLE_BINDING: 2,
+      ...addressConstants('C', shape.c, m * n),
+      ACCUMULATE: accumulate,
+    }),
+    grid: [Math.ceil(groups / rows), rows, batch],
+  };
+}
+
+function addressConstants(operand: 'A' | 'B' | 'C', addressing: Addressing = {}, size: number): Record<string, number | boolean> {
+  const { offset = 0, stride = size } = addressing === 'table' ? {} : addressing;
+  return { [`${operand}_OFFSET`]: offset, [`${operand}_STRIDE`]: stride, [`${operand}_TABLE`]: addressing === 'table' };
+}
+
+/** Whether every row of `rowLength` elements begins on a multiple of 4 and holds whole fours. */
+function holdsVectors({ batch = 1, alignedTable = false }: MatmulShape, addressing: Addressing = {}, rowLength: number, size: number): boolean {
+  if (rowLength % 4 !== 0) return false;
+  if (addressing === 'table') return alignedTable;
+  const { offset = 0, stride = size } = addressing;
+  return offset % 4 === 0 && (batch === 1 || stride % 4 === 0);
+}
+
+const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
