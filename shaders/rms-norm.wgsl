@@ -2,7 +2,7 @@
 //   sum  = x + delta                    [ROWS, WIDTH]   (ADD only)
 //   inverse[row] = 1 / sqrt(mean(sum^2) + EPSILON)
 //   y    = sum * inverse * gain
-// One workgroup a row; the tree over 64 lanes is fixed, so the same input gives the same bits.
+// One workgroup a row; the tree over the lanes is fixed, so the same input gives the same bits.
 //#if ADD
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> delta: array<f32>;
@@ -17,9 +17,9 @@
 @group(0) @binding(3) var<storage, read_write> inverse: array<f32>;
 //#end
 
-var<workgroup> partial: array<f32, 64>;
+var<workgroup> partial: array<f32, LANES>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = group.y * groups.x + group.x;
   if (row >= ROWS) {
@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   let start = row * WIDTH;
   var squares = 0.0;
-  for (var i = lane; i < WIDTH; i += 64u) {
+  for (var i = lane; i < WIDTH; i += LANES) {
     //#if ADD
     let value = x[start + i] + delta[start + i];
     total[start + i] = value;
@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
   partial[lane] = squares;
   workgroupBarrier();
-  for (var half = 32u; half > 0u; half >>= 1u) {
+  for (var half = LANES / 2u; half > 0u; half >>= 1u) {
     if (lane < half) {
       partial[lane] += partial[lane + half];
     }
@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (lane == 0u) {
     inverse[row] = scale;
   }
-  for (var i = lane; i < WIDTH; i += 64u) {
+  for (var i = lane; i < WIDTH; i += LANES) {
     //#if ADD
     let value = total[start + i];
     //#else
