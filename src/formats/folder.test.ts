@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { readModelFolder, withoutCommonFolder, writeModelFolder } from './folder.ts';
+import { encodeFloats, writeSafetensors } from './safetensors.ts';
+import type { TensorToWrite } from './safetensors.ts';
+
+const tensor = (name: string, ...values: number[]): TensorToWrite => ({
+  name, dtype: 'F32', shape: [values.length], bytes: encodeFloats(Float32Array.from(values), 'F32'),
+});
+const folder = (files: Record<string, Blob | string>): Map<string, Blob> =>
+  new Map(Object.entries(files).map(([path, contents]) => [path, typeof contents === 'string' ? new Blob([contents]) : contents]));
+
+describe('reading a model folder', () => {
+  const weights = writeSafetensors([tensor('a', 1, 2)]);
+
+  it('reads the small files and opens the weights', async () => {
+    const read = await readModelFolder(folder({
+      'config.json': '{"model_type":"llama"}', 'model.safetensors': weights, 'tokenizer.json': '{"model":{}}', 'generation_config.json': '{"eos_token_id":2}',
+    }));
+    expect(read.config).toEqual({ model_type: 'llama' });
+    expect(read.generationConfig).toEqual({ eos_token_id: 2 });
+    expect(read.tokenizerConfig).toEqual({});
+    expect(read.tokenizerJson).toEqual({ model: {} });
+    expect([...await read.weights.read('a')]).toEqual([1, 2]);
+    await expect(read.weights.read('b')).rejects.toThrow('model.safetensors: tensor "b": is not in this file');
+  });
+
+  it('joins shards, and takes a lone file of another name', async () => {
+    const sharded = await readModelFolder(folder({
+      'config.json': '{}',
+      'model.safetensors.index.json': '{"metadata":{},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}',
+      'one.safetensors': weights,
+      'two.safetensors': writeSafetensors([tensor('b', 3)]),
+    }));
+    expect([...sharded.weights.tensors.keys()]).toEqual(['a', 'b']);
+    expect([...await sharded.weights.read('b')]).toEqual([3]);
+    expect((await readModelFolder(folder({ 'config.json': '{}', 'weights.safetensors': weights }))).weights.tensors.size).toBe(1);
+  });
+
+  it('prefers chat_template.jinja, then the default of tokenizer_config.json', async () => {
+    const base = { 'config.json': '{}', 'model.safetensors': weights };
+    const template = async (files: Record<string, string>): Promise<string | undefined> => (await readModelFolder(folder({ ...base, ...files }))).chatTemplate;
+    const list = JSON.stringify({ chat_template: [{ name: 'tool_use', template: 'T' }, { name: 'default', template: 'D' }] });
+    expect(await template({ 'chat_template.jinja': 'J', 'tokenizer_config.json': list })).toBe('J');
+    expect(await template({ 'tokenizer_config.json': list })).toBe('D');
+    expect(await template({ 'tokenizer_config.json': '{"chat_template":"S"}' })).toBe('S');
+    expect(await template({})).toBeUndefined();
+  });
+
+  it.each<[string, Record<string, Blob | string>, string]>([
+    ['no config', { 'notes.txt': '' }, 'config.json: it is missing; a model folder needs it beside the weights. The files here: notes.txt'],
+    ['a broken config', { 'config.json': '{' }, 'config.json: not valid JSON'],
+    ['a config that is a list', { 'config.json': '[]' }, 'config.json: not a JSON object'],
+    ['no weights', { 'config.json': '{}' }, 'model.safetensors: it is missing'],
+    ['pickled weights', { 'config.json': '{}', 'pytorch_model.bin': '' }, 'they can run code'],
+    ['an index without a map', { 'config.json': '{}', 'model.safetensors.index.json': '{}' }, 'weight_map: is missing'],
+    ['a missing shard', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":"x.safetensors"}}' }, 'tensor "a": its file "x.safetensors" is missing'],
+    ['a shard without its tensor', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"z":"x.safetensors"}}', 'x.safetensors': weights }, 'x.safetensors: tensor "z": is not in it'],
+    ['a tensor in two shards', {
+      'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":"x.safetensors","b":"y.safetensors"}}',
+      'x.safetensors': weights, 'y.safetensors': writeSafetensors([tensor('a', 1), tensor('b', 2)]),
+    }, 'y.safetensors: tensor "a": is in x.safetensors too'],
+  ])('names the file for %s', async (_, files, message) => {
+    await expect(readModelFolder(folder(files))).rejects.toThrow(message);
+  });
+
+  it('drops the folder that holds config.json from all paths', () => {
+    const files = folder({ 'm/config.json': '', 'm/original/config.json': '', 'other.txt': '' });
+    expect([...withoutCommonFolder(files).keys()]).toEqual(['config.json', 'original/config.json']);
+    expect([...withoutCommonFolder(folder({ 'config.json': '' })).keys()]).toEqual(['config.json']);
+  });
+});
+
+describe('writing a model folder', () => {
+  it('reads back, with the template in both places and no second copy of tied weights', async () => {
+    const files = writeModelFolder({
+      config: { tie_word_embeddings: true },
+      generationConfig: { eos_token_id: 0 },
+      tokenizerFiles: folder({ 'tokenizer.json': '{"model":{}}' }),
+      tokenizerConfig: { eos_token: 'x' },
+      chatTemplate: '{{ messages }}',
+      tensors: [tensor('model.embed_tokens.weight', 1), tensor('lm_head.weight', 1)],
+      readme: '# Model\n',
+    });
+    const read = await readModelFolder(files);
+    expect([...read.weights.tensors.keys()]).toEqual(['model.embed_tokens.weight']);
+    expect(read.weights.metadata.get('format')).toBe('pt');
+    expect(read.chatTemplate).toBe('{{ messages }}');
+    expect(read.tokenizerConfig).toEqual({ eos_token: 'x', chat_template: '{{ messages }}' });
+    expect(await files.get('README.md')?.text()).toBe('# Model\n');
+  });
+});

@@ -1,0 +1,167 @@
+/**
+ * @file A Hugging Face model folder as named files: what a user drops, what the Hub serves, what an export holds.
+ * What config.json means is for models/ to say; here it only has to be a JSON object.
+ */
+import { FormatError } from './formatError.ts';
+import { openSafetensors, readTensor, writeSafetensors } from './safetensors.ts';
+import type { SafetensorsFile, TensorEntry, TensorToWrite } from './safetensors.ts';
+
+/** Path inside the folder -> contents. A File is a Blob; nothing is read before it is needed. */
+export type ModelFiles = ReadonlyMap<string, Blob>;
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The tensors of one file or of all shards, as if they were one. */
+export interface Weights {
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Widened to float32, flat, row-major. @throws FormatError naming file, tensor and dtype. */
+  read(name: string): Promise<Float32Array<ArrayBuffer>>;
+}
+
+export interface ModelFolder {
+  readonly config: JsonObject;
+  /** `{}` where the file is missing; the same holds for `tokenizerConfig`. */
+  readonly generationConfig: JsonObject;
+  readonly tokenizerConfig: JsonObject;
+  /** Parsed tokenizer.json; undefined where the model has none. */
+  readonly tokenizerJson: JsonObject | undefined;
+  /** chat_template.jinja, else the (default) template of tokenizer_config.json. */
+  readonly chatTemplate: string | undefined;
+  readonly weights: Weights;
+  readonly files: ModelFiles;
+}
+
+const INDEX = 'model.safetensors.index.json';
+
+/**
+ * Reads the small files and the headers of the weights.
+ * @throws FormatError naming the file that is missing or wrong.
+ */
+export async function readModelFolder(files: ModelFiles): Promise<ModelFolder> {
+  const config = await readJson(files, 'config.json');
+  if (config === undefined) throw new FormatError('config.json', '', `it is missing; a model folder needs it beside the weights. The files here: ${listNames(files)}`);
+  const tokenizerConfig = (await readJson(files, 'tokenizer_config.json')) ?? {};
+  return {
+    config,
+    generationConfig: (await readJson(files, 'generation_config.json')) ?? {},
+    tokenizerConfig,
+    tokenizerJson: await readJson(files, 'tokenizer.json'),
+    chatTemplate: (await files.get('chat_template.jinja')?.text()) ?? configuredTemplate(tokenizerConfig['chat_template']),
+    weights: await openWeights(files),
+    files,
+  };
+}
+
+/** Drops the folder that all paths share, as a dropped folder or an unpacked archive has it: `my-model/config.json` -> `config.json`. */
+export function withoutCommonFolder(files: ModelFiles): ModelFiles {
+  const config = [...files.keys()].filter((path) => path === 'config.json' || path.endsWith('/config.json')).sort((a, b) => a.length - b.length)[0];
+  const folder = config?.slice(0, -'config.json'.length) ?? '';
+  if (folder === '') return files;
+  return new Map([...files].filter(([path]) => path.startsWith(folder)).map(([path, blob]) => [path.slice(folder.length), blob]));
+}
+
+/** model.safetensors, or the shards that the index names, or the only .safetensors file there is. */
+async function openWeights(files: ModelFiles): Promise<Weights> {
+  const candidates = [...files.keys()].filter((path) => path.endsWith('.safetensors') && !path.includes('/'));
+  const single = files.has('model.safetensors') ? 'model.safetensors' : !files.has(INDEX) && candidates.length === 1 ? candidates[0] : undefined;
+  if (single !== undefined) return joinShards([await openSafetensors(files.get(single)!, single)]);
+
+  const index = await readJson(files, INDEX);
+  if (index === undefined) {
+    const pickled = [...files.keys()].some((path) => path.endsWith('.bin') || path.endsWith('.pt') || path.endsWith('.pth'));
+    const advice = pickled ? 'Weights in PyTorch pickles are not read, they can run code; save them as safetensors' : `The files here: ${listNames(files)}`;
+    throw new FormatError('model.safetensors', '', `it is missing, and so is ${INDEX}. ${advice}`);
+  }
+  const weightMap = index['weight_map'];
+  if (!isJsonObject(weightMap)) throw new FormatError(INDEX, 'weight_map', 'is missing');
+  const shards = new Map<string, SafetensorsFile>();
+  for (const [tensor, shard] of Object.entries(weightMap)) {
+    const blob = typeof shard === 'string' ? files.get(shard) : undefined;
+    if (typeof shard !== 'string' || blob === undefined) throw new FormatError(INDEX, `tensor ${JSON.stringify(tensor)}`, `its file ${JSON.stringify(shard)} is missing`);
+    const opened = shards.get(shard) ?? (await openSafetensors(blob, shard));
+    shards.set(shard, opened);
+    if (!opened.tensors.has(tensor)) throw new FormatError(shard, `tensor ${JSON.stringify(tensor)}`, `is not in it, though ${INDEX} says so`);
+  }
+  return joinShards([...shards.values()]);
+}
+
+function joinShards(shards: readonly SafetensorsFile[]): Weights {
+  const tensors = new Map<string, TensorEntry>();
+  const shardOf = new Map<string, SafetensorsFile>();
+  for (const shard of shards) {
+    for (const [name, entry] of shard.tensors) {
+      const other = shardOf.get(name);
+      if (other !== undefined) throw new FormatError(shard.fileName, `tensor ${JSON.stringify(name)}`, `is in ${other.fileName} too`);
+      tensors.set(name, entry);
+      shardOf.set(name, shard);
+    }
+  }
+  return {
+    tensors,
+    metadata: new Map(shards.flatMap((shard) => [...shard.metadata])),
+    read: async (name) => {
+      const shard = shardOf.get(name) ?? shards[0];
+      if (shard === undefined) throw new FormatError(INDEX, '', 'it names no file');
+      return readTensor(shard, name);
+    },
+  };
+}
+
+/** What an export puts into a folder beside the weights. */
+export interface ModelExport {
+  readonly config: JsonObject;
+  readonly generationConfig?: JsonObject | undefined;
+  /** Files copied as they were read: tokenizer.json, special_tokens_map.json, ... */
+  readonly tokenizerFiles: ModelFiles;
+  readonly tokenizerConfig?: JsonObject | undefined;
+  /** Written to chat_template.jinja and into tokenizer_config.json: older readers know only the one, newer prefer the other. */
+  readonly chatTemplate?: string | undefined;
+  readonly tensors: Iterable<TensorToWrite>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** README.md, the model card. */
+  readonly readme: string;
+}
+
+/** The files of a folder that transformers opens. With tied embeddings lm_head.weight is left out. */
+export function writeModelFolder(model: ModelExport): ModelFiles {
+  const { config, generationConfig, tokenizerFiles, tokenizerConfig, chatTemplate, tensors, metadata, readme } = model;
+  const isTied = config['tie_word_embeddings'] === true;
+  const files = new Map<string, Blob>();
+  const json = (value: JsonObject): Blob => new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: 'application/json' });
+  files.set('README.md', new Blob([readme], { type: 'text/markdown' }));
+  files.set('config.json', json(config));
+  if (generationConfig !== undefined) files.set('generation_config.json', json(generationConfig));
+  for (const [path, blob] of tokenizerFiles) files.set(path, blob);
+  if (tokenizerConfig !== undefined || chatTemplate !== undefined) {
+    files.set('tokenizer_config.json', json({ ...tokenizerConfig, ...(chatTemplate === undefined ? {} : { chat_template: chatTemplate }) }));
+  }
+  if (chatTemplate !== undefined) files.set('chat_template.jinja', new Blob([chatTemplate]));
+  files.set('model.safetensors', writeSafetensors([...tensors].filter(({ name }) => !isTied || name !== 'lm_head.weight'), metadata));
+  return files;
+}
+
+/** @returns undefined where the file is missing. @throws FormatError with the JSON error. */
+async function readJson(files: ModelFiles, path: string): Promise<JsonObject | undefined> {
+  const text = await files.get(path)?.text();
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new FormatError(path, '', `not valid JSON (${error instanceof Error ? error.message : String(error)})`);
+  }
+  if (!isJsonObject(value)) throw new FormatError(path, '', 'not a JSON object');
+  return value;
+}
+
+/** A string, or a list of {name, template} of which "default" counts. */
+function configuredTemplate(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return undefined;
+  const template: unknown = value.filter(isJsonObject).find((item) => item['name'] === 'default')?.['template'];
+  return typeof template === 'string' ? template : undefined;
+}
+
+const isJsonObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+const listNames = (files: ModelFiles): string => (files.size === 0 ? 'none' : [...files.keys()].slice(0, 12).join(', '));
