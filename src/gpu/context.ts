@@ -1,0 +1,12 @@
+/** @file What everything that runs on the GPU is given: the device, its pipelines and its buffers. */
+import { BufferPool } from './buffers.ts';
+import type { Gpu } from './device.ts';
+import { PipelineCache } from './kernel.ts';
+
+export interface Context {
+  readonly gpu: Gpu;
+  readonly pipelines: PipelineCache;
+  readonly pool: BufferPool;
+}
+
+export const createContext = (gpu: Gpu): Context => ({ gpu, pipelines: new PipelineCache(gpu.device), pool: new BufferPool(gpu) });

@@ -1,0 +1,119 @@
+/** @file A model's graph over a packed batch of fixed shape, and the one buffer through which batches reach it. */
+import { alignUp } from '../gpu/buffers.ts';
+import type { Context } from '../gpu/context.ts';
+import type { Slice } from '../gpu/kernel.ts';
+import type { Tensor } from '../graph/graph.ts';
+import { Graph } from '../graph/graph.ts';
+import { sortTokensById } from '../graph/ops/embedding.ts';
+import { headLoss, IGNORED } from '../graph/ops/head-loss.ts';
+import { ropeTable } from '../graph/ops/rope.ts';
+import { llama } from './llama.ts';
+import type { Model } from './model.ts';
+import type { ParameterBuffers } from './parameters.ts';
+
+/** A batch of documents packed into `rows` rows of `length` tokens; all arrays have rows * length entries. */
+export interface PackedBatch {
+  readonly ids: Uint32Array;
+  /** The token that follows, or `IGNORED` where it is not trained. */
+  readonly labels: Uint32Array;
+  /** Position within the document. */
+  readonly positions: Uint32Array;
+  /** Index within the row at which the token's document begins. */
+  readonly documentStart: Uint32Array;
+  /** What each token's loss counts; 1/N for the mean over the N trained tokens of a whole accumulation window. */
+  readonly rowWeights: Float32Array;
+}
+
+export interface BatchShape {
+  readonly rows: number;
+  readonly length: number;
+}
+
+const FIELDS = ['ids', 'labels', 'positions', 'documentStart', 'rowWeights', 'sorted', 'runStart'] as const;
+type Field = (typeof FIELDS)[number];
+
+/** One GPU buffer with all arrays of a batch, written by one upload. */
+export class BatchBuffers {
+  readonly slices: Readonly<Record<Field, Slice>>;
+  readonly #context: Context;
+  readonly #buffer: Slice;
+  readonly #staging: ArrayBuffer;
+  readonly #tokens: number;
+
+  constructor(context: Context, { rows, length }: BatchShape) {
+    this.#context = context;
+    this.#tokens = rows * length;
+    const stride = alignUp(4 * (this.#tokens + 1));
+    this.#staging = new ArrayBuffer(stride * FIELDS.length);
+    this.#buffer = context.pool.storage(this.#staging.byteLength, 'other', 'batch');
+    const slice = (index: number): Slice => ({ buffer: this.#buffer.buffer, offset: index * stride, size: stride });
+    this.slices = Object.fromEntries(FIELDS.map((field, index) => [field, slice(index)])) as Record<Field, Slice>;
+  }
+
+  /** Uploads a batch; the queue orders it before whatever is submitted next. */
+  write(batch: PackedBatch): void {
+    if (batch.ids.length !== this.#tokens) throw new Error(`A batch of ${batch.ids.length} tokens does not fit a program of ${this.#tokens}.`);
+    const { sorted, runStart } = sortTokensById(batch.ids, (token) => isDocument(batch, token));
+    const arrays: Readonly<Record<Field, Uint32Array | Float32Array>> = { ...batch, sorted, runStart };
+    for (const field of FIELDS) {
+      const array = arrays[field];
+      const { offset } = this.slices[field];
+      if (array instanceof Float32Array) new Float32Array(this.#staging, offset, array.length).set(array);
+      else new Uint32Array(this.#staging, offset, array.length).set(array);
+    }
+    this.#context.gpu.device.queue.writeBuffer(this.#buffer.buffer, 0, this.#staging);
+  }
+
+  destroy(): void {
+    this.#context.pool.destroy(this.#buffer);
+  }
+}
+
+/** False for padding: a token that is a document of its own with nothing to predict has no gradient. */
+const isDocument = ({ labels, positions }: PackedBatch, token: number): boolean => labels[token] !== IGNORED || positions[token] !== 0 || (token + 1 < positions.length && positions[token + 1] !== 0);
+
+/** A model's graph with what its sources are bound to. */
+export interface DecoderGraph {
+  readonly graph: Graph;
+  readonly parameters: ReadonlyMap<string, Tensor>;
+  readonly nll: Tensor;
+  readonly argmax: Tensor;
+  readonly weights: Tensor;
+  readonly bindings: Map<Tensor, Slice>;
+}
+
+/** Builds the decoder with its loss for batches of one shape, reading `weights` (the model's own, or a copy). */
+export function decoderGraph(model: Model, batch: BatchBuffers, { rows, length }: BatchShape, table: Slice, weights: ParameterBuffers = model.weights): DecoderGraph {
+  const graph = new Graph();
+  const bindings = new Map<Tensor, Slice>();
+  const input = (field: Field, dtype: 'f32' | 'u32', size = rows * length): Tensor => {
+    const tensor = graph.source('input', field, [size], dtype);
+    bindings.set(tensor, batch.slices[field]);
+    return tensor;
+  };
+  const parameters = new Map(
+    model.layout.parameters.map((placed) => {
+      const tensor = graph.source('parameter', placed.name, placed.shape);
+      bindings.set(tensor, weights.slice(placed));
+      return [placed.name, tensor];
+    }),
+  );
+  const cosines = graph.source('constant', 'rope table', [length, model.config.headDim]);
+  bindings.set(cosines, table);
+  const { hidden, head } = llama(graph, model.config, (name) => parameters.get(name)!, {
+    ids: input('ids', 'u32'),
+    positions: input('positions', 'u32'),
+    documentStart: input('documentStart', 'u32'),
+    byId: { sorted: input('sorted', 'u32'), runStart: input('runStart', 'u32', rows * length + 1) },
+    ropeTable: cosines,
+    rows,
+    length,
+  });
+  const rowWeights = input('rowWeights', 'f32');
+  const { nll, argmax } = headLoss(graph, hidden, head, input('labels', 'u32'), rowWeights);
+  return { graph, parameters, nll, argmax, weights: rowWeights, bindings };
+}
+
+/** The rotation table of a model for `length` positions, on the GPU. */
+export const uploadRopeTable = ({ context, config }: Model, length: number): Slice =>
+  context.pool.upload(ropeTable(length, config.headDim, config.ropeTheta), 'other', 'rope table');
