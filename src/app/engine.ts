@@ -1,0 +1,10 @@
+/** @file Starts the engine's worker. Alone in its file so that tests can put another engine in its place. */
+import { wrap } from 'comlink';
+import type { LabApi } from '../worker/protocol.ts';
+
+/** Starts the worker; `onFailure` is told when its script could not be loaded or threw before it could answer. */
+export function startEngine(onFailure: (message: string) => void): LabApi {
+  const worker = new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module', name: 'gimbal-engine' });
+  worker.addEventListener('error', (event) => onFailure(event.message || 'The script of the engine could not be loaded.'));
+  return wrap<LabApi>(worker);
+}

@@ -1,0 +1,81 @@
+/** @file Every number of a run: its name, its range, how it is written and read, and what it does. The editor and the check before a start use the same table. */
+import { formatCount, formatParameter, formatRate, formatShare } from '../format.ts';
+import type { RunConfig } from '../../worker/protocol.ts';
+import { hasPenalty } from './methods.ts';
+
+/** The fields of a run that are numbers. */
+export type NumberKey = { [Key in keyof RunConfig]: RunConfig[Key] extends number ? Key : never }[keyof RunConfig];
+
+export interface NumberFieldInfo {
+  readonly label: string;
+  /** One line on what it does and when to change it. */
+  readonly help: string;
+  readonly least: number;
+  readonly most: number;
+  readonly whole: boolean;
+  readonly write: (value: number) => string;
+  /** A percentage in the field, a fraction in the run. */
+  readonly percent?: true;
+}
+
+const count = (label: string, help: string, least: number, most: number): NumberFieldInfo => ({
+  label, help, least, most, whole: true, write: (value) => String(value),
+});
+
+const real = (label: string, help: string, least: number, most: number, write = formatParameter): NumberFieldInfo => ({
+  label, help, least, most, whole: false, write,
+});
+
+export const numberFields: Readonly<Record<NumberKey, NumberFieldInfo>> = {
+  lambda: real('Strength', 'Weight of the penalty beside the loss. Too small holds nothing, too large stops learning.', 0, 10_000),
+  rankFraction: { ...real('Share of rank', 'How many of the strongest directions of each matrix are held.', 0.01, 1, formatShare), percent: true },
+  learningRate: real('Learning rate', 'Size of a step. Higher learns faster and forgets more.', 1e-7, 0.1, formatRate),
+  steps: count('Steps', 'Updates of the weights in this run.', 1, 100_000),
+  batchSize: count('Rows a step', 'Rows averaged in one update.', 1, 512),
+  accumulation: count('Parts a step', 'Splits the rows of a step to save memory; the result is the same.', 1, 512),
+  maxLength: count('Longest row', 'Tokens of a row; what is longer is cut off.', 8, 4096),
+  warmupSteps: count('Warm-up steps', 'Steps over which the learning rate rises from 0.', 0, 100_000),
+  clipNorm: real('Clip norm', 'Larger gradients are scaled down to this norm; 0 turns it off.', 0, 1000),
+  weightDecay: real('Weight decay', 'Pulls all weights toward 0. Pretrained weights rarely want it.', 0, 1),
+  beta1: real('Adam β₁', 'Memory of the mean gradient.', 0, 0.9999, (value) => String(value)),
+  beta2: real('Adam β₂', 'Memory of the squared gradient.', 0, 0.99999, (value) => String(value)),
+  epsilon: real('Adam ε', 'Keeps the division by the squared gradient finite.', 1e-12, 0.01, formatRate),
+  seed: count('Seed', 'Order of the rows. Another seed shows how much of a result is chance.', 0, 2_147_483_647),
+  evaluateEvery: count('Evaluate every', 'Steps between two measurements of both accuracies.', 1, 100_000),
+  driftEvery: count('Spectrum every', 'Steps between two decompositions of all matrices.', 1, 100_000),
+  evaluationItems: count('Items each', 'Items of each suite in a live evaluation. The last one uses all.', 10, 100_000),
+};
+
+/** Reads what was typed; a comma as decimal sign and a trailing percent sign are understood. NaN when it is no number. */
+export function readNumber(text: string, { percent }: Pick<NumberFieldInfo, 'percent'>): number {
+  const plain = text.trim().replace('\u2212', '-').replace(/\s*%$/, '').replace(/^(-?\d+),(\d+)$/, '$1.$2');
+  if (plain === '') return Number.NaN;
+  const value = Number(plain);
+  return percent ? value / 100 : value;
+}
+
+/** "Between 1e-7 and 0.1", in the unit of the field. */
+export function allowedRange(field: NumberFieldInfo): string {
+  const write = (value: number): string => (field.whole ? formatCount(value) : field.percent ? formatShare(value) : value >= 1000 ? formatCount(value) : formatParameter(value));
+  return `${field.whole ? 'A whole number between' : 'Between'} ${write(field.least)} and ${write(field.most)}`;
+}
+
+export type ConfigProblems = Readonly<Partial<Record<NumberKey, string>>>;
+
+/** What keeps a run from starting, by field; `contextLength` is that of the model, if one is loaded. */
+export function checkConfig(config: RunConfig, contextLength = Infinity): ConfigProblems {
+  const problems: Partial<Record<NumberKey, string>> = {};
+  for (const key of Object.keys(numberFields) as NumberKey[]) {
+    const field = numberFields[key];
+    const value = config[key];
+    if (key === 'lambda' && !hasPenalty(config.method)) continue;
+    if (key === 'rankFraction' && config.method !== 'rpsft') continue;
+    if (!(value >= field.least && value <= field.most) || (field.whole && !Number.isInteger(value))) problems[key] = allowedRange(field);
+  }
+  if (!problems.maxLength && config.maxLength > contextLength) problems.maxLength = `The model reads at most ${formatCount(contextLength)} tokens`;
+  if (!problems.warmupSteps && !problems.steps && config.warmupSteps > config.steps) problems.warmupSteps = `No more than the ${formatCount(config.steps)} steps of the run`;
+  if (!problems.accumulation && !problems.batchSize && config.batchSize % config.accumulation !== 0) {
+    problems.accumulation = `Must divide the ${formatCount(config.batchSize)} rows a step`;
+  }
+  return problems;
+}

@@ -1,0 +1,123 @@
+/** @file A run as the page holds it: the summary of the worker and everything its events have added up to. Pure functions, no store. */
+import type { Drift, Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, StepMetrics } from '../worker/protocol.ts';
+
+/** The last report of a phase. */
+export interface PhaseProgress {
+  readonly phase: PhaseId;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: Extract<LabEvent, { type: 'phase' }>['unit'];
+}
+
+export interface LabRun {
+  readonly id: RunId;
+  readonly config: RunConfig;
+  readonly state: RunState;
+  /** Why it failed or stopped. */
+  readonly message: string | undefined;
+  readonly model: string;
+  readonly dataset: string;
+  readonly startedAt: string;
+  readonly completedSteps: number;
+  /** By step, ascending, without repetition. */
+  readonly steps: readonly StepMetrics[];
+  /** By step, ascending; step 0 is the base model. */
+  readonly evaluations: readonly Evaluation[];
+  /** By step, ascending. */
+  readonly drifts: readonly Drift[];
+  /** In the order in which the phases began. */
+  readonly phases: readonly PhaseProgress[];
+  /** The phase that reported last. */
+  readonly phase: PhaseId | undefined;
+  /** Milliseconds spent in the state `running`; 0 for a recorded run, whose events carry no times. */
+  readonly activeMs: number;
+  /** Step and active time when the first steps arrived: the pace is measured from there. */
+  readonly paceFrom: { readonly step: number; readonly activeMs: number } | undefined;
+  readonly updatedAt: number;
+  /** Drawn in the figures. */
+  readonly visible: boolean;
+  /** From the recorded file, not from this browser. */
+  readonly recorded: boolean;
+}
+
+export const isLive = (run: LabRun): boolean => run.state === 'preparing' || run.state === 'running' || run.state === 'paused';
+
+/** A run before any of its events; `at` is the time of the page in milliseconds. */
+export function runFromSummary(summary: RunSummary, at: number, recorded = false): LabRun {
+  const { id, config, state, model, dataset, startedAt, completedSteps } = summary;
+  return {
+    id, config, state, model, dataset, startedAt, completedSteps, recorded,
+    message: undefined, steps: [], evaluations: [], drifts: [], phases: [], phase: undefined,
+    activeMs: 0, paceFrom: undefined, updatedAt: at, visible: true,
+  };
+}
+
+/** Adds `items` to a list by step. What a resumed run repeats replaces what was there, from its first step on. */
+function appendBySteps<Item extends { readonly step: number }>(list: readonly Item[], items: readonly Item[]): readonly Item[] {
+  const [first] = items;
+  if (first === undefined) return list;
+  const last = list.at(-1);
+  return [...(last !== undefined && last.step >= first.step ? list.filter((item) => item.step < first.step) : list), ...items];
+}
+
+function withPhase(run: LabRun, { phase, done, total, unit }: PhaseProgress): LabRun {
+  const progress = { phase, done, total, unit };
+  const known = run.phases.some((other) => other.phase === phase);
+  const phases = known ? run.phases.map((other) => (other.phase === phase ? progress : other)) : [...run.phases, progress];
+  return { ...run, phases, phase };
+}
+
+function withEvent(run: LabRun, event: LabEvent): LabRun {
+  switch (event.type) {
+    case 'phase':
+      return withPhase(run, event);
+    case 'state':
+      return { ...run, state: event.state, message: event.message };
+    case 'steps': {
+      const completedSteps = event.steps.at(-1)?.step ?? run.completedSteps;
+      const paceFrom = run.paceFrom ?? { step: completedSteps, activeMs: run.activeMs };
+      return { ...run, steps: appendBySteps(run.steps, event.steps), completedSteps, paceFrom };
+    }
+    case 'evaluation':
+      return { ...run, evaluations: appendBySteps(run.evaluations, [event.evaluation]) };
+    case 'drift':
+      return { ...run, drifts: appendBySteps(run.drifts, [event.drift]) };
+    case 'device':
+      return run;
+  }
+}
+
+/** Joins neighbouring step events of one run, so that a batch of many copies the list of steps once. */
+function joinSteps(events: readonly LabEvent[]): readonly LabEvent[] {
+  const joined: LabEvent[] = [];
+  for (const event of events) {
+    const last = joined.at(-1);
+    if (event.type === 'steps' && last?.type === 'steps' && last.run === event.run) {
+      joined[joined.length - 1] = { ...last, steps: appendBySteps(last.steps, event.steps) };
+    } else {
+      joined.push(event);
+    }
+  }
+  return joined;
+}
+
+/** A run after its events; `at` is the time of the page in milliseconds. */
+export function applyEvents(run: LabRun, events: readonly LabEvent[], at: number): LabRun {
+  const activeMs = run.state === 'running' && !run.recorded ? run.activeMs + Math.max(0, at - run.updatedAt) : run.activeMs;
+  return joinSteps(events).reduce<LabRun>(withEvent, { ...run, activeMs, updatedAt: at });
+}
+
+/** Seconds until the last step at the pace so far, evaluations included; undefined before there is a pace. */
+export function remainingSeconds(run: LabRun): number | undefined {
+  const { paceFrom, completedSteps, activeMs, config } = run;
+  if (!isLive(run) || paceFrom === undefined || completedSteps <= paceFrom.step) return undefined;
+  return ((config.steps - completedSteps) * (activeMs - paceFrom.activeMs)) / (completedSteps - paceFrom.step) / 1000;
+}
+
+/** Tokens a second: of the latest steps while the run is live, the mean of all when it has ended. */
+export function runSpeed(run: LabRun): number | undefined {
+  const steps = isLive(run) ? run.steps.slice(-8) : run.steps;
+  const speeds = steps.map((step) => step.tokensPerSecond).filter((speed) => Number.isFinite(speed) && speed > 0);
+  // The mean of speeds over equal work is the harmonic one.
+  return speeds.length === 0 ? undefined : speeds.length / speeds.reduce((sum, speed) => sum + 1 / speed, 0);
+}

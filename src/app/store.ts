@@ -1,0 +1,159 @@
+/**
+ * @file The one store of the page. It holds plain data only; what changes it are the functions in labClient.ts (which talk to the worker)
+ * and the small setters below. The cursor of the figures is apart (cursor.ts), because it moves with the pointer.
+ */
+import { create } from 'zustand';
+import { useShallow } from 'zustand/react/shallow';
+import type { DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, MethodId, ModelSummary, RecordedRun, RunConfig, RunId } from '../worker/protocol.ts';
+import { defaultConfig, defaultLambdas } from './method/defaults.ts';
+import { isLive, type LabRun, type PhaseProgress } from './runs.ts';
+
+/** `unavailable`: the diagnosis says what is missing. `failed`: the worker itself did not start or the model did not load. */
+export type Connection = 'connecting' | 'loading' | 'ready' | 'unavailable' | 'failed';
+
+export const tabIds = ['train', 'spectrum', 'playground', 'export'] as const;
+export type TabId = (typeof tabIds)[number];
+
+export const stationIds = ['model', 'data', 'method', 'run'] as const;
+export type StationId = (typeof stationIds)[number];
+
+export type Theme = 'system' | 'light' | 'dark';
+
+/** A file that was not loaded, with what is needed to try again without a row. */
+export interface FileProblem {
+  readonly role: DatasetRole;
+  readonly problem: DataProblem;
+  /** Undefined when the problem is with a mapping, not with a file. */
+  readonly file: File | undefined;
+  readonly skipRows: readonly number[];
+}
+
+/** The recorded run of `public/recorded/run.json`. */
+export type Recording = { readonly status: 'none' | 'loading' | 'missing' } | { readonly status: 'shown'; readonly on: RecordedRun['recordedOn'] };
+
+export interface LabState {
+  readonly connection: Connection;
+  /** Why the connection failed. */
+  readonly connectionMessage: string | undefined;
+  readonly diagnosis: Diagnosis | undefined;
+  /** Loading of the built-in model, while it goes on. */
+  readonly loading: PhaseProgress | undefined;
+  readonly model: ModelSummary | undefined;
+  readonly datasets: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>;
+  /** The run being edited: the next one to start. */
+  readonly config: RunConfig;
+  /** What λ was for each method, so that switching back finds it again. */
+  readonly lambdas: Readonly<Record<MethodId, number>>;
+  readonly estimate: Estimate | undefined;
+  readonly estimating: boolean;
+  /** In the order of their start. */
+  readonly runs: readonly LabRun[];
+  /** The run that figures draw strongest: the live one, or the one chosen in the run list. */
+  readonly selectedRun: RunId | undefined;
+  /** A start was asked for and not answered yet. */
+  readonly starting: boolean;
+  readonly recording: Recording;
+  readonly fileProblem: FileProblem | undefined;
+  /** A file of this role is being read. */
+  readonly importing: DatasetRole | undefined;
+  /** Why the last start, pause or stop did not work. */
+  readonly runProblem: string | undefined;
+  /** What the graphics device reported outside a request. */
+  readonly deviceProblem: string | undefined;
+  readonly tab: TabId;
+  readonly station: StationId | undefined;
+  /** The dataset whose preview lies over the main area. */
+  readonly sheet: DatasetRole | undefined;
+  readonly theme: Theme;
+  /** Single-letter shortcuts are on. */
+  readonly letterKeys: boolean;
+  /** Requests to other hosts that the browser has seen or refused since the page was loaded. */
+  readonly outsideRequests: number;
+}
+
+export const initialState: LabState = {
+  connection: 'connecting',
+  connectionMessage: undefined,
+  diagnosis: undefined,
+  loading: undefined,
+  model: undefined,
+  datasets: {},
+  config: defaultConfig,
+  lambdas: defaultLambdas,
+  estimate: undefined,
+  estimating: false,
+  runs: [],
+  selectedRun: undefined,
+  starting: false,
+  recording: { status: 'none' },
+  fileProblem: undefined,
+  importing: undefined,
+  runProblem: undefined,
+  deviceProblem: undefined,
+  tab: 'train',
+  station: undefined,
+  sheet: undefined,
+  theme: 'system',
+  letterKeys: true,
+  outsideRequests: 0,
+};
+
+/** The store. In components `useLab((state) => state.config)`, elsewhere `useLab.getState()`. */
+export const useLab = create<LabState>()(() => initialState);
+
+const { setState: set, getState: get } = useLab;
+
+/** The run that is preparing, running or paused. There is at most one. */
+export const selectLiveRun = (state: LabState): LabRun | undefined => state.runs.find(isLive);
+
+/** The run that figures draw strongest and sentences speak of. */
+export const selectRun = (state: LabState): LabRun | undefined => state.runs.find((run) => run.id === state.selectedRun) ?? state.runs.at(-1);
+
+/** The first run of this browser has not been started and the data is the demo: the page opens with its one button. */
+export const selectWelcome = (state: LabState): boolean =>
+  (state.connection === 'connecting' || state.connection === 'loading' || state.connection === 'ready') &&
+  !state.starting &&
+  state.runs.every((run) => run.recorded) &&
+  state.datasets.train?.origin !== 'file';
+
+/** The runs to draw, the selected one last so that it lies on top. */
+export function useVisibleRuns(): readonly LabRun[] {
+  return useLab(
+    useShallow((state) => {
+      const selected = selectRun(state);
+      return [...state.runs.filter((run) => run.visible && run !== selected), ...(selected?.visible ? [selected] : [])];
+    }),
+  );
+}
+
+export const showTab = (tab: TabId): void => set({ tab });
+
+/** Opens a station, or closes it when it is open. */
+export const toggleStation = (station: StationId): void => set({ station: get().station === station ? undefined : station });
+
+export const openStation = (station: StationId): void => set({ station });
+
+export const openSheet = (role: DatasetRole): void => set({ sheet: role });
+
+export const closeSheet = (): void => set({ sheet: undefined });
+
+/** Changes the run being edited. */
+export const editConfig = (change: Partial<RunConfig>): void => set(({ config }) => ({ config: { ...config, ...change } }));
+
+/** Switches the method and brings back the λ that was last set for it. */
+export const chooseMethod = (method: MethodId): void =>
+  set(({ config, lambdas }) => {
+    const remembered = { ...lambdas, [config.method]: config.lambda };
+    return { lambdas: remembered, config: { ...config, method, lambda: remembered[method] } };
+  });
+
+/** Draws a run in the figures or leaves it out. */
+export const showRun = (id: RunId, visible: boolean): void => set(({ runs }) => ({ runs: runs.map((run) => (run.id === id ? { ...run, visible } : run)) }));
+
+/** Draws a run strongest, and shows it if it was hidden. */
+export const selectRunById = (id: RunId): void => {
+  showRun(id, true);
+  set({ selectedRun: id });
+};
+
+export const dismissFileProblem = (): void => set({ fileProblem: undefined });
