@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decompose, decomposeAll, destroyBases, effectiveRank, type DecomposeOptions } from './decompose.ts';
+import { firstColumns, minus, multiply, referenceSvd, squaredNorm, transpose, type Matrix } from './reference.ts';
+import { filled, layoutOf, normalMatrix, orthogonalityError, orthonormalMatrix, planted, readBasis, spectralContext } from './testing.ts';
+import type { SpectralContext } from './workspace.ts';
+
+let context: SpectralContext;
+beforeAll(async () => {
+  context = await spectralContext();
+});
+afterAll(() => context.pool.destroyAll());
+
+/** Decomposes matrices of one shape on the GPU. */
+async function onGpu(matrices: readonly Matrix[], options: DecomposeOptions): Promise<{ u: Matrix; v: Matrix; sigma: Float64Array }[]> {
+  const names = matrices.map((_, i) => `w${i}`);
+  const layout = layoutOf(Object.fromEntries(names.map((name, i) => [name, [matrices[i]!.rows, matrices[i]!.columns]])));
+  const values = filled(context, layout, Object.fromEntries(names.map((name, i) => [name, matrices[i]!.values])));
+  const basis = await decompose(context, values, layout.matrixBatches()[0]!, options);
+  const result = await readBasis(context, basis);
+  destroyBases(context, [basis]);
+  values.destroy(context.pool);
+  context.gpu.assertHealthy();
+  return result;
+}
+
+/** Largest principal angle between two orthonormal bases, by its sine. */
+function largestAngle(a: Matrix, b: Matrix): number {
+  const outside = minus(b, multiply(a, multiply(transpose(a), b)));
+  return Math.asin(Math.min(1, referenceSvd(outside).sigma[0]!));
+}
+
+const capturedEnergy = (w: Matrix, u: Matrix): number => squaredNorm(multiply(transpose(u), w));
+
+describe.each([
+  { rows: 128, columns: 128, k: 64, route: 'gram' },
+  { rows: 24, columns: 200, k: 5, route: 'gram' },
+  { rows: 96, columns: 40, k: 12, route: 'gram' },
+  { rows: 200, columns: 96, k: 13, route: 'sketch' },
+  { rows: 48, columns: 64, k: 6, route: 'sketch' },
+] as const)('$route $rows x $columns, k = $k', ({ rows, columns, k, route }) => {
+  test('planted spectrum with a gap, orthonormal to f32', async () => {
+    const short = Math.min(rows, columns);
+    const sigma = Array.from({ length: short }, (_, i) => (i < k ? 4 * 0.97 ** i : 0.05 * 0.99 ** i));
+    const matrices = [planted(rows, columns, sigma, 1), planted(rows, columns, sigma, 3)];
+    for (const [i, found] of (await onGpu(matrices, { k, route, seed: 7 })).entries()) {
+      const worstSigma = Math.max(...Array.from(found.sigma, (value, j) => Math.abs(value / sigma[j]! - 1)));
+      const angles = [largestAngle(firstColumns(matrices[i]!.u, k), found.u), largestAngle(firstColumns(matrices[i]!.v, k), found.v)];
+      const errors = [orthogonalityError(found.u), orthogonalityError(found.v)];
+      expect(Math.max(...errors)).toBeLessThan(2e-6);
+      expect(worstSigma).toBeLessThan(1e-5);
+      expect(Math.max(...angles)).toBeLessThan(1e-4);
+    }
+  });
+});
+
+test.each([
+  { name: 'flat (random)', make: (): Matrix => normalMatrix(96, 72, 5) },
+  { name: 'decaying', make: (): Matrix => planted(96, 72, Array.from({ length: 72 }, (_, i) => 1 / (1 + i)), 6) },
+])('captures 99% of the best energy of a $name spectrum on both routes', async ({ make }) => {
+  const w = make();
+  const best = referenceSvd(w).sigma.subarray(0, 10).reduce((sum, value) => sum + value * value, 0);
+  for (const route of ['gram', 'sketch'] as const) {
+    const [found] = await onGpu([w], { k: 10, route });
+    const share = [capturedEnergy(w, found!.u) / best, capturedEnergy(transpose(w), found!.v) / best];
+    expect(Math.min(...share)).toBeGreaterThan(0.99);
+    expect(Math.max(...share)).toBeLessThan(1 + 1e-5);
+  }
+});
+
+test.each(['gram', 'sketch'] as const)('%s: zero, deficient and repeated columns still give orthonormal bases, the same bits every time', async (route) => {
+  const [rows, columns, k] = [72, 48, 10];
+  const repeated = normalMatrix(rows, columns, 9);
+  for (let at = 0; at < repeated.values.length; at += 1) repeated.values[at] = repeated.values[at - (at % columns) + (at % 3)]!;
+  const rankTwo = multiply(normalMatrix(rows, 2, 10), normalMatrix(2, columns, 11));
+  const single = { rows, columns, values: new Float64Array(rows * columns) };
+  single.values[5] = 3;
+  const matrices = [{ rows, columns, values: new Float64Array(rows * columns) }, repeated, { ...rankTwo, values: rankTwo.values.map(Math.fround) }, single, normalMatrix(rows, columns, 12)];
+  const first = await onGpu(matrices, { k, route, seed: 3 });
+  for (const [i, { u, v, sigma }] of first.entries()) {
+    expect(Math.max(orthogonalityError(u), orthogonalityError(v)), `matrix ${i}`).toBeLessThan(2e-6);
+    expect(sigma.every((value) => value >= 0), `matrix ${i}`).toBe(true);
+  }
+  expect(first[2]!.sigma[1]! / referenceSvd(rankTwo).sigma[1]!).toBeCloseTo(1, 5);
+  expect(first[2]!.sigma[2]!).toBeLessThan(1e-3 * first[2]!.sigma[0]!);
+  expect(first[3]!.sigma[0]).toBeCloseTo(3, 5);
+  expect(await onGpu(matrices, { k, route, seed: 3 })).toEqual(first);
+});
+
+test('k is a share of each smaller side; where it is all of it, the matrix is degenerate', async () => {
+  expect(effectiveRank({ rows: 576, columns: 1536 }, 0.2)).toBe(115);
+  expect(effectiveRank({ rows: 8, columns: 4 }, 0.01)).toBe(1);
+  expect(effectiveRank({ rows: 8, columns: 4 }, 1)).toBe(4);
+  const layout = layoutOf({ a: [16, 24], b: [16, 24], c: [3, 1], gain: [16] });
+  const values = filled(context, layout, { a: normalMatrix(16, 24, 1).values, b: normalMatrix(16, 24, 2).values });
+  const seen: number[] = [];
+  const bytesBefore = [...context.pool.bytes];
+  const { bases, degenerate } = await decomposeAll(context, values, { rankFraction: 0.5 }, (done) => seen.push(done));
+  expect(bases.map(({ batch, k }) => [batch.names, k])).toEqual([[['a', 'b'], 8]]);
+  expect(degenerate.map(({ names }) => names)).toEqual([['c']]);
+  expect(seen).toEqual([1, 2, 3]);
+  destroyBases(context, bases);
+  expect(Object.fromEntries(context.pool.bytes)).toEqual({ ...Object.fromEntries(bytesBefore), bases: 0 });
+  await expect(decompose(context, values, layout.matrixBatches()[0]!, { k: 16 })).rejects.toThrow('k from 1 to 15');
+});
+
+test('a larger orthonormal matrix, all singular values equal, is no trouble', async () => {
+  const [found] = await onGpu([{ ...orthonormalMatrix(64, 32, 4) }], { k: 16 });
+  expect(Math.max(orthogonalityError(found!.u), orthogonalityError(found!.v))).toBeLessThan(2e-6);
+  expect(Math.max(...Array.from(found!.sigma, (value) => Math.abs(value - 1)))).toBeLessThan(1e-5);
+});

@@ -1,0 +1,265 @@
+/**
+ * @file Truncated singular value decompositions of all weight matrices of one shape at once.
+ *
+ * Two routes, both of which end in one small symmetric eigenproblem per matrix (eigen.ts, on the CPU in f64):
+ * - `sketch`: randomized subspace iteration (Halko, Martinsson & Tropp, arXiv 0909.4061, algorithms 4.4 and 5.1),
+ *   orthonormal after every product. Spectra of language models are flat, so iterations matter more than oversampling.
+ * - `gram`: the exact A Aᵀ of the smaller side, where a sketch would save nothing or one side is long (embeddings).
+ *
+ * Orientation: `short` is the smaller side of the matrix, `long` the other; A stands for the matrix as [short, long].
+ */
+import { readFloats } from '../gpu/buffers.ts';
+import type { Call, Slice } from '../gpu/kernel.ts';
+import type { Program } from '../gpu/program.ts';
+import type { MatrixBatch, ParameterBuffers } from '../models/parameters.ts';
+import { symmetricEigen } from './eigen.ts';
+import { orthonormalCalls, orthonormalScratch, sketchCall } from './orthonormalize.ts';
+import { Workspace, type Progress, type SpectralContext } from './workspace.ts';
+
+/** The top-k singular triplets of each matrix W [rows, columns] of a batch, largest first: W v_i = sigma_i u_i. */
+export interface Basis {
+  readonly batch: MatrixBatch;
+  readonly k: number;
+  /** [batch, rows, k], orthonormal columns */
+  readonly u: Slice;
+  /** [batch, columns, k], orthonormal columns */
+  readonly v: Slice;
+  /** [batch, k] */
+  readonly sigma: Slice;
+}
+
+export interface DecomposeOptions {
+  readonly k: number;
+  readonly powerIterations?: number;
+  /** Columns of the sketch beyond k. */
+  readonly oversampling?: number;
+  readonly seed?: number;
+  /** Chosen by shape when left out. */
+  readonly route?: 'sketch' | 'gram';
+}
+
+const POWER_ITERATIONS = 4;
+const OVERSAMPLING = 24;
+/** Past this part of the smaller side a sketch costs more than the exact route. */
+const LARGEST_SKETCH = 0.4;
+/** A matrix this many times longer than wide is an embedding: its Gram matrix is small beside it. */
+const TALL = 8;
+/** Largest Gram matrix that is chosen for tallness alone; its eigenproblem takes seconds. */
+const LARGEST_TALL_GRAM = 1024;
+/** Below this ratio of eigenvalues (sigma below 1e-3) a direction is mostly the rounding of f32 products. */
+const DEFICIENT = 1e-6;
+
+/** k for a matrix: a fraction of its smaller side, at least 1. When it equals that side the matrix is degenerate: no basis restricts it. */
+export function effectiveRank({ rows, columns }: Pick<MatrixBatch, 'rows' | 'columns'>, rankFraction: number): number {
+  const short = Math.min(rows, columns);
+  return Math.min(short, Math.max(1, Math.round(rankFraction * short)));
+}
+
+/** A decomposition whose buffers and programs are made once and which may be run again as the weights change. */
+export class BatchDecomposition {
+  readonly basis: Basis;
+  readonly #workspace: Workspace;
+  readonly #size: number;
+  readonly #gram: Slice;
+  readonly #coefficients: Slice;
+  readonly #beforeEigen: readonly Program[];
+  readonly #afterEigen: Program;
+  readonly #again: Program;
+
+  private constructor(
+    workspace: Workspace,
+    basis: Basis,
+    parts: { size: number; gram: Slice; coefficients: Slice; beforeEigen: readonly Program[]; afterEigen: Program; again: Program },
+  ) {
+    this.#workspace = workspace;
+    this.basis = basis;
+    this.#size = parts.size;
+    this.#gram = parts.gram;
+    this.#coefficients = parts.coefficients;
+    this.#beforeEigen = parts.beforeEigen;
+    this.#afterEigen = parts.afterEigen;
+    this.#again = parts.again;
+  }
+
+  /**
+   * @param shard the buffer that `batch.offsets` point into; it is only read
+   * @throws {RangeError} when k is not below the smaller side, where there is nothing to truncate
+   */
+  static async create(context: SpectralContext, shard: Slice, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
+    const { k, powerIterations = POWER_ITERATIONS, oversampling = OVERSAMPLING, seed = 0 } = options;
+    const { rows, columns } = batch;
+    const count = batch.offsets.length;
+    const short = Math.min(rows, columns);
+    const long = Math.max(rows, columns);
+    if (!Number.isInteger(k) || k < 1 || k >= short) throw new RangeError(`A truncated decomposition of ${rows} x ${columns} needs k from 1 to ${short - 1}, not ${k}.`);
+    const sketched = Math.min(short, k + oversampling);
+    const tall = long > TALL * short && short <= LARGEST_TALL_GRAM;
+    const route = options.route ?? (sketched > LARGEST_SKETCH * short || tall ? 'gram' : 'sketch');
+    const size = route === 'gram' ? short : sketched;
+
+    const workspace = new Workspace(context);
+    const keep = (elements: number, label: string): Slice => workspace.release(workspace.storage(elements, label, 'bases'));
+    const basis: Basis = { batch, k, u: keep(count * rows * k, 'left basis'), v: keep(count * columns * k, 'right basis'), sigma: keep(count * k, 'singular values') };
+    const [shortFactor, longFactor] = rows <= columns ? [basis.u, basis.v] : [basis.v, basis.u];
+    const seeds = workspace.upload(Uint32Array.from(batch.names, (name) => hashName(name) ^ seed), 'seeds');
+    const gram = workspace.storage(count * size * size, 'eigenproblem');
+    const products = matrixProducts(workspace, shard, batch);
+
+    const beforeEigen: Program[] = [];
+    const finish: Call[] = [];
+    let coefficients = shortFactor;
+    if (route === 'gram') {
+      beforeEigen.push(await workspace.record('gram matrices', products.shortGram(gram)));
+      finish.push(...products.toLong(shortFactor, k, longFactor));
+    } else {
+      const y = workspace.storage(count * short * size, 'short sketch');
+      const z = workspace.storage(count * long * size, 'long sketch');
+      const scratch = orthonormalScratch(workspace, { batch: count, rows: long, columns: size });
+      const orthonormalY = orthonormalCalls(workspace, { batch: count, rows: short, columns: size }, seeds, y, part(scratch, count * short * size));
+      const orthonormalZ = orthonormalCalls(workspace, { batch: count, rows: long, columns: size }, seeds, z, scratch);
+      const sketch = sketchCall({ batch: count, rows: long, columns: size }, seeds, z);
+      const start = await workspace.record('sketch', [sketch, ...products.toShort(z, size, y), ...orthonormalY]);
+      const iterate = await workspace.record('power iteration', [...products.toLong(y, size, z), ...orthonormalZ, ...products.toShort(z, size, y), ...orthonormalY]);
+      // Orthonormal once more, for matrices of a rank below the sketch's; then zᵀz = (Qᵀ A)(Qᵀ A)ᵀ.
+      const project = await workspace.record('project', [
+        ...orthonormalY,
+        ...products.toLong(y, size, z),
+        ...workspace.product({ layout: 'TN', m: size, n: size, k: long, batch: count }, { a: z, b: z, c: gram }),
+      ]);
+      beforeEigen.push(start, ...Array.from({ length: powerIterations }, () => iterate), project);
+      coefficients = workspace.storage(count * size * k, 'coefficients');
+      finish.push(
+        ...workspace.product({ layout: 'NN', m: short, n: k, k: size, batch: count }, { a: y, b: coefficients, c: shortFactor }),
+        ...workspace.product({ layout: 'NN', m: long, n: k, k: size, batch: count }, { a: z, b: coefficients, c: longFactor }),
+      );
+    }
+    // The long factor arrives as sigma_i times its vectors.
+    const tallFactor = { batch: count, rows: long, columns: k };
+    const scratch = orthonormalScratch(workspace, tallFactor);
+    const afterEigen = await workspace.record('long factor', [...finish, ...orthonormalCalls(workspace, tallFactor, seeds, longFactor, scratch, basis.sigma)]);
+    const again = await workspace.record('long factor again', orthonormalCalls(workspace, tallFactor, seeds, longFactor, scratch));
+    return new BatchDecomposition(workspace, basis, { size, gram, coefficients, beforeEigen, afterEigen, again });
+  }
+
+  /** Decomposes the matrices as they are now into `basis`. */
+  async run(onMatrix: () => void = () => undefined): Promise<void> {
+    const { device } = this.#workspace.context.gpu;
+    for (const program of this.#beforeEigen) {
+      program.replay();
+      await device.queue.onSubmittedWorkDone();
+    }
+    const size = this.#size;
+    const { k, batch } = this.basis;
+    const gram = await readFloats(device, this.#gram);
+    const coefficients = new Float32Array(batch.offsets.length * size * k);
+    let deficient = false;
+    let breath = performance.now();
+    for (let matrix = 0; matrix < batch.offsets.length; matrix += 1) {
+      const { values, vectors } = symmetricEigen(gram.subarray(matrix * size * size, (matrix + 1) * size * size), size, k);
+      if (!(values[k - 1]! > DEFICIENT * values[0]!)) deficient = true;
+      for (let i = 0; i < k; i += 1) {
+        for (let j = 0; j < size; j += 1) coefficients[(matrix * size + j) * k + i] = vectors[i * size + j]!;
+      }
+      onMatrix();
+      if (performance.now() - breath > 30) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        breath = performance.now();
+      }
+    }
+    device.queue.writeBuffer(this.#coefficients.buffer, 0, coefficients);
+    this.#afterEigen.replay();
+    if (deficient) this.#again.replay();
+    await device.queue.onSubmittedWorkDone();
+  }
+
+  /** Frees the working memory; the basis stays. */
+  destroyScratch(): void {
+    this.#workspace.destroy();
+  }
+}
+
+/** Decomposes a batch once. */
+export async function decompose(context: SpectralContext, values: ParameterBuffers, batch: MatrixBatch, options: DecomposeOptions, onMatrix?: () => void): Promise<Basis> {
+  const decomposition = await BatchDecomposition.create(context, values.shards[batch.shard]!, batch, options);
+  await decomposition.run(onMatrix);
+  decomposition.destroyScratch();
+  return decomposition.basis;
+}
+
+/** What RPSFT and the drift measurement need to know of the pretrained weights. */
+export interface Decomposition {
+  readonly bases: readonly Basis[];
+  /** Matrices whose k reaches their smaller side: no basis, RPSFT penalises their whole difference. */
+  readonly degenerate: readonly MatrixBatch[];
+}
+
+/** Decomposes every 2-D weight, each with its own k = rankFraction of its smaller side. */
+export async function decomposeAll(
+  context: SpectralContext,
+  values: ParameterBuffers,
+  { rankFraction, ...options }: Omit<DecomposeOptions, 'k'> & { readonly rankFraction: number },
+  onProgress: Progress = () => undefined,
+): Promise<Decomposition> {
+  const batches = values.layout.matrixBatches();
+  const total = batches.reduce((sum, { names }) => sum + names.length, 0);
+  const bases: Basis[] = [];
+  const degenerate: MatrixBatch[] = [];
+  let done = 0;
+  for (const batch of batches) {
+    const k = effectiveRank(batch, rankFraction);
+    if (k >= Math.min(batch.rows, batch.columns)) {
+      degenerate.push(batch);
+      done += batch.names.length;
+      onProgress(done, total);
+    } else {
+      bases.push(
+        await decompose(context, values, batch, { ...options, k }, () => {
+          done += 1;
+          onProgress(done, total);
+        }),
+      );
+    }
+  }
+  return { bases, degenerate };
+}
+
+export function destroyBases({ pool }: Pick<SpectralContext, 'pool'>, bases: readonly Basis[]): void {
+  for (const { u, v, sigma } of bases) for (const slice of [u, v, sigma]) pool.destroy(slice);
+}
+
+/** First elements of a batch's matrices as kernels read them. */
+export const offsetTable = (workspace: Workspace, { offsets }: MatrixBatch): Slice => workspace.upload(Uint32Array.from(offsets), 'matrix offsets');
+
+/** Every matrix begins on a whole vec4. */
+export const isAligned = ({ offsets }: MatrixBatch): boolean => offsets.every((offset) => offset % 4 === 0);
+
+/** Products with the matrices of a batch where they lie in their shard, as [short, long] whichever way they are stored. */
+function matrixProducts(workspace: Workspace, shard: Slice, batch: MatrixBatch) {
+  const { rows, columns } = batch;
+  const short = Math.min(rows, columns);
+  const long = Math.max(rows, columns);
+  const wide = rows <= columns;
+  const table = offsetTable(workspace, batch);
+  const common = { batch: batch.offsets.length, a: 'table', alignedTable: isAligned(batch) } as const;
+  return {
+    /** y [batch, short, n] = A z, z [batch, long, n] */
+    toShort: (z: Slice, n: number, y: Slice): Call[] =>
+      workspace.product({ ...common, layout: wide ? 'NN' : 'TN', m: short, n, k: long }, { a: shard, b: z, c: y, table }),
+    /** z [batch, long, n] = Aᵀ y, y [batch, short, n] */
+    toLong: (y: Slice, n: number, z: Slice): Call[] =>
+      workspace.product({ ...common, layout: wide ? 'TN' : 'NN', m: long, n, k: short }, { a: shard, b: y, c: z, table }),
+    /** gram [batch, short, short] = A Aᵀ */
+    shortGram: (gram: Slice): Call[] =>
+      workspace.product({ ...common, b: 'table', layout: wide ? 'NT' : 'TN', m: short, n: short, k: long }, { a: shard, b: shard, c: gram, table }),
+  };
+}
+
+/** The same scratch for shorter matrices of the same width. */
+const part = <T extends { readonly other: Slice }>(scratch: T, elements: number): T => ({ ...scratch, other: { ...scratch.other, size: elements * 4 } });
+
+/** FNV-1a: a name's own seed, whatever batch the matrix is in. */
+function hashName(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
