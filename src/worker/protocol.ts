@@ -74,6 +74,8 @@ export interface DatasetSummary {
   readonly shape: string;
   readonly columns: readonly string[];
   readonly mapping: DatasetColumns;
+  /** What each column holds in the first row, cut to about 100 characters, so that a mapping can be chosen by what it maps. */
+  readonly firstRow?: Readonly<Record<string, string>>;
   readonly rows: number;
   readonly tokens: number;
   readonly trainedTokens: number;
@@ -88,7 +90,7 @@ export interface DatasetSummary {
   readonly milliseconds: number;
 }
 
-/** One row as the model sees it. */
+/** One row as the model sees it. Rows are counted from 1 here and in problems, as a person counts them. */
 export interface PreviewRow {
   readonly row: number;
   readonly tokens: readonly { readonly text: string; readonly id: number; readonly trained: boolean; readonly special: boolean }[];
@@ -260,6 +262,7 @@ export interface LabApi {
   importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult>;
   useDemoData(): Promise<readonly DatasetSummary[]>;
   setMapping(role: DatasetRole, mapping: DatasetColumns, maxLength: number): Promise<ImportResult>;
+  /** `count` rows from row `from` on, the first being row 1. */
   preview(role: DatasetRole, from: number, count: number, maxLength: number): Promise<readonly PreviewRow[]>;
   /** `probe` runs three steps to know the time. */
   estimate(config: RunConfig, probe: boolean): Promise<Estimate>;
