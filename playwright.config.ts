@@ -2,13 +2,15 @@
 import { defineConfig } from '@playwright/test';
 
 const { CI, GIMBAL_BROWSER, GIMBAL_E2E_OUT = 'dist', GIMBAL_E2E_PORT = '4173', GIMBAL_GPU } = process.env;
-const baseURL = `http://localhost:${GIMBAL_E2E_PORT}/`;
+const baseURL = `http://127.0.0.1:${GIMBAL_E2E_PORT}/`;
 
 /**
- * WebGPU on a blocklisted or software adapter needs the first flag, in pages and in workers. SwiftShader is asked for by name even where there is
- * hardware, so that a test sees the same adapter everywhere; GIMBAL_GPU=hardware asks for the machine's own.
+ * `--enable-unsafe-webgpu` lets pages and workers have an adapter that is software or blocklisted. SwiftShader is asked for by name even where there
+ * is hardware, so that every machine tests the same adapter; GIMBAL_GPU=hardware asks for its own, and macOS, where Dawn speaks only Metal, has no other.
  */
-const adapter = GIMBAL_GPU === 'hardware' ? ['--enable-features=Vulkan', '--ignore-gpu-blocklist'] : ['--use-webgpu-adapter=swiftshader'];
+const usesHardware = GIMBAL_GPU === 'hardware' || process.platform === 'darwin';
+const hardwareFlags = process.platform === 'linux' ? ['--enable-features=Vulkan', '--ignore-gpu-blocklist'] : [];
+const adapterFlags = usesHardware ? hardwareFlags : ['--use-webgpu-adapter=swiftshader'];
 
 export default defineConfig({
   testDir: 'e2e',
@@ -25,7 +27,7 @@ export default defineConfig({
     // Playwright's headless shell has no WebGPU: the channel means full Chromium, in the new headless mode.
     ...(GIMBAL_BROWSER === undefined ? { channel: 'chromium' } : {}),
     launchOptions: {
-      args: ['--enable-unsafe-webgpu', ...adapter],
+      args: ['--enable-unsafe-webgpu', ...adapterFlags],
       ...(GIMBAL_BROWSER === undefined ? {} : { executablePath: GIMBAL_BROWSER }),
     },
   },

@@ -26,14 +26,15 @@ const withoutPolicy = {
 
 async function serve() {
   const vite = await import('vite');
-  const port = Number(options.port);
+  // By number: `localhost` is unknown in some containers, and an IPv6 address without IPv6 in others.
+  const at = { host: '127.0.0.1', port: Number(options.port) };
   if (options.dev) {
-    const server = await vite.createServer({ root, plugins: [withoutPolicy], server: { port } });
+    const server = await vite.createServer({ root, plugins: [withoutPolicy], server: at });
     return server.listen();
   }
   const build = { outDir: options.out, emptyOutDir: true };
   await vite.build({ root, build, logLevel: 'warn' });
-  return vite.preview({ root, build, preview: { port } });
+  return vite.preview({ root, build, preview: at });
 }
 
 /** Opens the address in Chrome, Chromium or Edge if one is installed, because they have WebGPU; else in the default browser. */

@@ -32,7 +32,7 @@ function counted(code, file, read) {
 
 function freePort() {
   return new Promise((done) => {
-    const server = createServer().listen(0, () => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address();
       server.close(() => done(port));
     });
