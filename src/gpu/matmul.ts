@@ -41,7 +41,12 @@ export interface MatmulShape {
   readonly aMinus?: boolean;
 }
 
-export type Tile = 'G' | 'M' | 'L';
+/**
+ * `G`: 4x4 sums an invocation, no barriers. `W`: 8x8, where registers are cheap and loads are not (SwiftShader).
+ * `S`: 16x4, with the rows of A passed between the lanes of a subgroup (lavapipe).
+ */
+export const TILES = ['G', 'W', 'S'] as const;
+export type Tile = (typeof TILES)[number];
 
 /** A shape with its kernel chosen and specialised. */
 export interface MatmulPlan {
@@ -75,12 +80,14 @@ interface TileGeometry {
   readonly rowVectors: number;
   /** Columns of C per invocation, in fours. */
   readonly columnVectors: number;
+  /** The workgroup is one subgroup whose lanes share the loads of A. */
+  readonly sharesA?: boolean;
 }
 
 const GEOMETRY: Readonly<Record<Tile, TileGeometry>> = {
   G: { groupX: 8, groupY: 8, rowVectors: 1, columnVectors: 1 },
-  M: { groupX: 16, groupY: 16, rowVectors: 1, columnVectors: 1 },
-  L: { groupX: 16, groupY: 16, rowVectors: 2, columnVectors: 1 },
+  W: { groupX: 4, groupY: 1, rowVectors: 2, columnVectors: 2 },
+  S: { groupX: 8, groupY: 1, rowVectors: 4, columnVectors: 1, sharesA: true },
 };
 
 /**
@@ -92,7 +99,7 @@ export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: { rea
   for (const [name, value] of Object.entries({ m, n, k, batch })) {
     if (!Number.isInteger(value) || value < 1) throw new RangeError(`A matmul's ${name} must be a positive integer, not ${value}.`);
   }
-  const tile = force.tile ?? 'G';
+  const tile = force.tile ?? chooseTile(shape, facts);
   const geometry = GEOMETRY[tile];
   const tileM = geometry.groupY * geometry.rowVectors * 4;
   const tileN = geometry.groupX * geometry.columnVectors * 4;
@@ -106,6 +113,18 @@ export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: { rea
   const product = productKernel(target, geometry, splitLength);
   if (splits === 1) return { shape, tile, splits, scratchBytes: 0, product, productGrid };
   return { shape, tile, splits, scratchBytes: 4 * splits * batch * m * n, product, productGrid, sum: sumKernel(shape, splits, limit) };
+}
+
+/** Below this many floating-point operations a dispatch is short anyway, and the small kernel compiles soonest. */
+const LARGE = 2 ** 23;
+
+function chooseTile(shape: MatmulShape, facts: AdapterFacts): Tile {
+  const { m, n, k, batch = 1 } = shape;
+  const large = 2 * m * n * k * batch >= LARGE && loadsVectors(shape);
+  if (!large) return 'G';
+  if (/llvmpipe/.test(facts.description) && facts.features.includes('subgroups') && m >= 16 && n >= 32) return 'S';
+  if (facts.software && m >= 8 && n >= 32) return 'W';
+  return 'G';
 }
 
 /** The dispatches of a planned product, in order. */
@@ -132,7 +151,7 @@ function needed(slice: Slice | undefined, name: string): Slice {
 
 function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: number): Kernel {
   const { layout, m, n, k, batch = 1, accumulate = false, aMinus = false } = shape;
-  const { groupX, groupY, rowVectors, columnVectors } = geometry;
+  const { groupX, groupY, rowVectors, columnVectors, sharesA = false } = geometry;
   const aKMajor = layout !== 'TN';
   const bKMajor = layout === 'NT';
   const usesTable = [shape.a, shape.b, shape.c].includes('table');
@@ -146,7 +165,7 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
   const mEdge = m % tileM !== 0;
   const nEdge = n % tileN !== 0;
   const source = unroll(`${operandsSource}\n${directSource}`, { ROW_VECTORS: rowVectors, COLUMN_VECTORS: columnVectors });
-  return kernel(`matmul ${layout} ${batch}x[${m},${n},${k}]`, source, bindings, {
+  const product = kernel(`matmul ${layout} ${batch}x[${m},${n},${k}]`, source, bindings, {
     M: m,
     N: n,
     K: k,
@@ -166,9 +185,7 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     ...addressConstants('A', shape.a, m * k),
     ...addressConstants('B', shape.b, k * n),
     ...addressConstants('C', shape.c, m * n),
-    A_VECTOR: holdsVectors(shape, shape.a, aKMajor ? k : m, m * k),
-    B_VECTOR: holdsVectors(shape, shape.b, bKMajor ? k : n, k * n),
-    C_VECTOR: holdsVectors(shape, shape.c, n, m * n),
+    ...vectorFlags(shape),
     USES_TABLE: usesTable,
     A_MINUS: aMinus,
     ACCUMULATE: accumulate,
@@ -177,8 +194,9 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     M_EDGE: mEdge,
     N_EDGE: nEdge,
     K_EDGE: k % 4 !== 0,
-    SKIPS: mEdge || nEdge,
+    SHARES_A: sharesA,
   });
+  return sharesA ? { ...product, code: `enable subgroups;\n${product.code}` } : product;
 }
 
 function sumKernel(shape: MatmulShape, splits: number, gridLimit: number): { kernel: Kernel; grid: Grid } {
@@ -206,6 +224,17 @@ function addressConstants(operand: 'A' | 'B' | 'C', addressing: Addressing = {},
   const { offset = 0, stride = size } = addressing === 'table' ? {} : addressing;
   return { [`${operand}_OFFSET`]: offset, [`${operand}_STRIDE`]: stride, [`${operand}_TABLE`]: addressing === 'table' };
 }
+
+function vectorFlags(shape: MatmulShape): Record<'A_VECTOR' | 'B_VECTOR' | 'C_VECTOR', boolean> {
+  const { layout, m, n, k } = shape;
+  return {
+    A_VECTOR: holdsVectors(shape, shape.a, layout === 'TN' ? m : k, m * k),
+    B_VECTOR: holdsVectors(shape, shape.b, layout === 'NT' ? k : n, k * n),
+    C_VECTOR: holdsVectors(shape, shape.c, n, m * n),
+  };
+}
+
+const loadsVectors = (shape: MatmulShape): boolean => Object.values(vectorFlags(shape)).every(Boolean);
 
 /** Whether every row of `rowLength` elements begins on a multiple of 4 and holds whole fours. */
 function holdsVectors({ batch = 1, alignedTable = false }: MatmulShape, addressing: Addressing = {}, rowLength: number, size: number): boolean {
