@@ -15,12 +15,18 @@ export const alignUp = (value: number, to: number = ALIGNMENT): number => Math.c
 
 /** Makes buffers on one device and remembers how many bytes each category holds. */
 export class BufferPool {
-  readonly bytes = new Map<BufferCategory, number>();
+  readonly bytes: Map<BufferCategory, number>;
   readonly #gpu: Gpu;
   readonly #live = new Map<GPUBuffer, BufferCategory>();
 
-  constructor(gpu: Gpu) {
+  constructor(gpu: Gpu, bytes = new Map<BufferCategory, number>()) {
     this.#gpu = gpu;
+    this.bytes = bytes;
+  }
+
+  /** A pool whose buffers count here as well and can be freed together. */
+  child(): BufferPool {
+    return new BufferPool(this.#gpu, this.bytes);
   }
 
   /** A zeroed storage buffer of at least `byteLength` bytes that can be copied from and to. */

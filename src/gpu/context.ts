@@ -10,3 +10,6 @@ export interface Context {
 }
 
 export const createContext = (gpu: Gpu): Context => ({ gpu, pipelines: new PipelineCache(gpu.device), pool: new BufferPool(gpu) });
+
+/** The same device with a pool of its own, for something that is built and freed as a whole. */
+export const childContext = ({ gpu, pipelines, pool }: Context): Context => ({ gpu, pipelines, pool: pool.child() });

@@ -30,7 +30,7 @@ export function compile(graph: Graph, outputs: readonly Tensor[], options: Compi
   const { facts, pool, bindings, category = 'activations' } = options;
   const nodes = neededNodes(graph, outputs);
   const lastUse = lastUses(nodes, outputs);
-  const slices = new Map<Tensor, Slice>(bindings);
+  const slices = bindThroughAliases(nodes, bindings);
   const free = new FreeList(pool, category);
   const owned = new Set<Slice>();
   const calls: Call[] = [];
@@ -56,7 +56,7 @@ export function compile(graph: Graph, outputs: readonly Tensor[], options: Compi
       const from = node.inputs[alias.input]!;
       if (lastUse.get(from) !== index) throw new Error(`${operation.name} would overwrite ${from.name}, which is still needed.`);
       const slice = sliceOf(from);
-      const wanted = bindings.get(tensor);
+      const wanted = slices.get(tensor);
       if (wanted && wanted !== slice) throw new Error(`${operation.name} adds onto ${from.name}, but its result is bound elsewhere.`);
       slices.set(tensor, slice);
       return { ...typeOf(tensor), slice };
@@ -91,6 +91,19 @@ export function compile(graph: Graph, outputs: readonly Tensor[], options: Compi
 }
 
 const typeOf = ({ shape, dtype }: Tensor): Pick<Tensor, 'shape' | 'dtype'> => ({ shape, dtype });
+
+/** The given places, and for a tensor that is added onto in place the place where the sum must land. */
+function bindThroughAliases(nodes: readonly Node[], bindings: ReadonlyMap<Tensor, Slice>): Map<Tensor, Slice> {
+  const slices = new Map(bindings);
+  for (const node of nodes.toReversed()) {
+    const alias = node.operation.inPlace?.(node.inputs.length);
+    if (!alias) continue;
+    const slice = slices.get(node.outputs[alias.output]!);
+    const from = node.inputs[alias.input]!;
+    if (slice && !slices.has(from)) slices.set(from, slice);
+  }
+  return slices;
+}
 
 /** The nodes that some output depends on, in order. */
 export function neededNodes(graph: Graph, outputs: readonly Tensor[]): Node[] {

@@ -36,7 +36,7 @@ type Field = (typeof FIELDS)[number];
 export class BatchBuffers {
   readonly slices: Readonly<Record<Field, Slice>>;
   readonly #context: Context;
-  readonly #buffer: Slice;
+  readonly #buffer: GPUBuffer;
   readonly #staging: ArrayBuffer;
   readonly #tokens: number;
 
@@ -45,8 +45,8 @@ export class BatchBuffers {
     this.#tokens = rows * length;
     const stride = alignUp(4 * (this.#tokens + 1));
     this.#staging = new ArrayBuffer(stride * FIELDS.length);
-    this.#buffer = context.pool.storage(this.#staging.byteLength, 'other', 'batch');
-    const slice = (index: number): Slice => ({ buffer: this.#buffer.buffer, offset: index * stride, size: stride });
+    this.#buffer = context.pool.storage(this.#staging.byteLength, 'other', 'batch').buffer;
+    const slice = (index: number): Slice => ({ buffer: this.#buffer, offset: index * stride, size: stride });
     this.slices = Object.fromEntries(FIELDS.map((field, index) => [field, slice(index)])) as Record<Field, Slice>;
   }
 
@@ -61,11 +61,7 @@ export class BatchBuffers {
       if (array instanceof Float32Array) new Float32Array(this.#staging, offset, array.length).set(array);
       else new Uint32Array(this.#staging, offset, array.length).set(array);
     }
-    this.#context.gpu.device.queue.writeBuffer(this.#buffer.buffer, 0, this.#staging);
-  }
-
-  destroy(): void {
-    this.#context.pool.destroy(this.#buffer);
+    this.#context.gpu.device.queue.writeBuffer(this.#buffer, 0, this.#staging);
   }
 }
 
@@ -83,7 +79,7 @@ export interface DecoderGraph {
 }
 
 /** Builds the decoder with its loss for batches of one shape, reading `weights` (the model's own, or a copy). */
-export function decoderGraph(model: Model, batch: BatchBuffers, { rows, length }: BatchShape, table: Slice, weights: ParameterBuffers = model.weights): DecoderGraph {
+export function decoderGraph(context: Context, model: Model, batch: BatchBuffers, { rows, length }: BatchShape, weights: ParameterBuffers = model.weights): DecoderGraph {
   const graph = new Graph();
   const bindings = new Map<Tensor, Slice>();
   const input = (field: Field, dtype: 'f32' | 'u32', size = rows * length): Tensor => {
@@ -99,7 +95,7 @@ export function decoderGraph(model: Model, batch: BatchBuffers, { rows, length }
     }),
   );
   const cosines = graph.source('constant', 'rope table', [length, model.config.headDim]);
-  bindings.set(cosines, table);
+  bindings.set(cosines, context.pool.upload(ropeTable(length, model.config.headDim, model.config.ropeTheta), 'other', 'rope table'));
   const { hidden, head } = llama(graph, model.config, (name) => parameters.get(name)!, {
     ids: input('ids', 'u32'),
     positions: input('positions', 'u32'),
@@ -113,7 +109,3 @@ export function decoderGraph(model: Model, batch: BatchBuffers, { rows, length }
   const { nll, argmax } = headLoss(graph, hidden, head, input('labels', 'u32'), rowWeights);
   return { graph, parameters, nll, argmax, weights: rowWeights, bindings };
 }
-
-/** The rotation table of a model for `length` positions, on the GPU. */
-export const uploadRopeTable = ({ context, config }: Model, length: number): Slice =>
-  context.pool.upload(ropeTable(length, config.headDim, config.ropeTheta), 'other', 'rope table');

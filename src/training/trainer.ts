@@ -1,0 +1,178 @@
+/**
+ * @file The trainer: one recorded program for a micro-batch (forward, head and loss, backward) and one for the update
+ * (penalty, norm, decision, AdamW). A step uploads a batch and a few numbers and replays them; nothing is read back in it.
+ */
+import { readBack } from '../gpu/buffers.ts';
+import type { Context } from '../gpu/context.ts';
+import { childContext } from '../gpu/context.ts';
+import type { Call, Slice } from '../gpu/kernel.ts';
+import type { Command } from '../gpu/program.ts';
+import { Program } from '../gpu/program.ts';
+import { compile } from '../graph/compile.ts';
+import { gradients } from '../graph/gradients.ts';
+import type { Tensor } from '../graph/graph.ts';
+import type { BatchShape, DecoderGraph, PackedBatch } from '../models/decoder.ts';
+import { BatchBuffers, decoderGraph } from '../models/decoder.ts';
+import type { Model } from '../models/model.ts';
+import { ParameterBuffers } from '../models/parameters.ts';
+import type { AdamW, StepRecord } from './optimizer.ts';
+import { decodeMetrics, lossSumCall, OptimizerState, RING, updateCalls, updateScratchBytes } from './optimizer.ts';
+import type { Schedule } from './schedule.ts';
+import { learningRateAt } from './schedule.ts';
+
+/** What a penalty acts on. */
+export interface PenaltyTargets {
+  /** Buffers made in this context's pool are freed with the trainer. */
+  readonly context: Context;
+  readonly model: Model;
+  readonly weights: ParameterBuffers;
+  readonly pretrained: ParameterBuffers;
+  readonly gradients: ParameterBuffers;
+  /** One f32 that receives the penalty's value, strength included. */
+  readonly value: Slice;
+}
+
+/** A term of the loss on the weights alone, such as RPSFT's: once an optimizer step it adds its gradient and writes its value. */
+export interface PenaltyTerm {
+  readonly calls: readonly Call[];
+}
+
+export interface TrainerOptions {
+  /** Shape of a micro-batch. */
+  readonly batch: BatchShape;
+  /** Micro-batches an optimizer step. */
+  readonly accumulation: number;
+  readonly optimizer: AdamW;
+  readonly schedule: Schedule;
+  readonly penalty?: (targets: PenaltyTargets) => Promise<PenaltyTerm>;
+}
+
+/** Trains a copy of a model's weights; the model itself stays as the pretrained reference. */
+export class Trainer {
+  readonly dispatchesPerStep: number;
+  #step = 0;
+  #reported = 0;
+
+  private constructor(
+    readonly model: Model,
+    readonly options: TrainerOptions,
+    readonly weights: ParameterBuffers,
+    /** Gradients of the last window, penalty included, before clipping. */
+    readonly gradients: ParameterBuffers,
+    private readonly context: Context,
+    private readonly state: OptimizerState,
+    private readonly batch: BatchBuffers,
+    private readonly programs: Programs,
+  ) {
+    this.dispatchesPerStep = programs.micro.dispatchCount * options.accumulation + programs.update.dispatchCount;
+  }
+
+  /**
+   * Builds and compiles everything a run needs.
+   * @throws {GpuMemoryError} when it does not fit the device; nothing is left on it then
+   */
+  static async create(model: Model, options: TrainerOptions): Promise<Trainer> {
+    const context = childContext(model.context);
+    try {
+      return await Trainer.#build(context, model, options);
+    } catch (error) {
+      context.pool.destroyAll();
+      throw error;
+    }
+  }
+
+  static async #build(context: Context, model: Model, options: TrainerOptions): Promise<Trainer> {
+    const { layout } = model;
+    const { device, facts } = context.gpu;
+    const { pool } = context;
+    const weights = new ParameterBuffers(layout, pool, 'weights', 'trained weights');
+    weights.copyFrom(device, model.weights);
+    const gradientBuffers = new ParameterBuffers(layout, pool, 'gradients', 'gradients');
+    const state = new OptimizerState(context, layout);
+    const batch = new BatchBuffers(context, options.batch);
+
+    const decoder = decoderGraph(context, model, batch, options.batch, weights);
+    const slots = new Map(layout.parameters.map((placed) => [decoder.parameters.get(placed.name)!, gradientBuffers.slice(placed)]));
+    const accumulates = options.accumulation > 1;
+    const onto = accumulates ? boundSums(decoder, slots) : new Map<Tensor, Tensor>();
+    const { of, same } = gradients(decoder.graph, decoder.nll, [...slots.keys()], onto);
+    const nll = same.get(decoder.nll) ?? decoder.nll;
+    if (!accumulates) for (const [parameter, gradient] of of) decoder.bindings.set(gradient, slots.get(parameter)!);
+    const { calls, slices } = compile(decoder.graph, [...of.values(), nll], { facts, pool, bindings: decoder.bindings });
+    const lossSum = lossSumCall(context, state, slices.get(nll)!, batch.slices.rowWeights, options.batch.rows * options.batch.length);
+
+    const penalty = await options.penalty?.({ context, model, weights, pretrained: model.weights, gradients: gradientBuffers, value: state.penalty });
+    const scratch = pool.storage(updateScratchBytes(weights), 'other', 'norm partials');
+    const record = (label: string, commands: readonly Command[]): Promise<Program> => Program.record(device, context.pipelines, label, commands);
+    const cleared = [state.lossSum, ...(accumulates ? gradientBuffers.shards : [])];
+    const [begin, micro, update] = await Promise.all([
+      record('begin step', cleared.map((slice) => ({ clear: slice }))),
+      record('forward and backward', [...calls, lossSum]),
+      record('update', [...(penalty?.calls ?? []), ...updateCalls(context, state, weights, gradientBuffers, scratch)]),
+    ]);
+    return new Trainer(model, options, weights, gradientBuffers, context, state, batch, { begin, micro, update });
+  }
+
+  /** Steps submitted so far. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Submits one optimizer step over the micro-batches of a window and returns at once. */
+  submitStep(microBatches: readonly PackedBatch[]): void {
+    const { options, programs } = this;
+    if (microBatches.length !== options.accumulation) throw new Error(`A step has ${options.accumulation} micro-batches, ${microBatches.length} were given.`);
+    this.#step += 1;
+    this.state.writeNumbers(this.#step, learningRateAt(options.schedule, this.#step), options.optimizer);
+    programs.begin.replay();
+    for (const microBatch of microBatches) {
+      this.batch.write(microBatch);
+      programs.micro.replay();
+    }
+    programs.update.replay();
+  }
+
+  /**
+   * Waits for the submitted steps and returns the records of those not returned before. Call it at least every
+   * `METRICS_RING` steps; it is also what keeps the queue from growing without bound.
+   */
+  async readMetrics(): Promise<StepRecord[]> {
+    const { gpu } = this.context;
+    const [ring] = await readBack(gpu.device, [this.state.metrics]);
+    gpu.assertHealthy();
+    const records = decodeMetrics(ring!, this.#reported);
+    this.#reported = records.at(-1)?.step ?? this.#reported;
+    return records;
+  }
+
+  /** GPU time by kernel of the forward and backward pass and of the update (needs `timestamp-query`). */
+  async profile(): Promise<Map<string, { nanoseconds: number; count: number }>> {
+    return new Map([...(await this.programs.micro.profile()), ...(await this.programs.update.profile())]);
+  }
+
+  /** Frees everything, the trained weights included. */
+  destroy(): void {
+    this.context.pool.destroyAll();
+  }
+}
+
+interface Programs {
+  /** Clears what a window adds up. */
+  readonly begin: Program;
+  readonly micro: Program;
+  readonly update: Program;
+}
+
+/** For every parameter a source bound to its gradient buffer, for the backward pass to add onto. */
+function boundSums({ graph, bindings }: DecoderGraph, slots: ReadonlyMap<Tensor, Slice>): Map<Tensor, Tensor> {
+  return new Map(
+    [...slots].map(([parameter, slot]) => {
+      const sum = graph.source('state', `gradient of ${parameter.name}`, parameter.shape);
+      bindings.set(sum, slot);
+      return [parameter, sum];
+    }),
+  );
+}
+
+/** Steps whose metrics are kept on the GPU until they are read. */
+export const METRICS_RING = RING;
