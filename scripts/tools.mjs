@@ -9,15 +9,22 @@ import { fileURLToPath } from 'node:url';
 
 export const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 
+/** A program that hangs should end the run with a failure rather than with silence. */
+const TIMEOUT = 12 * 60_000;
+
 /** Runs a program from the repository's root with its output on the terminal; resolves to the exit code. */
 export function run(command, args, { env = {}, shell = false } = {}) {
   return new Promise((done) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env }, shell });
+    const stdio = ['ignore', 'inherit', 'inherit'];
+    const child = spawn(command, args, { cwd: root, stdio, env: { ...process.env, ...env }, shell, timeout: TIMEOUT });
     child.on('error', (error) => {
       console.error(`${command}: ${error.message}`);
       done(127);
     });
-    child.on('exit', (code) => done(code ?? 1));
+    child.on('exit', (code, signal) => {
+      if (signal) console.error(`${command} ended by ${signal} after at most ${TIMEOUT / 60_000} minutes.`);
+      done(code ?? 1);
+    });
   });
 }
 
