@@ -51,8 +51,8 @@ export class DataProblem extends Error implements ProblemDetails {
 
 /** What the reader may still say about the rows before a bad one. */
 export function rowsReadWell(count: number): string {
-  if (count === 0) return 'No row was read before it.';
-  return count === 1 ? 'The 1 row before it read well.' : `The ${formatCount(count)} rows before it read well.`;
+  if (count === 0) return 'It is the first row.';
+  return count === 1 ? 'Row 1 read well.' : `Rows 1 to ${formatCount(count)} read well.`;
 }
 
 /** 1873 -> "1,873", whatever the language of the browser. */

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { importDataset } from './dataset.ts';
+import type { ImportOptions } from './dataset.ts';
+import { DataProblem } from './problem.ts';
+
+const fileOf = (name: string, contents: string | Uint8Array<ArrayBuffer>): File => new File([contents], name);
+const rows = (...values: object[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('');
+const gsm8kRow = { question: 'How many?', answer: '48/2 = <<48/2=24>>24\n#### 24' };
+
+async function problemOf(name: string, contents: string, options?: ImportOptions): Promise<DataProblem> {
+  const failed: unknown = await importDataset(fileOf(name, contents), options).catch((error: unknown) => error);
+  if (!(failed instanceof DataProblem)) throw new Error('expected a DataProblem');
+  return failed;
+}
+
+describe('importDataset', () => {
+  it('recognises, maps, counts and hashes', async () => {
+    const contents = rows(gsm8kRow, { question: 'And now?', answer: '#### 2' }, { question: 'Blank', answer: '' });
+    const progress: number[] = [];
+    const dataset = await importDataset(fileOf('a.jsonl', contents), {}, ({ bytesRead, size }) => progress.push(bytesRead / size));
+    expect(dataset).toMatchObject({
+      name: 'a.jsonl', kind: 'question-answer', columns: ['question', 'answer'], mapping: { prompt: 'question', completion: 'answer' }, rowsRead: 3, emptyRows: 1,
+    });
+    expect(dataset.examples.map(({ row, answer }) => [row, answer])).toEqual([[1, '24'], [2, '2']]);
+    expect(dataset.problems.map(({ message }) => message)).toEqual(['a.jsonl: Rows without a completion were left out: 1 of 3. The other rows are used. Check the mapping if this is unexpected.']);
+    expect(dataset.sha256).toBe(createHash('sha256').update(contents).digest('hex'));
+    expect(progress.at(-1)).toBe(1);
+  });
+
+  it('stops at a bad row with the four parts of an alert, or skips it', async () => {
+    const contents = `${rows(gsm8kRow, gsm8kRow)}{"question": "x\n${rows(gsm8kRow)}`;
+    expect(await problemOf('train.jsonl', contents)).toMatchObject({
+      file: 'train.jsonl', row: 3, character: 16, severity: 'error',
+      message: 'train.jsonl: Row 3: the line ends inside a string, at character 16. Rows 1 to 2 read well. Skip this row, or choose another file.',
+    });
+    const dataset = await importDataset(fileOf('train.jsonl', contents), { skipBadRows: true });
+    expect(dataset.examples.map(({ row }) => row)).toEqual([1, 2, 4]);
+    expect(dataset.problems.map(({ message, severity }) => [message, severity])).toEqual([
+      ['train.jsonl: Row 3: the line ends inside a string, at character 16. The other rows are used. This row was skipped.', 'warning'],
+    ]);
+  });
+
+  it('names row and column of a missing value', async () => {
+    expect((await problemOf('a.csv', 'prompt,completion\np,c\np\n')).message).toBe(
+      'a.csv: Row 2, column completion: it has 1 of 2 fields. Row 1 read well. Skip this row, or choose another file.',
+    );
+    expect((await problemOf('a.jsonl', rows({ prompt: 'p', completion: 'c' }, { prompt: 'p' }))).message).toContain('Row 2, column completion: it has no value.');
+  });
+
+  it('asks for a mapping where the shape is unknown, and takes one', async () => {
+    const contents = rows({ x: 'What?', y: '#### 5' });
+    expect((await problemOf('a.jsonl', contents)).message).toBe(
+      'a.jsonl: The columns have no shape that is known. Its columns: x, y. Choose which column is the prompt and which the completion.',
+    );
+    const dataset = await importDataset(fileOf('a.jsonl', contents), { mapping: { prompt: 'x', completion: 'y' } });
+    expect(dataset).toMatchObject({ kind: 'custom', examples: [{ question: 'What?', answer: '5' }] });
+    expect((await problemOf('a.jsonl', contents, { mapping: { prompt: 'x' } })).message).toContain('names no completion for the prompt');
+    expect((await problemOf('a.jsonl', contents, { mapping: { text: 'z' } })).message).toContain('There is no column "z"');
+  });
+
+  it('refuses a file without rows', async () => {
+    expect((await problemOf('a.csv', '')).message).toBe('a.csv: The file holds no rows. Nothing was imported. Choose another file.');
+    expect((await problemOf('a.jsonl', '{\n', { skipBadRows: true })).message).toContain('No row of the file could be read');
+  });
+
+  it('lists a hundred bad rows and counts the rest, and warns of lost characters', async () => {
+    const dataset = await importDataset(fileOf('a.jsonl', rows({ text: '\uFFFD' }, { text: '\uFFFD' }) + '?\n'.repeat(103)), { skipBadRows: true });
+    expect(dataset.problems).toHaveLength(102);
+    expect(dataset.problems.slice(-2).map(({ what }) => what)).toEqual([
+      'further rows were skipped: 3 of 105',
+      'rows hold \uFFFD, which stands for bytes that are no UTF-8: 2 of 105, first row 1',
+    ]);
+  });
+
+  it('can be cancelled', async () => {
+    await expect(importDataset(fileOf('a.jsonl', rows(gsm8kRow)), { signal: AbortSignal.abort() })).rejects.toThrow('aborted');
+  });
+});
+
+const data = new URL('../../../shared/data/', import.meta.url);
+if (existsSync(new URL('gsm8k/train.jsonl', data))) {
+  const load = (path: string): ReturnType<typeof importDataset> => importDataset(fileOf(basename(path), Uint8Array.from(readFileSync(new URL(path, data)))));
+
+  describe('real files', () => {
+    it.each<[string, string, number]>([
+      ['gsm8k/train.jsonl', 'gsm8k', 7473],
+      ['gsm8k-formats/gsm8k_test.csv', 'gsm8k', 1319],
+      ['gsm8k-formats/gsm8k_train_first200.crlf-bom.csv', 'gsm8k', 200],
+      ['gsm8k-formats/gsm8k_train_first200.tsv', 'gsm8k', 200],
+      ['gsm8k-formats/gsm8k_train_first500.alpaca.json', 'alpaca', 500],
+      ['math/test.jsonl', 'math', 5000],
+      ['math/math500.jsonl', 'math', 500],
+      ['mawps/addsub.jsonl', 'question-answer', 395],
+      ['metamath/gsm8k_backward_first500.jsonl', 'question-answer', 500],
+    ])('%s', async (path, kind, count) => {
+      const dataset = await load(path);
+      expect([dataset.kind, dataset.examples.length, dataset.problems]).toEqual([kind, count, []]);
+      expect(dataset.examples.filter(({ answer }) => answer === undefined)).toEqual([]);
+    });
+
+    it('leaves out the six blank outputs of a real Alpaca file, and says so', async () => {
+      const dataset = await load('gsm8k-formats/llm-adapters_gsm8k_test.alpaca.json');
+      expect([dataset.kind, dataset.examples.length, dataset.emptyRows]).toEqual(['alpaca', 1313, 6]);
+      expect(dataset.problems).toHaveLength(1);
+    });
+
+    it('gives the same examples from every container', async () => {
+      const jsonl = (await load('gsm8k/train.jsonl')).examples;
+      for (const path of ['gsm8k_train_first200.crlf-bom.csv', 'gsm8k_train_first200.tsv', 'gsm8k_train_first500.alpaca.json']) {
+        const { examples } = await load(`gsm8k-formats/${path}`);
+        expect(examples).toEqual(jsonl.slice(0, examples.length).map((example, i) => ({ ...example, row: i + 1 })));
+      }
+    });
+
+    it('reads the gold answers of MATH-500 out of its solutions', async () => {
+      const solutions = (await importDataset(fileOf('m.jsonl', readFileSync(new URL('math/math500.jsonl', data), 'utf8')), { mapping: { prompt: 'problem', completion: 'solution' } })).examples;
+      const gold = (await load('math/math500.jsonl')).examples;
+      const differing = solutions.filter(({ answer }, i) => answer !== gold[i]!.answer);
+      expect(differing.length).toBeLessThan(10);
+    });
+  });
+}

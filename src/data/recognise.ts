@@ -1,0 +1,70 @@
+/**
+ * @file Which column plays which part. A new shape of data is one more line in SHAPES; the user can change every choice.
+ */
+import type { Row } from './parse.ts';
+
+/** The parts a column can play. `text` stands alone; otherwise `prompt` and `completion` are needed. */
+export type Role = 'prompt' | 'input' | 'completion' | 'text' | 'answer' | 'group';
+
+/** Role -> column name. */
+export type ColumnMapping = { readonly [role in Role]?: string };
+
+export type DatasetKind = 'prompt-completion' | 'alpaca' | 'gsm8k' | 'math' | 'question-answer' | 'text' | 'custom';
+
+interface Shape {
+  readonly kind: Exclude<DatasetKind, 'custom'>;
+  /** Accepted names of each needed column, in lower case, the first that exists wins. */
+  readonly needs: { readonly [role in Role]?: readonly string[] };
+  readonly takes?: { readonly [role in Role]?: readonly string[] };
+  /** A mark that every sampled completion must carry. */
+  readonly mark?: RegExp;
+}
+
+const GROUPS = ['group', 'type', 'subject', 'category', 'topic'];
+
+/** First match wins. */
+const SHAPES: readonly Shape[] = [
+  { kind: 'prompt-completion', needs: { prompt: ['prompt'], completion: ['completion', 'response'] }, takes: { answer: ['answer'], group: GROUPS } },
+  { kind: 'alpaca', needs: { prompt: ['instruction'], completion: ['output', 'response'] }, takes: { input: ['input'], answer: ['answer'], group: GROUPS } },
+  { kind: 'gsm8k', needs: { prompt: ['question'], completion: ['answer'] }, takes: { group: GROUPS }, mark: /####/u },
+  { kind: 'math', needs: { prompt: ['problem'], completion: ['solution'] }, takes: { answer: ['answer'], group: GROUPS } },
+  {
+    kind: 'question-answer',
+    needs: { prompt: ['question', 'problem', 'query', 'input'], completion: ['solution', 'response', 'answer', 'target', 'output', 'best answer'] },
+    takes: { group: GROUPS },
+  },
+  { kind: 'text', needs: { text: ['text', 'content', 'story'] }, takes: { group: GROUPS } },
+];
+
+export interface Recognised {
+  readonly kind: DatasetKind;
+  readonly mapping: ColumnMapping;
+}
+
+/** @param sample the first rows of the file. @returns undefined where no shape fits and the user has to say. */
+export function recognise(sample: readonly Row[]): Recognised | undefined {
+  for (const { kind, needs, takes = {}, mark } of SHAPES) {
+    const needed = mapRoles(needs, sample);
+    const { completion } = needed;
+    const isMarked = mark === undefined || sample.every((row) => completion !== undefined && mark.test(String(row[completion])));
+    if (Object.keys(needed).length === Object.keys(needs).length && isMarked) return { kind, mapping: { ...mapRoles(takes, sample), ...needed } };
+  }
+  return undefined;
+}
+
+/** Columns of the sample in their order of appearance. */
+export const columnsOf = (sample: readonly Row[]): string[] => [...new Set(sample.flatMap((row) => Object.keys(row)))];
+
+/** A cell that can be shown to a model as text. */
+export const isTextual = (value: unknown): value is string | number | bigint | boolean => ['string', 'number', 'bigint', 'boolean'].includes(typeof value);
+
+function mapRoles(wanted: Shape['needs'], sample: readonly Row[]): { [role in Role]?: string } {
+  const columns = columnsOf(sample).filter((column) => sample.some((row) => isTextual(row[column])) && sample.every((row) => row[column] == null || isTextual(row[column])));
+  const mapping: { [role in Role]?: string } = {};
+  for (const [role, names] of Object.entries(wanted) as [Role, readonly string[]][]) {
+    const name = names.find((candidate) => columns.some((column) => column.toLowerCase() === candidate));
+    const column = columns.find((candidate) => candidate.toLowerCase() === name);
+    if (column !== undefined) mapping[role] = column;
+  }
+  return mapping;
+}
