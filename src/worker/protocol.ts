@@ -95,6 +95,9 @@ export interface PreviewRow {
   readonly row: number;
   readonly tokens: readonly { readonly text: string; readonly id: number; readonly trained: boolean; readonly special: boolean }[];
   readonly truncated: boolean;
+  /** What the playground would be given and what the file answers, without template; absent where the shape has no prompt. */
+  readonly prompt?: string;
+  readonly expected?: string;
 }
 
 /** A file or a row could not be used; worded as the page shows it. The dataset that was loaded before is kept. */
