@@ -1,9 +1,13 @@
 /** @file The trainer against transformers and PyTorch: loss, every gradient, an optimizer step and a curve of each method. */
 import { describe, expect, it } from 'vitest';
 import { relativeError } from '../graph/testing.ts';
+import { l2spPenalty } from '../methods/l2sp.ts';
+import type { PenaltyTargets } from '../methods/penalty.ts';
+import { rpsftPenalty } from '../methods/rpsft.ts';
 import type { PackedBatch } from '../models/decoder.ts';
 import type { BatchJson } from '../models/testing.ts';
 import { FIXTURE_SHAPE, loadFixtureModel, packedBatch, readFixtureJson, readFixtureTensors } from '../models/testing.ts';
+import { decomposeAll } from '../spectral/decompose.ts';
 import type { AdamW } from './optimizer.ts';
 import type { Schedule } from './schedule.ts';
 import type { TrainerOptions } from './trainer.ts';
@@ -14,7 +18,7 @@ const OPTIMIZER: AdamW = { beta1: 0.9, beta2: 0.98, epsilon: 1e-7, weightDecay: 
 interface MethodsFixture {
   readonly optimizer: AdamW & Schedule & { readonly schedule: Schedule['kind'] };
   readonly batches: readonly BatchJson[];
-  readonly methods: Readonly<Record<string, { readonly loss: readonly number[]; readonly penalty: readonly number[]; readonly gradientNorm: readonly number[] }>>;
+  readonly methods: Readonly<Record<string, { readonly options: { readonly strength?: number; readonly fraction?: number }; readonly loss: readonly number[]; readonly penalty: readonly number[]; readonly gradientNorm: readonly number[] }>>;
 }
 
 const options = (more: Partial<TrainerOptions> = {}): TrainerOptions => ({
@@ -44,28 +48,40 @@ describe.each(['llama-tied', 'llama-untied'])('%s', (folder) => {
 });
 
 describe('Trainer', () => {
-  it('follows PyTorch for 20 steps of SFT', async () => {
+  it.each(['sft', 'rpsft', 'l2sp'] as const)('follows PyTorch for 20 steps of %s', async (method) => {
     const model = await loadFixtureModel('llama-tied');
     const { optimizer, batches, methods } = await readFixtureJson<MethodsFixture>('llama-tied/methods.json');
+    const expected = methods[method]!;
     const { beta1, beta2, epsilon, weightDecay, clipNorm, schedule: kind, learningRate, warmupSteps, steps } = optimizer;
-    const trainer = await Trainer.create(model, options({ optimizer: { beta1, beta2, epsilon, weightDecay, clipNorm }, schedule: { kind, learningRate, warmupSteps, steps } }));
-    const weights = await readFixtureTensors('llama-tied/sft.safetensors');
+    const { strength: lambda = 0, fraction: rankFraction = 1 } = expected.options;
+    const decomposition = await decomposeAll(model.context, model.weights, { rankFraction });
+    const term = method === 'rpsft' ? (targets: PenaltyTargets) => rpsftPenalty(targets, decomposition) : l2spPenalty;
+    const trainer = await Trainer.create(
+      model,
+      options({
+        optimizer: { beta1, beta2, epsilon, weightDecay, clipNorm },
+        schedule: { kind, learningRate, warmupSteps, steps },
+        ...(method === 'sft' ? {} : { penalty: { lambda, term } }),
+      }),
+    );
+    const weights = await readFixtureTensors(`llama-tied/${method}.safetensors`);
     for (const [index, batch] of batches.entries()) {
       trainer.submitStep([packedBatch(batch)]);
       if (index === 0 || index === batches.length - 1) {
         for (const weight of model.layout.weights) {
           const values = await trainer.weights.read(model.context.gpu.device, weight);
-          const expected = await weights.read(`${index + 1}/${weight.name}`);
+          const golden = await weights.read(`${index + 1}/${weight.name}`);
           // Adam divides by the root of v: where a gradient is near zero a rounding in it moves the weight by a share of the learning rate.
-          expect(relativeError(Float64Array.from(values), Float64Array.from(expected)), `${weight.name} after step ${index + 1}`).toBeLessThan(index === 0 ? 1e-4 : 1e-3);
+          expect(relativeError(Float64Array.from(values), Float64Array.from(golden)), `${weight.name} after step ${index + 1}`).toBeLessThan(index === 0 ? 1e-4 : 1e-3);
         }
       }
     }
     const records = await trainer.readMetrics();
     expect(records.map(({ step }) => step)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
-    for (const [i, { loss, gradientNorm }] of records.entries()) {
-      expect(Math.abs(loss / methods['sft']!.loss[i]! - 1), `loss of step ${i + 1}`).toBeLessThan(1e-4);
-      expect(Math.abs(gradientNorm / methods['sft']!.gradientNorm[i]! - 1), `norm of step ${i + 1}`).toBeLessThan(1e-3);
+    for (const [i, { loss, gradientNorm, penalty }] of records.entries()) {
+      expect(Math.abs(loss / expected.loss[i]! - 1), `loss of step ${i + 1}`).toBeLessThan(1e-4);
+      expect(Math.abs(gradientNorm / expected.gradientNorm[i]! - 1), `norm of step ${i + 1}`).toBeLessThan(1e-3);
+      expect(Math.abs(penalty - expected.penalty[i]!), `penalty of step ${i + 1}`).toBeLessThanOrEqual(1e-3 * expected.penalty[i]!);
     }
     trainer.destroy();
   });

@@ -5,12 +5,13 @@
 import { readBack } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
 import { childContext } from '../gpu/context.ts';
-import type { Call, Slice } from '../gpu/kernel.ts';
+import type { Slice } from '../gpu/kernel.ts';
 import type { Command } from '../gpu/program.ts';
 import { Program } from '../gpu/program.ts';
 import { compile } from '../graph/compile.ts';
 import { gradients } from '../graph/gradients.ts';
 import type { Tensor } from '../graph/graph.ts';
+import type { Penalty, PenaltyTargets } from '../methods/penalty.ts';
 import type { BatchShape, DecoderGraph, PackedBatch } from '../models/decoder.ts';
 import { BatchBuffers, decoderGraph } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
@@ -20,21 +21,10 @@ import { decodeMetrics, lossSumCall, OptimizerState, RING, updateCalls, updateSc
 import type { Schedule } from './schedule.ts';
 import { learningRateAt } from './schedule.ts';
 
-/** What a penalty acts on. */
-export interface PenaltyTargets {
-  /** Buffers made in this context's pool are freed with the trainer. */
-  readonly context: Context;
-  readonly model: Model;
-  readonly weights: ParameterBuffers;
-  readonly pretrained: ParameterBuffers;
-  readonly gradients: ParameterBuffers;
-  /** One f32 that receives the penalty's value, strength included. */
-  readonly value: Slice;
-}
-
-/** A term of the loss on the weights alone, such as RPSFT's: once an optimizer step it adds its gradient and writes its value. */
-export interface PenaltyTerm {
-  readonly calls: readonly Call[];
+/** A term of the loss on the weights alone, such as RPSFT's, that acts once an optimizer step. */
+export interface PenaltyChoice {
+  readonly lambda: number;
+  readonly term: (targets: PenaltyTargets) => Penalty;
 }
 
 export interface TrainerOptions {
@@ -44,7 +34,7 @@ export interface TrainerOptions {
   readonly accumulation: number;
   readonly optimizer: AdamW;
   readonly schedule: Schedule;
-  readonly penalty?: (targets: PenaltyTargets) => Promise<PenaltyTerm>;
+  readonly penalty?: PenaltyChoice;
 }
 
 /** Trains a copy of a model's weights; the model itself stays as the pretrained reference. */
@@ -101,7 +91,7 @@ export class Trainer {
     const { calls, slices } = compile(decoder.graph, [...of.values(), nll], { facts, pool, bindings: decoder.bindings });
     const lossSum = lossSumCall(context, state, slices.get(nll)!, batch.slices.rowWeights, options.batch.rows * options.batch.length);
 
-    const penalty = await options.penalty?.({ context, model, weights, pretrained: model.weights, gradients: gradientBuffers, value: state.penalty });
+    const penalty = options.penalty && penaltyOf(options.penalty, { context, weights, pretrained: model.weights, gradients: gradientBuffers, value: state.penalty });
     const scratch = pool.storage(updateScratchBytes(weights), 'other', 'norm partials');
     const record = (label: string, commands: readonly Command[]): Promise<Program> => Program.record(device, context.pipelines, label, commands);
     const cleared = [state.lossSum, ...(accumulates ? gradientBuffers.shards : [])];
@@ -154,6 +144,12 @@ export class Trainer {
   destroy(): void {
     this.context.pool.destroyAll();
   }
+}
+
+function penaltyOf({ lambda, term }: PenaltyChoice, targets: Omit<PenaltyTargets, 'lambda'>): Penalty {
+  const uniform = targets.context.pool.uniform(16, 'lambda');
+  targets.context.gpu.device.queue.writeBuffer(uniform.buffer, 0, new Float32Array([lambda]));
+  return term({ ...targets, lambda: uniform });
 }
 
 interface Programs {
