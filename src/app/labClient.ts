@@ -224,7 +224,7 @@ export async function changeMapping(role: DatasetRole, mapping: DatasetColumns):
   acceptImport(role, await lab().setMapping(role, mapping, get().config.maxLength), undefined, []);
 }
 
-/** Rows of a dataset as the model sees them; rows are counted from 0. */
+/** Rows of a dataset as the model sees them, the first being row 1. */
 export const previewRows = (role: DatasetRole, from: number, count: number, maxLength: number): Promise<readonly PreviewRow[]> =>
   lab().preview(role, from, count, maxLength);
 

@@ -4,8 +4,11 @@
  */
 import { create } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
-import type { DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, MethodId, ModelSummary, RecordedRun, RunConfig, RunId } from '../worker/protocol.ts';
+import type {
+  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportResult, MethodId, ModelSummary, RecordedRun, RunConfig, RunId, SamplingOptions,
+} from '../worker/protocol.ts';
 import { defaultConfig, defaultLambdas } from './method/defaults.ts';
+import { defaultSampling, type Column, type Trial } from './playground/answers.ts';
 import { isLive, type LabRun, type PhaseProgress } from './runs.ts';
 
 /** `unavailable`: the diagnosis says what is missing. `failed`: the worker itself did not start or the model did not load. */
@@ -30,6 +33,28 @@ export interface FileProblem {
 
 /** The recorded run of `public/recorded/run.json`. */
 export type Recording = { readonly status: 'none' | 'loading' | 'missing' } | { readonly status: 'shown'; readonly on: RecordedRun['recordedOn'] };
+
+/** The form of the playground and what was asked, the latest first. */
+export interface Playground {
+  readonly prompt: string;
+  /** Where the prompt was taken from; undefined when it was typed. */
+  readonly source: Trial['source'];
+  readonly sampling: SamplingOptions;
+  /** What to ask; undefined = the base model and the latest runs. */
+  readonly columns: readonly Column[] | undefined;
+  /** Answers are marked against this column. */
+  readonly reference: Column;
+  readonly asking: boolean;
+  readonly trials: readonly Trial[];
+}
+
+/** The files of the run that was exported last. */
+export interface Exported {
+  readonly run: RunId;
+  readonly state: 'writing' | 'done' | 'failed';
+  readonly result: ExportResult | undefined;
+  readonly message: string | undefined;
+}
 
 export interface LabState {
   readonly connection: Connection;
@@ -60,6 +85,8 @@ export interface LabState {
   readonly runProblem: string | undefined;
   /** What the graphics device reported outside a request. */
   readonly deviceProblem: string | undefined;
+  readonly playground: Playground;
+  readonly exported: Exported | undefined;
   readonly tab: TabId;
   readonly station: StationId | undefined;
   /** The dataset whose preview lies over the main area. */
@@ -90,6 +117,8 @@ export const initialState: LabState = {
   importing: undefined,
   runProblem: undefined,
   deviceProblem: undefined,
+  playground: { prompt: '', source: undefined, sampling: defaultSampling, columns: undefined, reference: 'base', asking: false, trials: [] },
+  exported: undefined,
   tab: 'train',
   station: undefined,
   sheet: undefined,

@@ -1,0 +1,73 @@
+/** @file The page: head, rail, the selected view, status bar, and what lies over them. */
+import type { ReactElement } from 'react';
+import { DataSheet } from './data/DataSheet.tsx';
+import { ExportTab } from './export/ExportTab.tsx';
+import { FirstRun } from './firstRun/FirstRun.tsx';
+import { RecordedBanner } from './firstRun/RecordedBanner.tsx';
+import { DropTarget } from './frame/DropTarget.tsx';
+import { Head } from './frame/Head.tsx';
+import { KeyList } from './frame/KeyList.tsx';
+import { LiveRegion } from './frame/LiveRegion.tsx';
+import { Rail } from './frame/Rail.tsx';
+import { StatusBar } from './frame/StatusBar.tsx';
+import { useKeyboard } from './frame/useKeyboard.ts';
+import { NoGpu } from './noGpu/NoGpu.tsx';
+import { PlaygroundTab } from './playground/PlaygroundTab.tsx';
+import { SpectrumTab } from './spectrum/SpectrumTab.tsx';
+import { selectWelcome, useLab, type TabId } from './store.ts';
+import { TrainTab } from './train/TrainTab.tsx';
+
+/** The Train tab, below the first-run page or the diagnosis where there is no run of one's own to show. */
+function TrainView(): ReactElement {
+  const welcome = useLab(selectWelcome);
+  const unusable = useLab((state) => state.connection === 'unavailable' || state.connection === 'failed');
+  const hasRuns = useLab((state) => state.runs.length > 0);
+  return (
+    <>
+      {unusable ? <NoGpu /> : null}
+      {welcome ? <FirstRun /> : null}
+      <RecordedBanner />
+      {hasRuns || (!welcome && !unusable) ? <TrainTab /> : null}
+    </>
+  );
+}
+
+function SpectrumView(): ReactElement {
+  return (
+    <>
+      <RecordedBanner />
+      <SpectrumTab />
+    </>
+  );
+}
+
+const views: Readonly<Record<TabId, () => ReactElement>> = { train: TrainView, spectrum: SpectrumView, playground: PlaygroundTab, export: ExportTab };
+
+export function App(): ReactElement {
+  const tab = useLab((state) => state.tab);
+  const sheet = useLab((state) => state.sheet);
+  const View = views[tab];
+  useKeyboard();
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to results
+      </a>
+      <div className="app">
+        <Head />
+        <Rail />
+        <main className="main" id="main" tabIndex={-1}>
+          {/* Stays in place under the preview, so that nothing in it is lost. */}
+          <section className="view" id={`view-${tab}`} role="tabpanel" aria-labelledby={`tab-${tab}`} hidden={sheet !== undefined}>
+            <View />
+          </section>
+          {sheet === undefined ? null : <DataSheet key={sheet} role={sheet} />}
+        </main>
+        <StatusBar />
+      </div>
+      <KeyList />
+      <DropTarget />
+      <LiveRegion />
+    </>
+  );
+}

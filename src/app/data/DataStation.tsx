@@ -1,0 +1,146 @@
+/** @file The Data station: the file, one row of it as tokens, its counts, and the two datasets it is measured on. */
+import { useState, type ReactElement } from 'react';
+import type { DatasetSummary } from '../../worker/protocol.ts';
+import { formatCount, formatCounted, formatPercent } from '../format.ts';
+import { importFile, restoreDemoData } from '../labClient.ts';
+import { FileButton } from '../parts/FileButton.tsx';
+import { Icon } from '../parts/Icon.tsx';
+import { Ring } from '../parts/Ring.tsx';
+import { Spec } from '../parts/Spec.tsx';
+import { openSheet, useLab } from '../store.ts';
+import { CheckList } from './CheckList.tsx';
+import { dataChecks } from './checks.ts';
+import { FileAlert } from './FileAlert.tsx';
+import { acceptedFiles, roleInfos } from './roles.ts';
+import { Tokens, trainedCount } from './Tokens.tsx';
+import { usePreview } from './usePreview.ts';
+
+/** One row as tokens, with buttons to the neighbouring rows. */
+function RowPreview({ rows }: { readonly rows: number }): ReactElement {
+  const [at, setAt] = useState(0);
+  const shown = Math.min(at, rows - 1);
+  const { rows: preview, problem } = usePreview('train', shown, 1);
+  const [row] = preview;
+  return (
+    <>
+      <div className="sub">
+        <span>
+          Row {formatCount(shown + 1)} of {formatCount(rows)}
+        </span>
+        <span className="pager">
+          <button type="button" className="ib" aria-label="Previous row" disabled={shown === 0} onClick={() => setAt(shown - 1)}>
+            <Icon name="left" />
+          </button>
+          <button type="button" className="ib" aria-label="Next row" disabled={shown >= rows - 1} onClick={() => setAt(shown + 1)}>
+            <Icon name="right" />
+          </button>
+        </span>
+      </div>
+      {problem === undefined ? null : <p className="note bad">{problem}</p>}
+      {row === undefined ? null : (
+        <>
+          <Tokens row={row} />
+          <p className="legend-line">
+            <span>
+              <span className="tok on">underlined</span> is trained: {formatCount(trainedCount(row))} of {formatCount(row.tokens.length)}
+            </span>
+            <button type="button" className="link" onClick={() => openSheet('train')}>
+              Open preview
+            </button>
+          </p>
+        </>
+      )}
+    </>
+  );
+}
+
+function TrainingData({ dataset }: { readonly dataset: DatasetSummary }): ReactElement {
+  const datasets = useLab((state) => state.datasets);
+  const maxLength = useLab((state) => state.config.maxLength);
+  const { rows, trainedTokens, tokens, longest, truncatedRows, duplicates, overlap } = dataset;
+  const worrying = dataChecks(dataset, datasets, maxLength).filter(({ verdict }) => verdict !== 'ok');
+  return (
+    <>
+      <div className="file">
+        <Icon name="file" />
+        <b>{dataset.name}</b>
+        <span>{dataset.shape}</span>
+        <button type="button" className="link" onClick={() => openSheet('train')}>
+          Change mapping
+        </button>
+      </div>
+      {rows > 0 ? <RowPreview key={dataset.name} rows={rows} /> : null}
+      <Spec
+        rows={[
+          ['Rows', formatCount(rows)],
+          ['Trained tokens', `${formatCount(trainedTokens)} of ${formatCount(tokens)} (${formatPercent(tokens === 0 ? 0 : trainedTokens / tokens)})`],
+          ['Longest row', `${formatCount(longest)} of ${formatCounted(maxLength, 'token')}`],
+          ['Cut off', formatCounted(truncatedRows, 'row')],
+          ['Duplicates', formatCount(duplicates)],
+          ...(overlap.heldOut === undefined ? [] : [['Shared with held-out', formatCount(overlap.heldOut)] as const]),
+          ...(overlap.outOfDomain === undefined ? [] : [['Shared with out-of-domain', formatCount(overlap.outOfDomain)] as const]),
+        ]}
+      />
+      {worrying.length === 0 ? null : <CheckList checks={worrying} />}
+    </>
+  );
+}
+
+/** The two datasets that are only measured on: a look inside, or another file. */
+function Measured(): ReactElement {
+  const datasets = useLab((state) => state.datasets);
+  const importing = useLab((state) => state.importing);
+  return (
+    <div className="drops">
+      {roleInfos
+        .filter(({ role }) => role !== 'train')
+        .map(({ role, name, use }) => {
+          const dataset = datasets[role];
+          return (
+            <div key={role} className="drop" data-role={role}>
+              <b>{name}</b>
+              <span>{importing === role ? 'Reading' : dataset === undefined ? 'None' : formatCounted(dataset.rows, 'item')}</span>
+              <span className="drop-acts">
+                {dataset === undefined ? null : (
+                  <button type="button" className="link" aria-label={`Preview ${name.toLowerCase()} data`} onClick={() => openSheet(role)}>
+                    Preview
+                  </button>
+                )}
+                <FileButton className="link" accept={acceptedFiles} label={`Choose ${name.toLowerCase()} file`} onFile={(file) => void importFile(role, file)}>
+                  Change<span className="vh"> {name.toLowerCase()} data. {use}</span>
+                </FileButton>
+              </span>
+            </div>
+          );
+        })}
+    </div>
+  );
+}
+
+export function DataStation(): ReactElement {
+  const train = useLab((state) => state.datasets.train);
+  const importing = useLab((state) => state.importing);
+  const fromFile = useLab((state) => Object.values(state.datasets).some((dataset) => dataset.origin === 'file'));
+  const usable = useLab((state) => state.connection === 'ready');
+  return (
+    <>
+      <FileAlert />
+      {usable ? (
+        <div className="acts">
+          <FileButton className="btn" accept={acceptedFiles} label="Choose training file" onFile={(file) => void importFile('train', file)}>
+            {importing === 'train' ? <Ring state="live" /> : <Icon name="file" />}
+            {importing === 'train' ? 'Reading' : 'Choose a file'}
+          </FileButton>
+          {fromFile ? (
+            <button type="button" className="btn quiet" onClick={() => void restoreDemoData()}>
+              Back to the demo data
+            </button>
+          ) : null}
+        </div>
+      ) : null}
+      <p className="help">Or drop it anywhere: .jsonl, .json or .csv with a question and an answer in each row. It is read here and goes nowhere.</p>
+      {train === undefined ? null : <TrainingData dataset={train} />}
+      {train === undefined ? null : <Measured />}
+    </>
+  );
+}

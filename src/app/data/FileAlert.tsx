@@ -1,0 +1,39 @@
+/** @file A file that was not loaded: what is wrong and where, what still holds, and what can be done. */
+import type { ReactElement } from 'react';
+import { importFile } from '../labClient.ts';
+import { Alert } from '../parts/Alert.tsx';
+import { FileButton } from '../parts/FileButton.tsx';
+import { dismissFileProblem, useLab } from '../store.ts';
+import { acceptedFiles } from './roles.ts';
+
+export function FileAlert(): ReactElement | null {
+  const problem = useLab((state) => state.fileProblem);
+  const busy = useLab((state) => state.importing !== undefined);
+  if (problem === undefined) return null;
+  const { role, file, skipRows } = problem;
+  const { file: name, what, stillHolds, row, canSkip } = problem.problem;
+  const skip = file !== undefined && row !== undefined && canSkip ? (): void => void importFile(role, file, [...skipRows, row]) : undefined;
+  return (
+    <Alert
+      title={`${name} was not loaded`}
+      actions={
+        <>
+          {skip === undefined ? null : (
+            <button type="button" className="btn" disabled={busy} onClick={skip}>
+              Skip this row
+            </button>
+          )}
+          <FileButton accept={acceptedFiles} label="Choose another file" onFile={(chosen) => void importFile(role, chosen)}>
+            Choose another file
+          </FileButton>
+          <button type="button" className="btn quiet" onClick={dismissFileProblem}>
+            Dismiss
+          </button>
+        </>
+      }
+    >
+      <p>{what}</p>
+      <p>{stillHolds}</p>
+    </Alert>
+  );
+}

@@ -1,0 +1,39 @@
+/** @file What the page says about a dataset before a run: each check in one sentence. Pure, with tests. */
+import type { DatasetRole, DatasetSummary } from '../../worker/protocol.ts';
+import { formatCount, formatCounted, formatPercent } from '../format.ts';
+import { roleName } from './roles.ts';
+
+export interface DataCheck {
+  readonly verdict: 'ok' | 'warn' | 'bad';
+  readonly text: string;
+}
+
+/** A row or rows that do something: "1 row is", "2 rows are". */
+const rowsAre = (rows: number): string => `${formatCounted(rows, 'row')} ${rows === 1 ? 'is' : 'are'}`;
+
+/** "the 200 held-out or 642 out-of-domain items": the other datasets, with their sizes where they are known. */
+function otherSets(overlap: DatasetSummary['overlap'], others: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>): string {
+  const roles = Object.keys(overlap) as DatasetRole[];
+  return roles.map((role) => [others[role] === undefined ? '' : formatCount(others[role].rows), roleName(role).toLowerCase()].filter(Boolean).join(' ')).join(' or ');
+}
+
+/** Everything worth knowing, the worst first. `others` are the datasets of all roles. */
+export function dataChecks(dataset: DatasetSummary, others: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>, maxLength: number): readonly DataCheck[] {
+  const { tokens, trainedTokens, truncatedRows, rows, duplicates, overlap, longest, warnings } = dataset;
+  const checks: DataCheck[] = [];
+  if (trainedTokens === 0) checks.push({ verdict: 'bad', text: 'Every label is masked. No token of these rows would be trained: choose another column as the answer.' });
+  else checks.push({ verdict: 'ok', text: `${formatCount(trainedTokens)} of ${formatCount(tokens)} tokens are trained (${formatPercent(trainedTokens / tokens)})` });
+  if (truncatedRows > 0) checks.push({ verdict: 'warn', text: `${rowsAre(truncatedRows)} longer than ${formatCount(maxLength)} tokens and will be cut off (${formatPercent(truncatedRows / rows)})` });
+  else checks.push({ verdict: 'ok', text: `Nothing is cut off: the longest row has ${formatCount(longest)} of ${formatCount(maxLength)} tokens` });
+  if (duplicates > 0) checks.push({ verdict: 'warn', text: `${rowsAre(duplicates)} a copy of another row` });
+  else checks.push({ verdict: 'ok', text: 'No row stands here twice' });
+  const shared = (Object.entries(overlap) as [DatasetRole, number][]).filter(([, count]) => count > 0);
+  for (const [role, count] of shared) {
+    const consequence = dataset.role === 'train' ? 'that accuracy will look better than it is' : 'the accuracy measured here will look better than it is';
+    checks.push({ verdict: 'warn', text: `${rowsAre(count)} also in the ${roleName(role).toLowerCase()} data: ${consequence}` });
+  }
+  if (shared.length === 0 && Object.keys(overlap).length > 0) checks.push({ verdict: 'ok', text: `No row is shared with the ${otherSets(overlap, others)} rows` });
+  checks.push(...warnings.map((text) => ({ verdict: 'warn' as const, text })));
+  const order = { bad: 0, warn: 1, ok: 2 } as const;
+  return checks.toSorted((a, b) => order[a.verdict] - order[b.verdict]);
+}

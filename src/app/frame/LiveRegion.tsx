@@ -1,0 +1,23 @@
+/** @file The one place from which screen readers are told of milestones. */
+import { useEffect, useState, type ReactElement } from 'react';
+import { useLab } from '../store.ts';
+import { milestones } from './milestones.ts';
+
+/** Polite: it waits until the reader has finished its sentence. */
+export function LiveRegion(): ReactElement {
+  const [text, setText] = useState('');
+  useEffect(
+    () =>
+      useLab.subscribe(({ runs }, before) => {
+        if (runs === before.runs) return;
+        const said = runs.flatMap((run) => milestones(before.runs.find((other) => other.id === run.id), run));
+        if (said.length > 0) setText(said.join(' '));
+      }),
+    [],
+  );
+  return (
+    <div className="vh" role="status" aria-live="polite">
+      {text}
+    </div>
+  );
+}

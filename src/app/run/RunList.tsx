@@ -1,0 +1,74 @@
+/** @file The runs of this session: which are drawn, which is drawn strongest, and how each ended. */
+import { useState, type ReactElement } from 'react';
+import { runNames } from '../charts/names.ts';
+import { Swatch } from '../charts/Swatch.tsx';
+import { formatCounted, formatPercent } from '../format.ts';
+import { removeRun } from '../labClient.ts';
+import { Icon } from '../parts/Icon.tsx';
+import { isLive, type LabRun } from '../runs.ts';
+import { selectRun, selectRunById, showRun, useLab } from '../store.ts';
+
+const endings: Readonly<Record<LabRun['state'], string>> = {
+  preparing: 'preparing',
+  running: 'running',
+  paused: 'paused',
+  finished: '',
+  stopped: 'stopped',
+  failed: 'failed',
+};
+
+/** "in 79.0%, out 79.8%": the last two accuracies in words short enough for the rail. */
+export function runResult({ evaluations, state, completedSteps }: Pick<LabRun, 'evaluations' | 'state' | 'completedSteps'>): string {
+  const last = evaluations.findLast(({ step }) => step > 0);
+  const ending = endings[state];
+  const steps = formatCounted(completedSteps, 'step');
+  const how = ending === '' ? steps : `${steps}, ${ending}`;
+  if (last === undefined) return how;
+  const { inDomain, outOfDomain } = last;
+  return `${how}. In ${formatPercent(inDomain.correct / inDomain.items, inDomain.items)}, out ${formatPercent(outOfDomain.correct / outOfDomain.items, outOfDomain.items)}`;
+}
+
+function Line({ run, name, selected }: { readonly run: LabRun; readonly name: string; readonly selected: boolean }): ReactElement {
+  const [asking, setAsking] = useState(false);
+  return (
+    <li className="run-line" data-selected={selected}>
+      <input type="checkbox" checked={run.visible} aria-label={`Draw ${name}`} title="Draw in the figures" onChange={(event) => showRun(run.id, event.target.checked)} />
+      <button type="button" className="run-name" aria-pressed={selected} title="Draw strongest, and show its settings" onClick={() => selectRunById(run.id)}>
+        <Swatch method={run.config.method} />
+        <b>{name}</b>
+        <span>{runResult(run)}</span>
+      </button>
+      {isLive(run) ? null : asking ? (
+        <span className="run-ask">
+          <button type="button" className="btn danger" onClick={() => void removeRun(run.id)}>
+            Remove it
+          </button>
+          <button type="button" className="btn" onClick={() => setAsking(false)}>
+            Keep
+          </button>
+        </span>
+      ) : (
+        <button type="button" className="ib" aria-label={`Remove ${name}`} title="Remove with its weights" onClick={() => setAsking(true)}>
+          <Icon name="x" />
+        </button>
+      )}
+    </li>
+  );
+}
+
+export function RunList(): ReactElement | null {
+  const runs = useLab((state) => state.runs);
+  const selected = useLab((state) => selectRun(state)?.id);
+  if (runs.length === 0) return null;
+  const names = runNames(runs);
+  return (
+    <div className="run-list">
+      <h3>Runs</h3>
+      <ul>
+        {runs.map((run, index) => (
+          <Line key={run.id} run={run} name={names[index] ?? run.id} selected={run.id === selected} />
+        ))}
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,153 @@
+/** @file The Run station: what the next run needs, what the live run does, how the last one ended, and the list of all. */
+import type { ReactElement } from 'react';
+import { formatAbout, formatCount, formatCounted, formatParameter, formatTime } from '../format.ts';
+import { startObstacle, startRun } from '../labClient.ts';
+import { methodLabel } from '../method/methods.ts';
+import { Alert } from '../parts/Alert.tsx';
+import { CopyButton } from '../parts/CopyButton.tsx';
+import { Ring } from '../parts/Ring.tsx';
+import { remainingSeconds, type LabRun } from '../runs.ts';
+import { chooseMethod, selectLiveRun, selectRun, showTab, useLab } from '../store.ts';
+import { FrozenConfig } from './FrozenConfig.tsx';
+import { MemoryEstimate } from './MemoryEstimate.tsx';
+import { Phases } from './Phases.tsx';
+import { RunList } from './RunList.tsx';
+import { StopButtons } from './StopButtons.tsx';
+
+/** Memory and time of the run being edited. */
+function NextRun(): ReactElement {
+  const config = useLab((state) => state.config);
+  const estimate = useLab((state) => state.estimate);
+  const estimating = useLab((state) => state.estimating);
+  const software = useLab((state) => state.diagnosis?.adapter?.software ?? false);
+  const obstacle = useLab(() => startObstacle());
+  const steps = formatCounted(config.steps, 'step');
+  return (
+    <>
+      {obstacle === undefined ? null : <p className="note bad">{obstacle}</p>}
+      {estimate === undefined ? null : <MemoryEstimate estimate={estimate} rankFraction={config.rankFraction} />}
+      <p className="help">
+        {estimate?.seconds === undefined ? (
+          <>
+            {estimating ? <Ring state="live" /> : null} {steps}. {estimating ? 'Three steps are being run to know the time it will take here.' : ''}
+          </>
+        ) : (
+          `${steps}, ${formatAbout(estimate.seconds)} here, from a 3-step probe.`
+        )}
+        {estimate === undefined ? '' : ` That is ${formatParameter(estimate.epochs)} times through the data.`}
+      </p>
+      {software ? <p className="note warn">This adapter computes on the processor. A run works, but takes many times longer than on a graphics card.</p> : null}
+    </>
+  );
+}
+
+function LiveRun({ run }: { readonly run: LabRun }): ReactElement {
+  const eta = remainingSeconds(run);
+  return (
+    <>
+      <Phases run={run} />
+      {eta === undefined ? null : <p className="help">{run.state === 'paused' ? `Paused. ${formatTime(eta)} of training are left.` : `${formatAbout(eta)} to go.`}</p>}
+      <StopButtons run={run} />
+    </>
+  );
+}
+
+/** How the selected run ended, and what can be done with it. */
+function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
+  const other = run.config.method === 'sft' ? 'rpsft' : 'sft';
+  if (run.state === 'failed') {
+    return (
+      <Alert title={`${methodLabel(run.config.method)} stopped at step ${formatCount(run.completedSteps)}`} actions={<DiagnosticsButton />}>
+        <p>{run.message ?? 'The engine gave no reason.'}</p>
+        <p>Its curves up to there are kept. The other runs are as they were.</p>
+      </Alert>
+    );
+  }
+  const time = run.activeMs > 0 ? ` in ${formatTime(run.activeMs / 1000)}` : '';
+  return (
+    <>
+      <p className="result">
+        {methodLabel(run.config.method)}: {formatCounted(run.completedSteps, 'step')}
+        {time}
+        {run.state === 'stopped' ? `, stopped before its ${formatCounted(run.config.steps, 'step')}` : ''}.
+      </p>
+      {run.recorded ? null : (
+        <div className="acts run-acts">
+          <button type="button" className="btn" onClick={() => showTab('playground')}>
+            Try it
+          </button>
+          <button type="button" className="btn" onClick={() => showTab('export')}>
+            Export
+          </button>
+          <button
+            type="button"
+            className="btn"
+            onClick={() => {
+              chooseMethod(other);
+              void startRun();
+            }}
+          >
+            Run again with {methodLabel(other)}
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function DiagnosticsButton(): ReactElement | null {
+  const report = useLab((state) => state.diagnosis?.report);
+  return report === undefined ? null : <CopyButton text={report} label="Copy diagnostics" />;
+}
+
+/** What a request or the device itself reported. */
+function Problems(): ReactElement {
+  const runProblem = useLab((state) => state.runProblem);
+  const deviceProblem = useLab((state) => state.deviceProblem);
+  const dismiss = (
+    <button type="button" className="btn quiet" onClick={() => useLab.setState({ runProblem: undefined, deviceProblem: undefined })}>
+      Dismiss
+    </button>
+  );
+  return (
+    <>
+      {deviceProblem === undefined ? null : (
+        <Alert
+          title="The graphics device reported a problem"
+          actions={
+            <>
+              <DiagnosticsButton />
+              {dismiss}
+            </>
+          }
+        >
+          <p>{deviceProblem}</p>
+        </Alert>
+      )}
+      {runProblem === undefined ? null : (
+        <Alert title="That did not work" actions={dismiss}>
+          <p>{runProblem}</p>
+          <p>The runs you have are as they were.</p>
+        </Alert>
+      )}
+    </>
+  );
+}
+
+export function RunStation(): ReactElement {
+  const live = useLab(selectLiveRun);
+  const selected = useLab(selectRun);
+  const usable = useLab((state) => state.connection !== 'unavailable' && state.connection !== 'failed');
+  const shown = live ?? selected;
+  return (
+    <>
+      <Problems />
+      {live === undefined ? null : <LiveRun run={live} />}
+      {live === undefined && selected !== undefined && !selected.recorded ? <EndedRun run={selected} /> : null}
+      {live === undefined && usable ? <NextRun /> : null}
+      {usable ? null : <p className="help">Training needs a graphics adapter. A recorded run and its views work without one.</p>}
+      {shown === undefined ? null : <FrozenConfig run={shown} />}
+      <RunList />
+    </>
+  );
+}

@@ -1,0 +1,62 @@
+/** @file The phases of a run in words: their names, their order, their counts, and which are still to come. */
+import type { PhaseId, RunConfig } from '../../worker/protocol.ts';
+import { formatBytes, formatCount } from '../format.ts';
+import type { LabRun, PhaseProgress } from '../runs.ts';
+
+const names: Readonly<Record<PhaseId, string>> = {
+  weights: 'Load weights',
+  compile: 'Compile kernels',
+  decompose: 'Decompose matrices',
+  'evaluate-base': 'Evaluate base model',
+  train: 'Train',
+  evaluate: 'Evaluate',
+  save: 'Save',
+};
+
+export const phaseName = (phase: PhaseId): string => names[phase];
+
+/** Every run goes through these; a phase the worker leaves out is not shown as done. */
+const order: readonly PhaseId[] = ['weights', 'compile', 'decompose', 'evaluate-base', 'train', 'evaluate', 'save'];
+
+/** "480 of 600 steps", "3.4 of 3.4 MB". */
+export function phaseCount({ done, total, unit }: PhaseProgress): string {
+  if (unit === 'bytes') return `${formatBytes(done)} of ${formatBytes(total)}`;
+  return `${formatCount(done)} of ${formatCount(total)} ${unit}`;
+}
+
+export interface PhaseLine {
+  readonly phase: PhaseId;
+  readonly name: string;
+  readonly state: 'done' | 'now' | 'todo';
+  /** Counts, or what is known beforehand. */
+  readonly count: string;
+  /** Share that is done, for the bar of the phase that is going on. */
+  readonly share: number;
+}
+
+/** The step of the next evaluation, or undefined when only the last one is left. */
+function nextEvaluation({ evaluateEvery, steps }: RunConfig, completedSteps: number): number {
+  return Math.min((Math.floor(completedSteps / evaluateEvery) + 1) * evaluateEvery, steps);
+}
+
+/**
+ * The phases as the Run station lists them. Evaluations return every few steps: while training goes on, Evaluate is still to come and says
+ * at which step.
+ */
+export function phaseLines(run: LabRun): readonly PhaseLine[] {
+  const ended = run.state === 'finished' || run.state === 'stopped' || run.state === 'failed';
+  const reported = new Map(run.phases.map((progress) => [progress.phase, progress]));
+  const trained = run.completedSteps >= run.config.steps;
+  const shown = order.filter((phase) => reported.has(phase) || (!ended && (phase === 'train' || phase === 'evaluate' || phase === 'save')));
+  return shown.map((phase) => {
+    const progress = reported.get(phase);
+    const share = progress === undefined || progress.total === 0 ? 0 : Math.min(1, progress.done / progress.total);
+    const isNow = !ended && phase === run.phase;
+    const returns = (phase === 'evaluate' || phase === 'save') && !trained && !ended;
+    const isDone = progress !== undefined && !isNow && !returns && (share === 1 || order.indexOf(phase) < order.indexOf(run.phase ?? phase));
+    const state = isNow ? 'now' : isDone ? 'done' : 'todo';
+    const waiting = phase === 'evaluate' && !trained ? `next at step ${formatCount(nextEvaluation(run.config, run.completedSteps))}` : '';
+    const count = progress !== undefined && (state !== 'todo' || !returns) ? phaseCount(progress) : waiting;
+    return { phase, name: names[phase], state, count, share };
+  });
+}
