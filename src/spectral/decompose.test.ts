@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Context } from '../gpu/context.ts';
 import { decompose, decomposeAll, destroyBases, effectiveRank, type DecomposeOptions } from './decompose.ts';
 import { firstColumns, minus, multiply, referenceSvd, squaredNorm, transpose, type Matrix } from './reference.ts';
-import { filled, layoutOf, normalMatrix, orthogonalityError, orthonormalMatrix, planted, readBasis, spectralContext } from './testing.ts';
-import type { SpectralContext } from './workspace.ts';
+import { filled, layoutOf, normalMatrix, orthogonalityError, orthonormalMatrix, planted, readBasis, testContext } from './testing.ts';
 
-let context: SpectralContext;
+let context: Context;
 beforeAll(async () => {
-  context = await spectralContext();
+  context = await testContext();
 });
 afterAll(() => context.pool.destroyAll());
 

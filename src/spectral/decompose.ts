@@ -9,12 +9,13 @@
  * Orientation: `short` is the smaller side of the matrix, `long` the other; A stands for the matrix as [short, long].
  */
 import { readFloats } from '../gpu/buffers.ts';
+import type { Context } from '../gpu/context.ts';
 import type { Call, Slice } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { MatrixBatch, ParameterBuffers } from '../models/parameters.ts';
 import { symmetricEigen } from './eigen.ts';
 import { orthonormalCalls, orthonormalScratch, sketchCall } from './orthonormalize.ts';
-import { Workspace, type Progress, type SpectralContext } from './workspace.ts';
+import { Workspace, type Progress } from './workspace.ts';
 
 /** The top-k singular triplets of each matrix W [rows, columns] of a batch, largest first: W v_i = sigma_i u_i. */
 export interface Basis {
@@ -85,7 +86,7 @@ export class BatchDecomposition {
    * @param shard the buffer that `batch.offsets` point into; it is only read
    * @throws {RangeError} when k is not below the smaller side, where there is nothing to truncate
    */
-  static async create(context: SpectralContext, shard: Slice, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
+  static async create(context: Context, shard: Slice, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
     const { k, powerIterations = POWER_ITERATIONS, oversampling = OVERSAMPLING, seed = 0 } = options;
     const { rows, columns } = batch;
     const count = batch.offsets.length;
@@ -179,7 +180,7 @@ export class BatchDecomposition {
 }
 
 /** Decomposes a batch once. */
-export async function decompose(context: SpectralContext, values: ParameterBuffers, batch: MatrixBatch, options: DecomposeOptions, onMatrix?: () => void): Promise<Basis> {
+export async function decompose(context: Context, values: ParameterBuffers, batch: MatrixBatch, options: DecomposeOptions, onMatrix?: () => void): Promise<Basis> {
   const decomposition = await BatchDecomposition.create(context, values.shards[batch.shard]!, batch, options);
   await decomposition.run(onMatrix);
   decomposition.destroyScratch();
@@ -195,7 +196,7 @@ export interface Decomposition {
 
 /** Decomposes every 2-D weight, each with its own k = rankFraction of its smaller side. */
 export async function decomposeAll(
-  context: SpectralContext,
+  context: Context,
   values: ParameterBuffers,
   { rankFraction, ...options }: Omit<DecomposeOptions, 'k'> & { readonly rankFraction: number },
   onProgress: Progress = () => undefined,
@@ -223,7 +224,7 @@ export async function decomposeAll(
   return { bases, degenerate };
 }
 
-export function destroyBases({ pool }: Pick<SpectralContext, 'pool'>, bases: readonly Basis[]): void {
+export function destroyBases({ pool }: Pick<Context, 'pool'>, bases: readonly Basis[]): void {
   for (const { u, v, sigma } of bases) for (const slice of [u, v, sigma]) pool.destroy(slice);
 }
 

@@ -26,7 +26,7 @@ export function symmetricEigen(matrix: ArrayLike<number>, n: number, count: numb
   const { diagonal, offDiagonal } = tridiagonalize(reflectors, n);
   const rows = count > 0 ? identity(n) : undefined;
   implicitQl(diagonal, offDiagonal, rows);
-  const order = Array.from(diagonal.keys()).sort((a, b) => diagonal[b]! - diagonal[a]! || a - b);
+  const order = Array.from(diagonal.keys()).toSorted((a, b) => diagonal[b]! - diagonal[a]! || a - b);
   const vectors = new Float64Array(count * n);
   for (let i = 0; i < count; i += 1) {
     const vector = vectors.subarray(i * n, (i + 1) * n);

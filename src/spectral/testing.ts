@@ -1,17 +1,13 @@
 /** @file Matrices with known spectra, and a small layout to hold them on the test GPU. */
-import { BufferPool, readFloats } from '../gpu/buffers.ts';
-import { PipelineCache } from '../gpu/kernel.ts';
+import { readFloats } from '../gpu/buffers.ts';
+import { createContext, type Context } from '../gpu/context.ts';
 import { testGpu } from '../gpu/testing.ts';
 import { randomNormal } from '../graph/testing.ts';
 import { ParameterBuffers, ParameterLayout } from '../models/parameters.ts';
 import type { Basis } from './decompose.ts';
 import { firstColumns, matrix, multiply, referenceSvd, transpose, type Matrix } from './reference.ts';
-import type { SpectralContext } from './workspace.ts';
 
-export async function spectralContext(): Promise<SpectralContext> {
-  const gpu = await testGpu();
-  return { gpu, pipelines: new PipelineCache(gpu.device), pool: new BufferPool(gpu) };
-}
+export const testContext = async (): Promise<Context> => createContext(await testGpu());
 
 /** A layout that holds weights of the given shapes, each a parameter of its own. */
 export const layoutOf = (shapes: Readonly<Record<string, readonly number[]>>): ParameterLayout =>
@@ -21,7 +17,7 @@ export const layoutOf = (shapes: Readonly<Record<string, readonly number[]>>): P
   );
 
 /** Buffers of a layout with the given values; the rest is zero. */
-export function filled({ gpu, pool }: SpectralContext, layout: ParameterLayout, values: Readonly<Record<string, Float64Array>>): ParameterBuffers {
+export function filled({ gpu, pool }: Context, layout: ParameterLayout, values: Readonly<Record<string, Float64Array>>): ParameterBuffers {
   const buffers = new ParameterBuffers(layout, pool, 'weights', 'test');
   for (const weight of layout.weights) buffers.write(gpu.device, weight, Float32Array.from(values[weight.name] ?? new Float64Array(weight.rows * weight.columns)));
   return buffers;
@@ -42,7 +38,7 @@ export function planted(rows: number, columns: number, sigma: readonly number[],
 }
 
 /** A basis of one batch, read back: u, v and sigma of every matrix. */
-export async function readBasis({ gpu }: SpectralContext, { batch, k, u, v, sigma }: Basis): Promise<{ u: Matrix; v: Matrix; sigma: Float64Array }[]> {
+export async function readBasis({ gpu }: Context, { batch, k, u, v, sigma }: Basis): Promise<{ u: Matrix; v: Matrix; sigma: Float64Array }[]> {
   const [left, right, values] = [await readFloats(gpu.device, u), await readFloats(gpu.device, v), await readFloats(gpu.device, sigma)];
   return batch.names.map((_, z) => ({
     u: matrix(batch.rows, k, left.subarray(z * batch.rows * k, (z + 1) * batch.rows * k)),

@@ -1,28 +1,19 @@
-/**
- * @file What the spectral computations run on: a device with its pipelines and buffers, and working memory that is
- * freed as one.
- */
-import type { BufferCategory, BufferPool } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import type { Call, PipelineCache, Slice } from '../gpu/kernel.ts';
+/** @file Working memory of a computation that is freed as one, and the programs recorded on it. */
+import type { BufferCategory } from '../gpu/buffers.ts';
+import type { Context } from '../gpu/context.ts';
+import type { Call, Slice } from '../gpu/kernel.ts';
 import { matmulCalls, planMatmul, type MatmulOperands, type MatmulShape } from '../gpu/matmul.ts';
 import { Program, type Command } from '../gpu/program.ts';
-
-export interface SpectralContext {
-  readonly gpu: Gpu;
-  readonly pipelines: PipelineCache;
-  readonly pool: BufferPool;
-}
 
 /** Reports how many of `total` matrices are done. */
 export type Progress = (done: number, total: number) => void;
 
 /** Buffers and recorded programs of one computation. */
 export class Workspace {
-  readonly context: SpectralContext;
+  readonly context: Context;
   readonly #owned: Slice[] = [];
 
-  constructor(context: SpectralContext) {
+  constructor(context: Context) {
     this.context = context;
   }
 

@@ -1,0 +1,70 @@
+/**
+ * @file What the methods that add a term on the weights have in common: they add its gradient to complete gradients,
+ * before these are clipped, and write its value.
+ */
+import distanceSource from '../../shaders/penalty-distance.wgsl?raw';
+import sumSource from '../../shaders/penalty-sum.wgsl?raw';
+import type { Context } from '../gpu/context.ts';
+import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
+import type { ParameterBuffers } from '../models/parameters.ts';
+import type { Workspace } from '../spectral/workspace.ts';
+
+/** What a penalty acts on; all `ParameterBuffers` have one layout. */
+export interface PenaltyTargets {
+  /** Scratch is made in this context's pool, for as long as the calls are used. */
+  readonly context: Context;
+  readonly weights: ParameterBuffers;
+  readonly pretrained: ParameterBuffers;
+  /** Receives the penalty's gradient on top of what it holds. */
+  readonly gradients: ParameterBuffers;
+  /** Uniform buffer that begins with λ as f32; it may be rewritten between replays, nothing of it is baked. */
+  readonly lambda: Slice;
+  /** Storage whose first f32 receives the penalty's value, λ included. */
+  readonly value: Slice;
+}
+
+/** A recordable penalty. */
+export interface Penalty {
+  readonly calls: readonly Call[];
+  readonly value: Slice;
+}
+
+/** Invocations that write a partial sum each, per workgroup; 64 floats keep ranges of partial sums bindable. */
+const LANES = 64;
+
+/** Ranges of one buffer for `counts` partial sums (multiples of 64), and the call that adds them all into the value. */
+export function partialSums(workspace: Workspace, { lambda, value }: PenaltyTargets, counts: readonly number[]): { readonly ranges: readonly Slice[]; readonly sum: Call } {
+  const all = workspace.storage(counts.reduce((sum, count) => sum + count, 0), 'penalty partial sums');
+  let offset = 0;
+  const ranges = counts.map((count) => {
+    const range = { buffer: all.buffer, offset, size: count * 4 };
+    offset += range.size;
+    return range;
+  });
+  return { ranges, sum: { kernel: kernel('penalty sum', sumSource, ['uniform', 'read', 'write']), slices: [lambda, all, value], grid: [1, 1, 1] } };
+}
+
+/** Partial sums of `elements` numbers when a workgroup takes `chunk` of them. */
+export const partialCount = (elements: number, chunk: number): number => Math.ceil(elements / chunk) * LANES;
+
+/** Runs of `size` numbers in one shard. */
+export interface Runs {
+  readonly shard: number;
+  readonly offsets: readonly number[];
+  readonly size: number;
+}
+
+const DISTANCE_CHUNK = 16384;
+
+export const distancePartials = ({ offsets, size }: Runs): number => offsets.length * partialCount(size, DISTANCE_CHUNK);
+
+/** gradients += 2λ(W - W0) on the runs, partials <- sums of (W - W0)². */
+export function distanceCall(workspace: Workspace, { weights, pretrained, gradients, lambda }: PenaltyTargets, { shard, offsets, size }: Runs, partials: Slice): Call {
+  const chunks = Math.ceil(size / DISTANCE_CHUNK);
+  const [x, y] = linearGrid(chunks, 1);
+  return {
+    kernel: kernel('penalty distance', distanceSource, ['uniform', 'read', 'read', 'write', 'read', 'write'], { SIZE: size, CHUNK: DISTANCE_CHUNK, CHUNKS: chunks }),
+    slices: [lambda, weights.shards[shard]!, pretrained.shards[shard]!, gradients.shards[shard]!, workspace.upload(Uint32Array.from(offsets), 'starts'), partials],
+    grid: [x, y, offsets.length],
+  };
+}

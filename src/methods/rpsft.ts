@@ -1,0 +1,71 @@
+/**
+ * @file RPSFT (arXiv 2605.10973): λ Σ ‖Uᵀ(W - W0)V‖², U and V the top-k singular vectors of the pretrained W0, holds
+ * what W does between its leading directions and leaves everything else to the task.
+ *
+ * The gradient is 2λ U (Uᵀ(W - W0)V) Vᵀ, 4mnk + 4sk² operations a matrix with s = min(m, n), for all matrices of a
+ * shape at once. The difference W - W0 is formed in f32 before anything is multiplied: subtracting two projections
+ * instead, as the authors' fp16 code does, leaves a penalty above zero at the start and mostly noise as its gradient.
+ */
+import blockSource from '../../shaders/penalty-block.wgsl?raw';
+import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
+import type { MatmulShape } from '../gpu/matmul.ts';
+import type { MatrixBatch } from '../models/parameters.ts';
+import { isAligned, offsetTable, type Basis, type Decomposition } from '../spectral/decompose.ts';
+import { Workspace } from '../spectral/workspace.ts';
+import { distanceCall, distancePartials, partialCount, partialSums, type Penalty, type PenaltyTargets, type Runs } from './penalty.ts';
+
+const BLOCK_CHUNK = 4096;
+
+/** @param decomposition of the pretrained weights, all or some of the matrices; the others are left free */
+export function rpsftPenalty(targets: PenaltyTargets, { bases, degenerate }: Decomposition): Penalty {
+  const workspace = new Workspace(targets.context);
+  const runs = degenerate.map(({ shard, offsets, rows, columns }): Runs => ({ shard, offsets, size: rows * columns }));
+  const { ranges, sum } = partialSums(workspace, targets, [...bases.map((basis) => partialCount(blockElements(basis), BLOCK_CHUNK)), ...runs.map(distancePartials)]);
+  // One batch after the other, so that all share the room of the largest.
+  const room = (elements: (basis: Basis) => number, label: string): Slice => workspace.storage(Math.max(1, ...bases.map(elements)), label);
+  const blocks = room(blockElements, 'penalty blocks');
+  const narrow = room(narrowElements, 'penalty projections');
+  const calls = [
+    ...bases.flatMap((basis, i) => blockCalls(workspace, targets, basis, ranges[i]!, blocks, narrow)),
+    ...runs.map((run, i) => distanceCall(workspace, targets, run, ranges[bases.length + i]!)),
+    sum,
+  ];
+  return { calls, value: targets.value };
+}
+
+const blockElements = ({ batch, k }: Basis): number => batch.offsets.length * k * k;
+const narrowElements = ({ batch, k }: Basis): number => batch.offsets.length * Math.min(batch.rows, batch.columns) * k;
+
+/**
+ * With dW = W - W0, near the vectors of its smaller side [s, k] and far those of the other, in the case m <= n:
+ *   T [m, k] = dW far,  C [k, k] = nearᵀ T,  C <- 2λC,  T <- near C,  gradient += T farᵀ;
+ * otherwise T [n, k] = dWᵀ far, C comes out transposed, and gradient += far Tᵀ.
+ */
+function blockCalls(workspace: Workspace, targets: PenaltyTargets, basis: Basis, partials: Slice, blockRoom: Slice, narrow: Slice): Call[] {
+  const { batch, k, u, v } = basis;
+  const { rows, columns, shard } = batch;
+  const wide = rows <= columns;
+  const [near, far] = wide ? [u, v] : [v, u];
+  const short = Math.min(rows, columns);
+  const long = Math.max(rows, columns);
+  const count = batch.offsets.length;
+  const table = offsetTable(workspace, batch);
+  const blocks = { ...blockRoom, size: blockElements(basis) * 4 };
+  const [x, y] = linearGrid(Math.ceil(blockElements(basis) / BLOCK_CHUNK), 1);
+  const inShard = tableShape(batch);
+  return [
+    ...workspace.product(
+      { ...inShard, a: 'table', aMinus: true, layout: wide ? 'NN' : 'TN', m: short, n: k, k: long },
+      { a: targets.weights.shards[shard]!, aMinus: targets.pretrained.shards[shard]!, b: far, c: narrow, table },
+    ),
+    ...workspace.product({ layout: 'TN', m: k, n: k, k: short, batch: count }, { a: near, b: narrow, c: blocks }),
+    { kernel: kernel('penalty block', blockSource, ['uniform', 'write', 'write'], { CHUNK: BLOCK_CHUNK }), slices: [targets.lambda, blocks, partials], grid: [x, y, 1] },
+    ...workspace.product({ layout: 'NN', m: short, n: k, k, batch: count }, { a: near, b: blocks, c: narrow }),
+    ...workspace.product(
+      { ...inShard, c: 'table', accumulate: true, layout: 'NT', m: rows, n: columns, k },
+      { a: wide ? narrow : far, b: wide ? far : narrow, c: targets.gradients.shards[shard]!, table },
+    ),
+  ];
+}
+
+const tableShape = (batch: MatrixBatch): Pick<MatmulShape, 'batch' | 'alignedTable'> => ({ batch: batch.offsets.length, alignedTable: isAligned(batch) });
