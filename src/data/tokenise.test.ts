@@ -13,7 +13,7 @@ describe('tokeniseExample', () => {
   it('marks completion and end of text, with the edge of the mask between two tokens', () => {
     // " the" would be one token if prompt and completion were encoded together.
     const { ids, trained, truncated } = tokeniseExample({ ...example('', ''), segments: [{ text: 'a ', trained: false }, { text: 'the', trained: true }] }, tokenizer, { maxLength: 100 });
-    expect([...ids].map(tokenizer.tokenText)).toEqual(['a', ' ', 't', 'he', '<|endoftext|>']);
+    expect([...ids].map((id) => tokenizer.tokenText(id))).toEqual(['a', ' ', 't', 'he', '<|endoftext|>']);
     expect([...trained]).toEqual([0, 0, 1, 1, 1]);
     expect(truncated).toBe(false);
   });

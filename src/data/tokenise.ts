@@ -23,21 +23,23 @@ export interface TokeniseOptions {
 
 /** Segments are encoded one by one, so that no token lies across the edge of the mask and the prompt encodes as it will when a model is asked. */
 export function tokeniseExample(example: Example, tokenizer: Tokenizer, { maxLength, beginWithBos = false }: TokeniseOptions): TokenisedExample {
-  const ids: number[] = [];
-  const trained: number[] = [];
-  const append = (id: number, isTrained: boolean): void => {
-    ids.push(id);
-    trained.push(isTrained && ids.length > 1 ? 1 : 0);
-  };
-  if (beginWithBos && tokenizer.bosTokenId !== undefined) append(tokenizer.bosTokenId, false);
-  for (const segment of example.segments) for (const id of tokenizer.encode(segment.text)) append(id, segment.trained);
-  const [eos] = tokenizer.eosTokenIds;
-  if (eos !== undefined) append(eos, example.segments.at(-1)?.trained ?? false);
-  return {
-    ids: Uint32Array.from(ids.slice(0, maxLength)),
-    trained: Uint8Array.from(trained.slice(0, maxLength)),
-    truncated: ids.length > maxLength,
-  };
+  const { bosTokenId, eosTokenIds } = tokenizer;
+  const parts: { ids: readonly number[]; trained: boolean }[] = [];
+  if (beginWithBos && bosTokenId !== undefined) parts.push({ ids: [bosTokenId], trained: false });
+  for (const { text, trained } of example.segments) parts.push({ ids: tokenizer.encode(text), trained });
+  parts.push({ ids: eosTokenIds.slice(0, 1), trained: example.segments.at(-1)?.trained ?? false });
+
+  const wholeLength = parts.reduce((sum, part) => sum + part.ids.length, 0);
+  const ids = new Uint32Array(Math.min(wholeLength, maxLength));
+  const trained = new Uint8Array(ids.length);
+  let at = 0;
+  for (const part of parts) {
+    const kept = part.ids.length <= ids.length - at ? part.ids : part.ids.slice(0, ids.length - at);
+    ids.set(kept, at);
+    if (part.trained) trained.fill(1, Math.max(at, 1), at + kept.length);
+    at += kept.length;
+  }
+  return { ids, trained, truncated: wholeLength > maxLength };
 }
 
 const ROWS_PER_SLICE = 256;

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readModelFolder, withoutCommonFolder, writeModelFolder } from './folder.ts';
 import { encodeFloats, writeSafetensors } from './safetensors.ts';
@@ -89,3 +90,33 @@ describe('writing a model folder', () => {
     expect(await files.get('README.md')?.text()).toBe('# Model\n');
   });
 });
+
+const checkpoints = new URL('../../../shared/data/checkpoints/', import.meta.url);
+if (existsSync(checkpoints)) {
+  const load = (name: string): ReturnType<typeof readModelFolder> => {
+    const path = new URL(`${name}/`, checkpoints);
+    return readModelFolder(new Map(readdirSync(path).map((file) => [file, new Blob([Uint8Array.from(readFileSync(new URL(file, path)))])])));
+  };
+
+  describe('real checkpoints', () => {
+    it('hold the same weights in BF16, F16, F32 and in three shards', async () => {
+      const single = (await load('tinystories-656k')).weights;
+      const others = await Promise.all(['tinystories-656k-bf16', 'tinystories-656k-f16', 'tinystories-656k-sharded-bf16'].map(async (name) => (await load(name)).weights));
+      expect(single.tensors.size).toBeGreaterThan(10);
+      for (const other of others) {
+        expect(other.tensors.size).toBe(single.tensors.size);
+        // The tied matrix stands under either of its names.
+        for (const name of other.tensors.keys()) {
+          const expected = await single.read(single.tensors.has(name) ? name : 'lm_head.weight');
+          expect(Buffer.from((await other.read(name)).buffer).equals(Buffer.from(expected.buffer)), name).toBe(true);
+        }
+      }
+    });
+
+    it.each(['stories260k-hf', 'capp-gpt2', 'llm-viz-gpt-nano-hf', 'verl-arith-llama'])('opens %s', async (name) => {
+      const { config, weights } = await load(name);
+      expect(config['model_type']).toEqual(expect.any(String));
+      for (const tensorName of weights.tensors.keys()) expect((await weights.read(tensorName)).length).toBeGreaterThan(0);
+    });
+  });
+}
