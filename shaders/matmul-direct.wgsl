@@ -3,42 +3,7 @@
 //
 // Baked beside what matmul-operands.wgsl names: GROUP_X, GROUP_Y (workgroup), TILE_M, TILE_N (what a workgroup covers),
 // ROW_VECTORS, COLUMN_VECTORS.
-// Flags: A_K_MAJOR (A is [m,k], else [k,m]), B_K_MAJOR (B is [n,k], else [k,n]), M_EDGE, N_EDGE, K_EDGE (not a multiple
-// of the tile, or of 4 for k), SHARES_A (below).
-
-fn rows_left(row: u32) -> u32 {
-//#if M_EDGE
-  return select(0u, M - row, row < M);
-//#else
-  return 4u;
-//#end
-}
-
-fn columns_left(column: u32) -> u32 {
-//#if N_EDGE
-  return select(0u, N - column, column < N);
-//#else
-  return 4u;
-//#end
-}
-
-fn terms_left(p: u32) -> u32 {
-//#if K_EDGE
-  return select(0u, K - p, p < K);
-//#else
-  return 4u;
-//#end
-}
-
-// A[row, p..p+3], where A is [m,k].
-fn a_terms(a_at: u32, row: u32, p: u32) -> vec4f {
-  return load_a(a_at + row * K + p, select(0u, terms_left(p), rows_left(row) > 0u));
-}
-
-// A[row..row+3, p], where A is [k,m].
-fn a_rows(a_at: u32, row: u32, p: u32) -> vec4f {
-  return load_a(a_at + p * M + row, select(0u, rows_left(row), terms_left(p) > 0u));
-}
+// Flag: SHARES_A (below).
 
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn main(
@@ -113,11 +78,10 @@ fn main(
 //#if B_K_MAJOR
 //#for j 4
     {
-      let column_$j = column + $cu * 4u + $ju;
-      let b_terms = load_b(b_at + column_$j * K + p, select(0u, terms_left(p), columns_left(column_$j) > 0u));
+      let b_column = b_terms(b_at, column + $cu * 4u + $ju, p);
 //#for r ROW_VECTORS
 //#for i 4
-      sum$r_$i_$c[$j] += dot(a$r_$i, b_terms);
+      sum$r_$i_$c[$j] += dot(a$r_$i, b_column);
 //#next
 //#next
     }
@@ -125,11 +89,10 @@ fn main(
 //#else
 //#for s 4
     {
-      let columns = column + $cu * 4u;
-      let b_columns = load_b(b_at + (p + $su) * N + columns, select(0u, columns_left(columns), terms_left(p + $su) > 0u));
+      let b_row = b_columns(b_at, column + $cu * 4u, p + $su);
 //#for r ROW_VECTORS
 //#for i 4
-      sum$r_$i_$c += a$r_$i[$s] * b_columns;
+      sum$r_$i_$c += a$r_$i[$s] * b_row;
 //#next
 //#next
     }
@@ -141,9 +104,7 @@ fn main(
 //#for r ROW_VECTORS
 //#for i 4
 //#for c COLUMN_VECTORS
-  if (rows_left(row + $ru * 4u + $iu) > 0u) {
-    store_c(c_at + (row + $ru * 4u + $iu) * N + column + $cu * 4u, sum$r_$i_$c, columns_left(column + $cu * 4u));
-  }
+  store_columns(c_at, row + $ru * 4u + $iu, column + $cu * 4u, sum$r_$i_$c);
 //#next
 //#next
 //#next

@@ -1,8 +1,9 @@
 // How the matmul kernels see their operands: bindings, where matrix z begins, and loads of four neighbouring elements.
 //
 // Baked: M, N, K, BATCH, SPLIT_LENGTH (the part of K that one workgroup sums), *_BINDING, *_OFFSET, *_STRIDE (elements).
-// Flags: A_VECTOR, B_VECTOR, C_VECTOR (every row begins at, and holds, whole vec4s), A_MINUS (A is a - a_minus),
-// A_TABLE, B_TABLE, C_TABLE (matrix z begins at table[z]), USES_TABLE, ACCUMULATE.
+// Flags: A_K_MAJOR (A is [m,k], else [k,m]), B_K_MAJOR (B is [n,k], else [k,n]), A_VECTOR, B_VECTOR, C_VECTOR (every
+// row begins at, and holds, whole vec4s), A_MINUS (A is a - a_minus), A_TABLE, B_TABLE, C_TABLE (matrix z begins at
+// table[z]), USES_TABLE, ACCUMULATE, M_EDGE, N_EDGE, K_EDGE (tiles reach past the matrix; 0 is read there).
 
 //#if A_VECTOR
 @group(0) @binding(A_BINDING) var<storage, read> a: array<vec4f>;
@@ -87,8 +88,56 @@ fn load_b(at: u32, count: u32) -> vec4f {
 //#end
 }
 
-// Writes, or adds to, elements at, at+1, ... of C, `count` of them (whole vectors: all or none).
-fn store_c(at: u32, four: vec4f, count: u32) {
+// What is left of each dimension from an index on; 4 stands for enough.
+fn rows_left(row: u32) -> u32 {
+//#if M_EDGE
+  return select(0u, M - row, row < M);
+//#else
+  return 4u;
+//#end
+}
+
+fn columns_left(column: u32) -> u32 {
+//#if N_EDGE
+  return select(0u, N - column, column < N);
+//#else
+  return 4u;
+//#end
+}
+
+fn terms_left(p: u32) -> u32 {
+//#if K_EDGE
+  return select(0u, K - p, p < K);
+//#else
+  return 4u;
+//#end
+}
+
+// A[row, p..p+3] or A[row..row+3, p], whichever lies together in memory; and so for B.
+//#if A_K_MAJOR
+fn a_terms(a_at: u32, row: u32, p: u32) -> vec4f {
+  return load_a(a_at + row * K + p, select(0u, terms_left(p), rows_left(row) > 0u));
+}
+//#else
+fn a_rows(a_at: u32, row: u32, p: u32) -> vec4f {
+  return load_a(a_at + p * M + row, select(0u, rows_left(row), terms_left(p) > 0u));
+}
+//#end
+
+//#if B_K_MAJOR
+fn b_terms(b_at: u32, column: u32, p: u32) -> vec4f {
+  return load_b(b_at + column * K + p, select(0u, terms_left(p), columns_left(column) > 0u));
+}
+//#else
+fn b_columns(b_at: u32, column: u32, p: u32) -> vec4f {
+  return load_b(b_at + p * N + column, select(0u, columns_left(column), terms_left(p) > 0u));
+}
+//#end
+
+// Writes, or adds to, C[row, column..column+3] as far as they exist.
+fn store_columns(c_at: u32, row: u32, column: u32, four: vec4f) {
+  let at = c_at + row * N + column;
+  let count = select(0u, columns_left(column), rows_left(row) > 0u);
 //#if C_VECTOR
   if (count > 0u) {
 //#if ACCUMULATE

@@ -8,6 +8,7 @@
 import directSource from '../../shaders/matmul-direct.wgsl?raw';
 import operandsSource from '../../shaders/matmul-operands.wgsl?raw';
 import sumPartialsSource from '../../shaders/matmul-sum-partials.wgsl?raw';
+import tiledSource from '../../shaders/matmul-tiled.wgsl?raw';
 import type { AdapterFacts } from './device.ts';
 import { kernel, type Access, type Call, type Grid, type Kernel, type Slice } from './kernel.ts';
 import { unroll } from './unroll.ts';
@@ -43,9 +44,10 @@ export interface MatmulShape {
 
 /**
  * `G`: 4x4 sums an invocation, no barriers. `W`: 8x8, where registers are cheap and loads are not (SwiftShader).
- * `S`: 16x4, with the rows of A passed between the lanes of a subgroup (lavapipe).
+ * `S`: 16x4, with the rows of A passed between the lanes of a subgroup (lavapipe). For real GPUs, tiles staged in
+ * workgroup memory: `M`: 64x64 a workgroup, 4x4 an invocation; `L`: 128x64, 8x4.
  */
-export const TILES = ['G', 'W', 'S'] as const;
+export const TILES = ['G', 'W', 'S', 'M', 'L'] as const;
 export type Tile = (typeof TILES)[number];
 
 /** A shape with its kernel chosen and specialised. */
@@ -82,12 +84,16 @@ interface TileGeometry {
   readonly columnVectors: number;
   /** The workgroup is one subgroup whose lanes share the loads of A. */
   readonly sharesA?: boolean;
+  /** Operands pass through workgroup memory, 16 terms of k at a time. */
+  readonly staged?: boolean;
 }
 
 const GEOMETRY: Readonly<Record<Tile, TileGeometry>> = {
   G: { groupX: 8, groupY: 8, rowVectors: 1, columnVectors: 1 },
   W: { groupX: 4, groupY: 1, rowVectors: 2, columnVectors: 2 },
   S: { groupX: 8, groupY: 1, rowVectors: 4, columnVectors: 1, sharesA: true },
+  M: { groupX: 16, groupY: 16, rowVectors: 1, columnVectors: 1, staged: true },
+  L: { groupX: 16, groupY: 16, rowVectors: 2, columnVectors: 1, staged: true },
 };
 
 /**
@@ -101,11 +107,9 @@ export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: { rea
   }
   const tile = force.tile ?? chooseTile(shape, facts);
   const geometry = GEOMETRY[tile];
-  const tileM = geometry.groupY * geometry.rowVectors * 4;
-  const tileN = geometry.groupX * geometry.columnVectors * 4;
-  const splitLength = roundUp(Math.ceil(k / (force.splits ?? 1)), 16);
+  const splitLength = roundUp(Math.ceil(k / (force.splits ?? chooseSplits(shape, geometry, facts))), STAGED_TERMS);
   const splits = Math.ceil(k / splitLength);
-  const productGrid: Grid = [Math.ceil(n / tileN), Math.ceil(m / tileM), batch * splits];
+  const productGrid: Grid = [Math.ceil(n / tileColumns(geometry)), Math.ceil(m / tileRows(geometry)), batch * splits];
   const limit = facts.limits.maxComputeWorkgroupsPerDimension;
   if (productGrid.some((size) => size > limit)) throw new RangeError(`A matmul of ${batch}x[${m},${n},${k}] needs the grid ${productGrid.join('x')}; the limit is ${limit}.`);
 
@@ -115,16 +119,38 @@ export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: { rea
   return { shape, tile, splits, scratchBytes: 4 * splits * batch * m * n, product, productGrid, sum: sumKernel(shape, splits, limit) };
 }
 
+/** Terms of k that the staged kernels hold in workgroup memory at once; splits of k are whole multiples. */
+const STAGED_TERMS = 16;
+
 /** Below this many floating-point operations a dispatch is short anyway, and the small kernel compiles soonest. */
 const LARGE = 2 ** 23;
 
+/** A GPU is taken to be busy with this many workgroups of 256; its number of cores cannot be asked for. */
+const BUSY_WORKGROUPS = 128;
+
 function chooseTile(shape: MatmulShape, facts: AdapterFacts): Tile {
   const { m, n, k, batch = 1 } = shape;
-  const large = 2 * m * n * k * batch >= LARGE && loadsVectors(shape);
-  if (!large) return 'G';
-  if (/llvmpipe/.test(facts.description) && facts.features.includes('subgroups') && m >= 16 && n >= 32) return 'S';
-  if (facts.software && m >= 8 && n >= 32) return 'W';
-  return 'G';
+  if (facts.software) {
+    const large = 2 * m * n * k * batch >= LARGE && m >= 16 && n >= 32 && loadsVectors(shape);
+    if (!large) return 'G';
+    return /llvmpipe/.test(facts.description) && facts.features.includes('subgroups') ? 'S' : 'W';
+  }
+  if (m <= 16 || n <= 16) return 'G';
+  return workgroups(shape, GEOMETRY.L) >= BUSY_WORKGROUPS ? 'L' : 'M';
+}
+
+/** Into how many parts of at least 512 terms to cut a long k, so that a GPU has enough workgroups. */
+function chooseSplits(shape: MatmulShape, geometry: TileGeometry, facts: AdapterFacts): number {
+  if (facts.software || shape.k <= 1024) return 1;
+  const wanted = Math.floor(BUSY_WORKGROUPS / workgroups(shape, geometry));
+  return Math.max(1, Math.min(wanted, Math.floor(shape.k / 512)));
+}
+
+const tileRows = ({ groupY, rowVectors }: TileGeometry): number => groupY * rowVectors * 4;
+const tileColumns = ({ groupX, columnVectors }: TileGeometry): number => groupX * columnVectors * 4;
+
+function workgroups({ m, n, batch = 1 }: MatmulShape, geometry: TileGeometry): number {
+  return Math.ceil(n / tileColumns(geometry)) * Math.ceil(m / tileRows(geometry)) * batch;
 }
 
 /** The dispatches of a planned product, in order. */
@@ -151,32 +177,27 @@ function needed(slice: Slice | undefined, name: string): Slice {
 
 function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: number): Kernel {
   const { layout, m, n, k, batch = 1, accumulate = false, aMinus = false } = shape;
-  const { groupX, groupY, rowVectors, columnVectors, sharesA = false } = geometry;
+  const { groupX, groupY, rowVectors, columnVectors, sharesA = false, staged = false } = geometry;
   const aKMajor = layout !== 'TN';
   const bKMajor = layout === 'NT';
   const usesTable = [shape.a, shape.b, shape.c].includes('table');
-  const tileM = groupY * rowVectors * 4;
-  const tileN = groupX * columnVectors * 4;
+  const tileM = tileRows(geometry);
+  const tileN = tileColumns(geometry);
   const bindings: Access[] = ['read'];
   if (aMinus) bindings.push('read');
   bindings.push('read', 'write');
   if (usesTable) bindings.push('read');
   const firstB = aMinus ? 2 : 1;
-  const mEdge = m % tileM !== 0;
-  const nEdge = n % tileN !== 0;
-  const source = unroll(`${operandsSource}\n${directSource}`, { ROW_VECTORS: rowVectors, COLUMN_VECTORS: columnVectors });
+  const source = unroll(`${operandsSource}\n${staged ? tiledSource : directSource}`, { ROW_VECTORS: rowVectors, COLUMN_VECTORS: columnVectors });
   const product = kernel(`matmul ${layout} ${batch}x[${m},${n},${k}]`, source, bindings, {
     M: m,
     N: n,
     K: k,
     BATCH: batch,
     SPLIT_LENGTH: splitLength,
-    GROUP_X: groupX,
-    GROUP_Y: groupY,
     TILE_M: tileM,
-    TILE_N: tileN,
     ROW_VECTORS: rowVectors,
-    COLUMN_VECTORS: columnVectors,
+    ...(!staged && { GROUP_X: groupX, GROUP_Y: groupY, TILE_N: tileN, COLUMN_VECTORS: columnVectors }),
     A_BINDING: 0,
     A_MINUS_BINDING: 1,
     B_BINDING: firstB,
@@ -191,9 +212,9 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     ACCUMULATE: accumulate,
     A_K_MAJOR: aKMajor,
     B_K_MAJOR: bKMajor,
-    M_EDGE: mEdge,
-    N_EDGE: nEdge,
-    K_EDGE: k % 4 !== 0,
+    M_EDGE: m % tileM !== 0,
+    N_EDGE: n % tileN !== 0,
+    K_EDGE: k % (staged ? STAGED_TERMS : 4) !== 0,
     SHARES_A: sharesA,
   });
   return sharesA ? { ...product, code: `enable subgroups;\n${product.code}` } : product;
