@@ -1,0 +1,255 @@
+/**
+ * @file The engine's one public entry: open a model, encode, fine-tune step by step, evaluate, decompose, measure drift,
+ * generate, export. It takes a GPUDevice, knows no page, and runs the same in a worker and in Node.
+ *
+ *     const engine = createEngine(await requestGpu(navigator.gpu));
+ *     const lab = await engine.open(files);                    // a Hugging Face folder
+ *     const run = await lab.fineTune({ ...settings, method: 'rpsft', examples: lab.tokenise(dataset, 128) });
+ *     while (run.step < 300) { run.submitStep(); if (run.step % 10 === 0) console.log(await run.readMetrics()); }
+ *     const files = await lab.exportFolder(run.weights, card);
+ */
+import type { Example } from './data/examples.ts';
+import { promptOf } from './data/examples.ts';
+import { BatchPlan } from './data/batches.ts';
+import type { TokenisedExample } from './data/tokenise.ts';
+import { tokeniseExample } from './data/tokenise.ts';
+import type { ItemResult } from './evaluation/evaluator.ts';
+import { Evaluator } from './evaluation/evaluator.ts';
+import type { JsonObject, ModelFiles, ModelFolder } from './formats/folder.ts';
+import { readModelFolder, writeModelFolder } from './formats/folder.ts';
+import { encodeFloats } from './formats/safetensors.ts';
+import type { Tokenizer } from './formats/tokenizer.ts';
+import { loadTokenizer } from './formats/tokenizer.ts';
+import type { BufferCategory } from './gpu/buffers.ts';
+import type { Context } from './gpu/context.ts';
+import { createContext } from './gpu/context.ts';
+import type { Gpu } from './gpu/device.ts';
+import { l2spPenalty } from './methods/l2sp.ts';
+import { rpsftPenalty } from './methods/rpsft.ts';
+import type { BatchShape, PackedBatch } from './models/decoder.ts';
+import { Model } from './models/model.ts';
+import type { ParameterBuffers } from './models/parameters.ts';
+import type { Decomposition } from './spectral/decompose.ts';
+import { decomposeAll, destroyBases } from './spectral/decompose.ts';
+import type { Progress } from './spectral/workspace.ts';
+import type { AdamW, StepRecord } from './training/optimizer.ts';
+import type { Schedule } from './training/schedule.ts';
+import { learningRateAt } from './training/schedule.ts';
+import type { PenaltyChoice } from './training/trainer.ts';
+import { Trainer } from './training/trainer.ts';
+
+export type { Gpu } from './gpu/device.ts';
+export { GpuCommandError, GpuLostError, GpuMemoryError, GpuUnavailableError, requestGpu, wrapDevice } from './gpu/device.ts';
+export type { ModelFiles } from './formats/folder.ts';
+export type { ParameterBuffers } from './models/parameters.ts';
+export type { ItemResult } from './evaluation/evaluator.ts';
+export { meanLoss } from './evaluation/evaluator.ts';
+export type { StepRecord } from './training/optimizer.ts';
+export { METRICS_RING } from './training/trainer.ts';
+
+/** Fine-tuning methods: plain, RPSFT (arXiv 2605.10973), and L2-SP (arXiv 1802.01483). */
+export type MethodId = 'sft' | 'rpsft' | 'l2sp';
+
+export interface FineTuneSettings {
+  readonly method: MethodId;
+  /** Strength of the penalty; without effect for `sft`. */
+  readonly lambda: number;
+  /** k of RPSFT's block as a fraction of each matrix's smaller side. */
+  readonly rankFraction: number;
+  readonly optimizer: AdamW;
+  readonly schedule: Schedule;
+  /** Examples an optimizer step. */
+  readonly batchSize: number;
+  /** Micro-batches an optimizer step; must divide `batchSize`. */
+  readonly accumulation: number;
+  /** Tokens in a packed row; at least the longest example. */
+  readonly length: number;
+  readonly seed: number;
+}
+
+/** The engine on a device; models opened on it share its compiled pipelines. */
+export interface Engine {
+  readonly gpu: Gpu;
+  /** Bytes held on the device, by category. */
+  readonly bytes: ReadonlyMap<BufferCategory, number>;
+  /** Opens a model from the files of a Hugging Face folder. @throws with the file, field or tensor that is wrong */
+  open(files: ModelFiles, onProgress?: Progress): Promise<Lab>;
+  /** A fresh model of random weights. @param tokenizerFiles a folder with tokenizer.json */
+  create(config: JsonObject, seed: number, tokenizerFiles: ModelFolder): Lab;
+}
+
+export function createEngine(gpu: Gpu): Engine {
+  const context = createContext(gpu);
+  return {
+    gpu,
+    bytes: context.pool.bytes,
+    async open(files, onProgress) {
+      const folder = await readModelFolder(files);
+      return new Lab(context, await Model.load(context, folder.config, folder.weights, onProgress), folder);
+    },
+    create: (config, seed, folder) => new Lab(context, Model.create(context, config, seed), folder),
+  };
+}
+
+/** An opened model with its tokenizer: everything that can be done with it. Its own weights never change. */
+export class Lab {
+  readonly tokenizer: Tokenizer;
+  #decomposition: { readonly rankFraction: number; readonly value: Decomposition } | undefined;
+
+  constructor(
+    private readonly context: Context,
+    readonly model: Model,
+    readonly folder: ModelFolder,
+  ) {
+    this.tokenizer = loadTokenizer(folder.tokenizerJson, folder.tokenizerConfig, folder.generationConfig);
+  }
+
+  /** Token ids of a text, without special tokens around it. */
+  encode(text: string): number[] {
+    return this.tokenizer.encode(text);
+  }
+
+  decode(ids: ArrayLike<number>): string {
+    return this.tokenizer.decode(ids);
+  }
+
+  /** The prompt of a question as training examples have it. */
+  encodePrompt(question: string): number[] {
+    return this.tokenizer.encode(promptOf(question));
+  }
+
+  /** Examples as token ids with the mask of trained tokens; longer ones are cut to `maxLength`. */
+  tokenise(examples: readonly Example[], maxLength: number): TokenisedExample[] {
+    return examples.map((example) => tokeniseExample(example, this.tokenizer, { maxLength }));
+  }
+
+  /** Singular bases of the pretrained matrices; those of the last fraction are kept. */
+  async decompose(rankFraction: number, onProgress?: Progress): Promise<Decomposition> {
+    if (this.#decomposition?.rankFraction === rankFraction) return this.#decomposition.value;
+    this.#forgetDecomposition();
+    const value = await decomposeAll(this.context, this.model.weights, { rankFraction }, onProgress);
+    this.#decomposition = { rankFraction, value };
+    return value;
+  }
+
+  /** Prepares a run: decomposes where the method needs it, allocates, compiles. */
+  async fineTune(settings: FineTuneSettings, examples: readonly TokenisedExample[], onProgress?: { readonly decompose?: Progress }): Promise<FineTune> {
+    const { batchSize, accumulation, length, seed, schedule, optimizer } = settings;
+    if (batchSize % accumulation) throw new RangeError(`${accumulation} micro-batches do not divide a batch of ${batchSize} examples.`);
+    const plan = new BatchPlan(examples, { batchSize: batchSize / accumulation, seqLen: length, seed, padTokenId: this.tokenizer.padTokenId, steps: schedule.steps * accumulation });
+    const shape = { rows: plan.shape.rows, length };
+    const penalty = await this.#penalty(settings, onProgress?.decompose);
+    const trainer = await Trainer.create(this.model, { batch: shape, accumulation, optimizer, schedule, ...(penalty ? { penalty } : {}) });
+    return new FineTune(trainer, plan, settings);
+  }
+
+  /** A forward pass recorded over a set of weights, to evaluate as often as wanted; free it with `destroy`. */
+  evaluator(weights: ParameterBuffers = this.model.weights, shape: BatchShape): Promise<Evaluator> {
+    return Evaluator.create(this.model, weights, shape, this.tokenizer.padTokenId);
+  }
+
+  /** Evaluates once. */
+  async evaluate(examples: readonly TokenisedExample[], shape: BatchShape, weights: ParameterBuffers = this.model.weights): Promise<ItemResult[]> {
+    const evaluator = await this.evaluator(weights, shape);
+    try {
+      return await evaluator.evaluate(examples);
+    } finally {
+      evaluator.destroy();
+    }
+  }
+
+  /** The files of a Hugging Face folder with these weights in f32. @param readme the model card */
+  async exportFolder(weights: ParameterBuffers, readme: string): Promise<ModelFiles> {
+    const { device } = this.context.gpu;
+    const tensors = [];
+    for (const weight of this.model.layout.weights) {
+      tensors.push({ name: weight.name, dtype: 'F32' as const, shape: [...weight.shape], bytes: encodeFloats(await weights.read(device, weight), 'F32') });
+    }
+    const { config, generationConfig, tokenizerConfig, chatTemplate, files } = this.folder;
+    const tokenizerFiles = new Map([...files].filter(([path]) => /^(tokenizer\.json|special_tokens_map\.json|vocab\.json|merges\.txt)$/.test(path)));
+    return writeModelFolder({ config: { ...config, torch_dtype: 'float32' }, generationConfig, tokenizerFiles, tokenizerConfig, chatTemplate, tensors, readme });
+  }
+
+  /** Frees the weights and bases. Runs and evaluators made from this lab must be freed before. */
+  destroy(): void {
+    this.#forgetDecomposition();
+    this.model.destroy();
+  }
+
+  async #penalty({ method, lambda, rankFraction }: FineTuneSettings, onProgress?: Progress): Promise<PenaltyChoice | undefined> {
+    if (method === 'sft') return undefined;
+    if (method === 'l2sp') return { lambda, term: l2spPenalty };
+    const decomposition = await this.decompose(rankFraction, onProgress);
+    return { lambda, term: (targets) => rpsftPenalty(targets, decomposition) };
+  }
+
+  #forgetDecomposition(): void {
+    if (this.#decomposition) destroyBases(this.context, this.#decomposition.value.bases);
+    this.#decomposition = undefined;
+  }
+}
+
+/** A run: batches in the order its seed gives, one optimizer step at a time. */
+export class FineTune {
+  constructor(
+    private readonly trainer: Trainer,
+    private readonly plan: BatchPlan,
+    readonly settings: FineTuneSettings,
+  ) {}
+
+  /** Steps submitted so far. */
+  get step(): number {
+    return this.trainer.step;
+  }
+
+  /** The weights under training; read by evaluators while the run goes on. */
+  get weights(): ParameterBuffers {
+    return this.trainer.weights;
+  }
+
+  /** Rows and tokens a row of a micro-batch. */
+  get shape(): BatchShape {
+    return this.trainer.options.batch;
+  }
+
+  get dispatchesPerStep(): number {
+    return this.trainer.dispatchesPerStep;
+  }
+
+  /** Passes over the data after the steps so far. */
+  get epochs(): number {
+    return this.plan.epochsAt(this.step * this.settings.accumulation);
+  }
+
+  /** The learning rate of a step, counted from 1. */
+  learningRate(step: number): number {
+    return learningRateAt(this.settings.schedule, step);
+  }
+
+  /** Submits one optimizer step and returns at once with the number of its trained tokens and of all its tokens. */
+  submitStep(): { readonly trainedTokens: number; readonly tokens: number } {
+    const { accumulation } = this.settings;
+    const first = this.step * accumulation;
+    const window = Array.from({ length: accumulation }, (_, i) => this.plan.batch(first + i));
+    const trainedTokens = window.reduce((sum, batch) => sum + batch.trainedTokens, 0);
+    // Each batch is weighted by its own trained tokens; over a window all count alike.
+    const microBatches: PackedBatch[] = window.map((batch) => (accumulation === 1 ? batch : { ...batch, rowWeights: batch.rowWeights.map((weight) => (weight > 0 ? 1 / trainedTokens : 0)) }));
+    this.trainer.submitStep(microBatches);
+    return { trainedTokens, tokens: window.reduce((sum, batch) => sum + batch.tokens, 0) };
+  }
+
+  /** Waits for the submitted steps; call it at least every `METRICS_RING` steps. */
+  readMetrics(): Promise<StepRecord[]> {
+    return this.trainer.readMetrics();
+  }
+
+  /** GPU time by kernel of one more replay of a step (needs `timestamp-query`); the weights move by it. */
+  profile(): Promise<Map<string, { nanoseconds: number; count: number }>> {
+    return this.trainer.profile();
+  }
+
+  /** Frees everything of the run, its weights included. */
+  destroy(): void {
+    this.trainer.destroy();
+  }
+}
