@@ -12,8 +12,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let down = lane / 8u;
   let across = lane % 8u;
 //#for c CHUNKS
-  var d_keys$c: array<vec4f, 4>;
-  var d_values$c: array<vec4f, 4>;
+  var d_keys$c = array<vec4f, 4>();
+  var d_values$c = array<vec4f, 4>();
 //#next
   for (var head = group.y * SHARING; head < (group.y + 1u) * SHARING; head += 1u) {
     let query_at = head * VECTORS;
@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       if (document_start[row + query] >= first + 64u) {
         break;
       }
-      var scores: array<vec4f, 4>;
+      var scores = array<vec4f, 4>();
 //#for c CHUNKS
       own_qkv(lane, row, first, key_at, $cu);
       walk_qkv(lane, row, query, query_at, $cu);
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       add_products(down, across, &scores);
       workgroupBarrier();
 //#next
-      var slopes: array<vec4f, 4>;
+      var slopes = array<vec4f, 4>();
 //#for c CHUNKS
       own_qkv(lane, row, first, value_at, $cu);
       walk_d_attended(lane, row, query, head, $cu);
@@ -44,8 +44,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let starts = vec4u(document_start[tokens.x], document_start[tokens.y], document_start[tokens.z], document_start[tokens.w]);
       let normalizers = vec4f(log_sum_exp[at.x], log_sum_exp[at.y], log_sum_exp[at.z], log_sum_exp[at.w]);
       let means = vec4f(delta[at.x], delta[at.y], delta[at.z], delta[at.w]);
-      var weights: array<vec4f, 4>;
-      var d_scores: array<vec4f, 4>;
+      var weights = array<vec4f, 4>();
+      var d_scores = array<vec4f, 4>();
 //#for i 4
       let key$i = vec4u(first + down + 16u * $iu);
       let seen$i = (key$i <= queries) & (queries < vec4u(LENGTH)) & (key$i >= starts);

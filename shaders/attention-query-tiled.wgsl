@@ -20,11 +20,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let mean$i = delta[token$i * HEADS + head];
 //#next
 //#for c CHUNKS
-  var sums$c: array<vec4f, 4>;
+  var sums$c = array<vec4f, 4>();
 //#next
   let end = min(first + 64u, LENGTH);
   for (var key = document_start[row + first]; key < end; key += 32u) {
-    var scores: array<vec4f, 4>;
+    var scores = array<vec4f, 4>();
 //#for c CHUNKS
     own_qkv(lane, row, first, query_at, $cu);
     walk_qkv(lane, row, key, key_at, $cu);
@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     add_products(down, across, &scores);
     workgroupBarrier();
 //#next
-    var slopes: array<vec4f, 4>;
+    var slopes = array<vec4f, 4>();
 //#for c CHUNKS
     own_d_attended(lane, row, first, head, $cu);
     walk_qkv(lane, row, key, value_at, $cu);
@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     workgroupBarrier();
 //#next
     let keys = vec4u(key + across * 4u) + vec4u(0u, 1u, 2u, 3u);
-    var d_scores: array<vec4f, 4>;
+    var d_scores = array<vec4f, 4>();
 //#for i 4
     let seen$i = (keys >= vec4u(start$i)) & (keys <= vec4u(query$i));
     d_scores[$i] = select(vec4f(), exp(SCALE * scores[$i] - normalizer$i) * (slopes[$i] - mean$i), seen$i);

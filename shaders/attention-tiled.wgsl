@@ -29,11 +29,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var total$i = 0.0;
 //#next
 //#for c CHUNKS
-  var sums$c: array<vec4f, 4>;
+  var sums$c = array<vec4f, 4>();
 //#next
   let end = min(first + 64u, LENGTH);
   for (var key = document_start[row + first]; key < end; key += 32u) {
-    var scores: array<vec4f, 4>;
+    var scores = array<vec4f, 4>();
 //#for c CHUNKS
     own_qkv(lane, row, first, query_at, $cu);
     walk_qkv(lane, row, key, key_at, $cu);
@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     exchanged[(down + 16u * $iu) * 8u + across] = max(max(score$i.x, score$i.y), max(score$i.z, score$i.w));
 //#next
     workgroupBarrier();
-    var weights: array<vec4f, 4>;
+    var weights = array<vec4f, 4>();
 //#for i 4
     var raised$i = most$i;
     for (var other = 0u; other < 8u; other += 1u) {
