@@ -1,0 +1,34 @@
+/** @file The Spectrum tab: the view over the recorded drift of the selected run and those laid over it. */
+import { useEffect, type ReactElement } from 'react';
+import { runNames } from '../charts/names.ts';
+import { useNarrow } from '../charts/useNarrow.ts';
+import { cursor } from '../cursor.ts';
+import { formatCount } from '../format.ts';
+import { isLive, type LabRun } from '../runs.ts';
+import { selectRun, useLab, useVisibleRuns } from '../store.ts';
+import type { SpectrumRun } from './spectrumRun.ts';
+import { SpectrumView } from './SpectrumView.tsx';
+import './spectrum.css';
+
+function Empty({ run }: { readonly run: LabRun | undefined }): ReactElement {
+  const coming = run && isLive(run) ? ` The first measurement comes at step ${formatCount(Math.min(run.config.driftEvery, run.config.steps))}.` : '';
+  return (
+    <div className="spectrum-empty">
+      <h2 className="spectrum-line">No spectrum yet.</h2>
+      <p>During a run this page shows, matrix by matrix, how far the singular subspaces have turned.{coming}</p>
+    </div>
+  );
+}
+
+/** What training did to the singular vectors and values of each matrix. */
+export function SpectrumTab(): ReactElement {
+  const visible = useVisibleRuns();
+  const current = useLab(selectRun);
+  const narrow = useNarrow();
+  useEffect(() => () => void cursor.release(), []);
+  const names = runNames(visible);
+  const runs = visible.flatMap((run, index): SpectrumRun[] => (run.drifts.length > 0 ? [{ id: run.id, name: names[index]!, method: run.config.method, drifts: run.drifts }] : []));
+  const run = runs.find(({ id }) => id === current?.id);
+  const others = runs.filter((other) => other !== run);
+  return run ? <SpectrumView key={run.id} run={run} others={others} narrow={narrow} /> : <Empty run={current} />;
+}

@@ -1,0 +1,94 @@
+/** @file The Spectrum view from plain data: the finding, the maps, and the matrix that is selected in them. */
+import { memo, useCallback, useMemo, useState, type ReactElement } from 'react';
+import { Phrases } from '../charts/Phrases.tsx';
+import { Segments } from '../parts/Segments.tsx';
+import { spectrumFinding } from './findings.ts';
+import { Maps } from './Maps.tsx';
+import { driftAt, matrixLabel } from './mapCells.ts';
+import { MatrixDetail } from './MatrixDetail.tsx';
+import { metricOf, metrics, type MetricId } from './metrics.ts';
+import type { RunMatrix, SpectrumRun } from './spectrumRun.ts';
+import { StepSlider } from './StepSlider.tsx';
+import './spectrum.css';
+
+export interface SpectrumViewProps {
+  readonly run: SpectrumRun;
+  /** Runs that it can be compared with. */
+  readonly others: readonly SpectrumRun[];
+  readonly narrow: boolean;
+}
+
+const options = metrics.map(({ id, label }) => ({ value: id, label }));
+
+/** The matrix that opens with the view: the one that has changed most. */
+function mostChanged({ drifts }: SpectrumRun): string | undefined {
+  const matrices = drifts.at(-1)?.matrices ?? [];
+  const first = matrices[0];
+  return first && matrices.reduce((most, matrix) => (matrix.relativeChange > most.relativeChange ? matrix : most), first).name;
+}
+
+const sameRun = (a: SpectrumRun, b: SpectrumRun): boolean => a.id === b.id && a.name === b.name && a.drifts === b.drifts;
+
+/** Steps stream in four times a second; the maps change only with the drift. */
+const sameProps = (a: SpectrumViewProps, b: SpectrumViewProps): boolean =>
+  a.narrow === b.narrow && sameRun(a.run, b.run) && a.others.length === b.others.length && a.others.every((other, index) => sameRun(other, b.others[index]!));
+
+/** Follows the newest step until the slider is moved. */
+export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: SpectrumViewProps): ReactElement {
+  const [metricId, setMetric] = useState<MetricId>('vectorAlignment');
+  const [chosenStep, setChosenStep] = useState<number>();
+  const [chosenMatrix, setMatrix] = useState<string>();
+  const [referenceId, setReference] = useState<string>();
+  const metric = metricOf(metricId);
+  const reference = referenceId === '' ? undefined : (others.find(({ id }) => id === referenceId) ?? others[0]);
+  const steps = useMemo(() => run.drifts.map(({ step }) => step), [run]);
+  const found = chosenStep === undefined ? -1 : steps.indexOf(chosenStep);
+  const index = found < 0 ? steps.length - 1 : found;
+  const step = steps[index] ?? 0;
+  const moveTo = useCallback((to: number) => setChosenStep(to === steps.length - 1 ? undefined : steps[to]), [steps]);
+
+  const drift = driftAt(run.drifts, step);
+  const selected = chosenMatrix ?? mostChanged(run);
+  const referenceDrift = reference && driftAt(reference.drifts, step);
+  const detail = useMemo(
+    () =>
+      [run, ...(reference ? [reference] : [])].flatMap((one, place): RunMatrix[] => {
+        const matrix = driftAt(one.drifts, step)?.matrices.find(({ name }) => name === selected);
+        return matrix ? [{ id: one.id, name: one.name, method: one.method, emphasis: place === 0 ? 'current' : 'overlay', matrix }] : [];
+      }),
+    [run, reference, step, selected],
+  );
+  if (!drift) return <p className="spectrum-say">Nothing recorded yet.</p>;
+  const finding = spectrumFinding(metric, { name: run.name, drift }, reference && referenceDrift ? { name: reference.name, drift: referenceDrift } : undefined);
+  const move = (by: -1 | 1): void => {
+    const names = drift.matrices.map(({ name }) => name);
+    const at = names.indexOf(selected ?? '');
+    setMatrix(names[(at + by + names.length) % names.length]);
+  };
+  return (
+    <>
+      <header className="spectrum-lead">
+        <h2 className="spectrum-line"><Phrases phrases={finding.line} /></h2>
+        <p className="spectrum-detail-line">{finding.detail}</p>
+      </header>
+      <div className="spectrum-tools">
+        <Segments legend="Metric" options={options} value={metricId} onChange={setMetric} />
+        <StepSlider steps={steps} index={index} onChange={moveTo} />
+        {others.length > 0 && (
+          <label className="spectrum-reference">
+            Reference
+            <select value={reference?.id ?? ''} onChange={(event) => setReference(event.target.value)}>
+              {others.map(({ id, name }) => (
+                <option key={id} value={id}>{name}</option>
+              ))}
+              <option value="">none</option>
+            </select>
+          </label>
+        )}
+      </div>
+      <Maps metric={metric} run={run} reference={reference} step={step} selected={selected} onSelect={setMatrix} />
+      <p className="spectrum-say">{metric.means} {metric.meansNot} More ink means more change{reference ? '; in the difference, teal changed less than the reference and brass more' : ''}.</p>
+      {detail.length > 0 && <MatrixDetail key={matrixLabel(detail[0]!.matrix)} runs={detail} onMove={move} narrow={narrow} />}
+    </>
+  );
+}, sameProps);

@@ -1,0 +1,19 @@
+/** @file A run as the Spectrum view takes it. */
+import type { Drift, MatrixDrift, MethodId } from '../../worker/protocol.ts';
+import type { Emphasis } from '../charts/series.ts';
+
+export interface SpectrumRun {
+  readonly id: string;
+  readonly name: string;
+  readonly method: MethodId;
+  readonly drifts: readonly Drift[];
+}
+
+/** One matrix of one run at one step. */
+export interface RunMatrix {
+  readonly id: string;
+  readonly name: string;
+  readonly method: MethodId;
+  readonly emphasis: Emphasis;
+  readonly matrix: MatrixDrift;
+}

@@ -1,0 +1,47 @@
+/** @file Accuracy of a suite by step, with its 95% band and the base model as a dotted line. */
+import { useMemo, type ReactElement } from 'react';
+import { LineChart } from '../charts/LineChart.tsx';
+import { lastPoint } from '../charts/plotModel.ts';
+import { Plate } from '../charts/Plate.tsx';
+import { curvesTable } from '../charts/table.ts';
+import { formatCount, formatPercent } from '../format.ts';
+import { accuracyCurve, inDomainAxis, itemsText, outOfDomainAxis, stepAxis, type Suite } from './curves.ts';
+import type { FigureSet } from './figureSet.ts';
+import { heights, narrowMargins, wideMargins } from './margins.ts';
+
+const titles: Readonly<Record<Suite, string>> = { inDomain: 'In-domain accuracy', outOfDomain: 'Out-of-domain accuracy' };
+
+/** One of the two figures that the view is about. */
+export function AccuracyPlate({ suite, figures }: { readonly suite: Suite; readonly figures: FigureSet }): ReactElement {
+  const { drawn, end, now, checkpoints, legend, narrow } = figures;
+  const series = useMemo(() => drawn.map((run) => accuracyCurve(run, suite)), [drawn, suite]);
+  const x = useMemo(() => stepAxis(end, 6), [end]);
+  const y = useMemo(() => {
+    if (suite === 'inDomain') return inDomainAxis;
+    const lows = series.flatMap(({ line }) => line.flatMap(({ low, y: value }) => (value === null ? [] : [low ?? value])));
+    return outOfDomainAxis(lows.length > 0 ? Math.min(...lows) : 0.6);
+  }, [series, suite]);
+
+  const items = itemsText(drawn.map(({ run }) => run), suite);
+  const evaluated = series.some(({ line }) => line.some((point) => point.x > 0));
+  const base = drawn.at(-1)?.run.evaluations.find((evaluation) => evaluation.step === 0)?.[suite];
+  const from = Math.round(y.domain[0] * 100);
+  const measured = [items === '' ? '' : `${items} items`, evaluated ? 'band 95%' : ''].filter(Boolean).join(', ');
+  const unit = `%${from > 0 ? `, axis from ${from}` : ''}${measured === '' ? '' : from > 0 ? `; ${measured}` : ` of ${measured}`}`;
+  const last = series.at(-1);
+  const latest = last && lastPoint(last.line)?.y;
+  const described = latest === null || latest === undefined ? 'not evaluated yet' : `${last?.name} at ${formatPercent(latest)}`;
+  return (
+    <Plate
+      title={titles[suite]} unit={unit} span={6} height={evaluated ? heights.accuracy : heights.emptyAccuracy} legend={legend} status={figures.status}
+      {...(evaluated ? { table: () => curvesTable('Step', series.map(({ name, line }) => ({ title: name, points: line })), formatPercent) } : {})}
+    >
+      <LineChart
+        label={`${titles[suite]} by step: ${described}`} height={evaluated ? heights.accuracy : heights.emptyAccuracy} margins={narrow ? narrowMargins : wideMargins}
+        x={x} y={y} series={evaluated ? series : []} value={formatPercent} endLabels={narrow ? 'none' : 'values'} checkpoints={checkpoints} title={(step) => `Step ${formatCount(step)}`}
+        reference={base && suite === 'outOfDomain' ? { value: base.correct / base.items, label: `base ${formatPercent(base.correct / base.items, base.items)}` } : undefined}
+        now={now} note={evaluated ? undefined : `First evaluation at step ${formatCount(figures.firstEvaluation)}`}
+      />
+    </Plate>
+  );
+}

@@ -1,0 +1,81 @@
+/** @file The four small figures of the Train view: penalty, gradient norm, learning rate, throughput. */
+import { useMemo, type ReactElement } from 'react';
+import type { LineSeries } from '../charts/plotModel.ts';
+import type { RunConfig } from '../../worker/protocol.ts';
+import { formatCount, formatNorm, formatParameter, formatRate, formatSpeed } from '../format.ts';
+import { hasPenalty } from '../method/methods.ts';
+import { gradientNormCurve, penaltyCurve, plannedCurve, powerTick, stepPoints, throughputCurve, valueAxis, type DrawnRun } from './curves.ts';
+import type { FigureSet } from './figureSet.ts';
+import { heights } from './margins.ts';
+import { samePlan } from './plan.ts';
+import { StepPlate } from './StepPlate.tsx';
+
+/** The penalty as the caption writes it. */
+function PenaltyFormula({ method }: { readonly method: RunConfig['method'] }): ReactElement {
+  return (
+    <>
+      <i className="mv">λ</i>∑‖{method === 'rpsft' && <><i className="mv">U</i><sup>⊤</sup></>}Δ<i className="mv">W{method === 'rpsft' && 'V'}</i>‖²
+    </>
+  );
+}
+
+const names = (runs: readonly DrawnRun[]): string => runs.map(({ name }) => name).join(', ');
+
+/** Penalty as added to the loss. Runs without one say so in the figure. */
+export function PenaltyPlate({ figures, config }: { readonly figures: FigureSet; readonly config: RunConfig }): ReactElement {
+  const { drawn } = figures;
+  const without = drawn.filter(({ run }) => !hasPenalty(run.config.method) || run.config.lambda === 0);
+  const series = useMemo(() => drawn.filter(({ run }) => hasPenalty(run.config.method) && run.config.lambda !== 0).map(penaltyCurve), [drawn]);
+  const y = useMemo(() => valueAxis(series, 'log', 4, powerTick), [series]);
+  const missing = without.length > 0 ? `${names(without)} ${without.length === 1 ? 'has' : 'have'} none` : undefined;
+  const planned = hasPenalty(config.method) && config.lambda !== 0 ? 'No data yet' : `${config.method === 'l2sp' ? 'With λ 0 there is' : 'This method has'} none`;
+  const withPenalty = drawn.findLast(({ run }) => hasPenalty(run.config.method))?.run.config.method ?? config.method;
+  return (
+    <StepPlate
+      title="Penalty" {...(hasPenalty(withPenalty) ? { unit: <PenaltyFormula method={withPenalty} />, unitText: withPenalty === 'rpsft' ? 'λ∑‖UᵀΔWV‖²' : 'λ∑‖ΔW‖²' } : {})}
+      figures={figures} series={series} y={y} format={formatNorm} height={drawn.length > 0 ? heights.loss : heights.emptyLoss} note={drawn.length > 0 ? missing : planned}
+    />
+  );
+}
+
+/** Global gradient norm before clipping, against the clip. */
+export function GradientNormPlate({ figures, config, smoothing }: { readonly figures: FigureSet; readonly config: RunConfig; readonly smoothing: number }): ReactElement {
+  const { drawn } = figures;
+  const series = useMemo(() => drawn.map((run) => gradientNormCurve(run, smoothing)), [drawn, smoothing]);
+  const y = useMemo(() => valueAxis(series, 'log', 4, powerTick), [series]);
+  const clip = config.clipNorm;
+  const inAxis = clip > y.domain[0] && clip < y.domain[1];
+  return (
+    <StepPlate
+      title="Gradient norm" unit="before clipping" figures={figures} series={series} y={y} format={formatNorm} height={heights.loss}
+      reference={inAxis ? { value: clip, label: `clip ${formatParameter(clip)}` } : undefined}
+    />
+  );
+}
+
+/** Learning rate: recorded so far, and as planned for the rest. */
+export function LearningRatePlate({ figures, config, height }: { readonly figures: FigureSet; readonly config: RunConfig; readonly height: number }): ReactElement {
+  const { drawn } = figures;
+  const current = drawn.at(-1);
+  const same = drawn.slice(0, -1).filter(({ run }) => samePlan(run.config, config));
+  const series = useMemo((): LineSeries[] => {
+    const plan: LineSeries = { id: 'plan', name: 'As planned', method: config.method, emphasis: current ? 'faint' : 'current', line: plannedCurve(config) };
+    const recorded = drawn.filter(({ run, emphasis }) => emphasis === 'current' || !samePlan(run.config, config));
+    return [plan, ...recorded.map(({ run, name, emphasis }): LineSeries => ({ id: run.id, name, method: run.config.method, emphasis, line: stepPoints(run.steps, 'learningRate') }))];
+  }, [drawn, current, config]);
+  const y = useMemo(() => valueAxis(series, 'linear', 4, formatRate), [series]);
+  return (
+    <StepPlate
+      title="Learning rate" {...(current ? {} : { unit: 'as planned', value: formatRate(config.learningRate) })} figures={figures} series={series} y={y} format={formatRate} height={height}
+      note={same.length > 0 ? `${names(same)} the same` : undefined}
+    />
+  );
+}
+
+/** Tokens a second of the steps, without evaluations. */
+export function ThroughputPlate({ figures, smoothing }: { readonly figures: FigureSet; readonly smoothing: number }): ReactElement {
+  const { drawn } = figures;
+  const series = useMemo(() => drawn.map((run) => throughputCurve(run, smoothing)), [drawn, smoothing]);
+  const y = useMemo(() => valueAxis(series, 'linear', 4, formatCount), [series]);
+  return <StepPlate title="Throughput" unit="tokens/s" figures={figures} series={series} y={y} format={formatSpeed} height={heights.small} />;
+}

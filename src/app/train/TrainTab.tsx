@@ -1,0 +1,33 @@
+/** @file The Train tab: the view over what the store holds. The store applies streamed events at most four times a second. */
+import { useEffect, useMemo, type ReactElement } from 'react';
+import { runNames } from '../charts/names.ts';
+import { cursor } from '../cursor.ts';
+import { formatAbout } from '../format.ts';
+import { methodLabel } from '../method/methods.ts';
+import { selectRun, showRun, useLab, useVisibleRuns } from '../store.ts';
+import { useNarrow } from '../charts/useNarrow.ts';
+import { TrainView } from './TrainView.tsx';
+
+/** Loss, accuracy in and out of the domain, and what the optimizer did, of the selected run and those laid over it. */
+export function TrainTab(): ReactElement {
+  const visible = useVisibleRuns();
+  const all = useLab((state) => state.runs);
+  const selected = useLab(selectRun);
+  const planned = useLab((state) => state.config);
+  const data = useLab((state) => state.datasets.train);
+  const seconds = useLab((state) => state.estimate?.seconds);
+  const narrow = useNarrow();
+  useEffect(() => () => void cursor.release(), []);
+
+  const runs = useMemo(() => (selected && !visible.includes(selected) ? [...visible, selected] : visible), [visible, selected]);
+  const hidden = useMemo(() => {
+    const names = runNames(all);
+    return all.flatMap((run, index) => (runs.includes(run) ? [] : [{ run, name: names[index]! }]));
+  }, [all, runs]);
+  return (
+    <TrainView
+      runs={runs} hidden={hidden} show={showRun} planned={planned} plannedMethod={methodLabel(planned.method)} plannedData={data?.origin === 'file' ? data.name : 'the demo data'}
+      plannedTime={seconds === undefined ? undefined : formatAbout(seconds)} narrow={narrow}
+    />
+  );
+}

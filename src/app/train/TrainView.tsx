@@ -1,0 +1,62 @@
+/** @file The Train view from plain data: the finding, the balance, and the figures that are the evidence. */
+import { memo, useMemo, type ReactElement } from 'react';
+import type { RunConfig } from '../../worker/protocol.ts';
+import type { LabRun } from '../runs.ts';
+import { AccuracyPlate } from './AccuracyPlate.tsx';
+import { figureSet } from './figureSet.ts';
+import { balanceRows, findingOf, readyFinding, type NamedRun } from './findings.ts';
+import { GroupsPlate } from './GroupsPlate.tsx';
+import { Lead } from './Lead.tsx';
+import { LossPlate } from './LossPlate.tsx';
+import { heights } from './margins.ts';
+import { useTrainSettings } from './settings.ts';
+import { GradientNormPlate, LearningRatePlate, PenaltyPlate, ThroughputPlate } from './StepPlates.tsx';
+import { TrainTools } from './TrainTools.tsx';
+import './train.css';
+
+export interface TrainViewProps {
+  /** Runs to draw, the current one last. Empty before the first run. */
+  readonly runs: readonly LabRun[];
+  /** Runs that could be laid over. */
+  readonly hidden: readonly NamedRun[];
+  readonly show: (id: string, visible: boolean) => void;
+  /** The run that would start now. */
+  readonly planned: RunConfig;
+  /** Name of its method and data, and its time such as "about 53 s". */
+  readonly plannedMethod: string;
+  readonly plannedData: string;
+  readonly plannedTime: string | undefined;
+  readonly narrow: boolean;
+}
+
+/** Renders only when a run or a setting has changed. */
+export const TrainView = memo(function TrainView({ runs, hidden, show, planned, plannedMethod, plannedData, plannedTime, narrow }: TrainViewProps): ReactElement {
+  const { lossScale, smoothing } = useTrainSettings();
+  const figures = useMemo(() => figureSet(runs, planned, narrow), [runs, planned, narrow]);
+  const current = figures.drawn.at(-1);
+  const overlays = figures.drawn.slice(0, -1);
+  const config = current?.run.config ?? planned;
+  const finding = current ? findingOf(current, overlays) : readyFinding(planned, plannedMethod, plannedData, plannedTime);
+  return (
+    <>
+      <Lead finding={finding} rows={balanceRows([...figures.drawn].reverse())} />
+      {current && <TrainTools overlays={overlays} others={hidden} show={show} />}
+      <div className="figure-grid">
+        <AccuracyPlate suite="inDomain" figures={figures} />
+        <AccuracyPlate suite="outOfDomain" figures={figures} />
+        <LossPlate figures={figures} scale={lossScale} smoothing={smoothing} />
+        <PenaltyPlate figures={figures} config={config} />
+        {current ? (
+          <>
+            <GradientNormPlate figures={figures} config={config} smoothing={smoothing} />
+            <GroupsPlate figures={figures} />
+            <LearningRatePlate figures={figures} config={config} height={heights.small} />
+            <ThroughputPlate figures={figures} smoothing={smoothing} />
+          </>
+        ) : (
+          <LearningRatePlate figures={figures} config={config} height={heights.emptyLoss} />
+        )}
+      </div>
+    </>
+  );
+});

@@ -1,0 +1,138 @@
+/** @file The curves of the Train view, from what a run has reported. */
+import type { Accuracy, RunConfig, StepMetrics } from '../../worker/protocol.ts';
+import type { LineSeries } from '../charts/plotModel.ts';
+import type { Break, Point } from '../charts/points.ts';
+import type { Axis, ScaleKind } from '../charts/scales.ts';
+import { linearDomain, linearTicks, logDomain, stepTicks } from '../charts/scales.ts';
+import type { Emphasis } from '../charts/series.ts';
+import { smooth } from '../charts/smooth.ts';
+import { formatCount, formatInterval, formatLoss, formatNorm, formatRange } from '../format.ts';
+import type { LabRun } from '../runs.ts';
+import { plannedLearningRate } from './plan.ts';
+
+/** A run with its name and weight in the figures. */
+export interface DrawnRun {
+  readonly run: LabRun;
+  readonly name: string;
+  readonly emphasis: Emphasis;
+}
+
+export type Suite = 'inDomain' | 'outOfDomain';
+
+const baseOf = ({ run, name, emphasis }: DrawnRun): Pick<LineSeries, 'id' | 'name' | 'method' | 'emphasis'> => ({ id: run.id, name, method: run.config.method, emphasis });
+
+const accuracyPoint = (step: number, { correct, items, low, high }: Accuracy): Point => ({ x: step, y: items === 0 ? null : correct / items, low, high });
+
+/** Accuracy of a suite by evaluated step, with its band. */
+export function accuracyCurve(drawn: DrawnRun, suite: Suite): LineSeries {
+  const { evaluations } = drawn.run;
+  return {
+    ...baseOf(drawn),
+    line: evaluations.map((evaluation) => accuracyPoint(evaluation.step, evaluation[suite])),
+    markers: true,
+    detail: (step) => {
+      const accuracy = evaluations.find((evaluation) => evaluation.step === step)?.[suite];
+      return accuracy ? formatInterval(accuracy.low, accuracy.high, accuracy.items) : '';
+    },
+  };
+}
+
+/** Steps whose value is missing, neighbours with the same reason together. */
+export function breaksOf(steps: readonly StepMetrics[], key: 'loss' | 'gradientNorm'): readonly Break[] {
+  const breaks: { from: number; to: number; short: string; skipped: boolean }[] = [];
+  for (const metrics of steps) {
+    const value = metrics[key];
+    if (Number.isFinite(value) && !metrics.skipped) continue;
+    const short = Number.isNaN(value) ? 'NaN' : Number.isFinite(value) ? 'not finite' : 'infinite';
+    const last = breaks.at(-1);
+    if (last?.to === metrics.step - 1 && last.short === short && last.skipped === metrics.skipped) last.to = metrics.step;
+    else breaks.push({ from: metrics.step, to: metrics.step, short, skipped: metrics.skipped });
+  }
+  return breaks.map(({ from, to, short, skipped }) => {
+    const many = to > from;
+    const consequence = skipped ? `, update${many ? 's' : ''} skipped` : '';
+    return { from, to, short, reason: `step${many ? 's' : ''} ${formatRange(from, to)}: ${short}${consequence}` };
+  });
+}
+
+type StepKey = 'loss' | 'penalty' | 'gradientNorm' | 'learningRate' | 'tokensPerSecond';
+
+/** One metric by step; what is not finite is a gap. */
+export const stepPoints = (steps: readonly StepMetrics[], key: StepKey): readonly Point[] => steps.map((step) => ({ x: step.step, y: Number.isFinite(step[key]) ? step[key] : null }));
+
+/** Training loss, smoothed over raw, with the held-out loss as rings. */
+export function lossCurve(drawn: DrawnRun, smoothing: number, scale: ScaleKind): LineSeries {
+  const { steps, evaluations } = drawn.run;
+  const raw = stepPoints(steps, 'loss');
+  const heldOut = new Map(evaluations.map((evaluation) => [evaluation.step, evaluation.heldOutLoss]));
+  return {
+    ...baseOf(drawn),
+    line: smooth(raw, smoothing, scale === 'log'),
+    raw,
+    rings: evaluations.filter((evaluation) => evaluation.step > 0).map((evaluation) => ({ x: evaluation.step, y: Number.isFinite(evaluation.heldOutLoss) ? evaluation.heldOutLoss : null })),
+    breaks: breaksOf(steps, 'loss'),
+    detail: (step) => (heldOut.has(step) ? `held-out ${formatLoss(heldOut.get(step))}` : ''),
+  };
+}
+
+/** The penalty as it is added to the loss, unsmoothed: its level and its jumps are what one looks for. */
+export const penaltyCurve = (drawn: DrawnRun): LineSeries => ({ ...baseOf(drawn), line: stepPoints(drawn.run.steps, 'penalty') });
+
+/** Gradient norm before clipping, smoothed over raw. */
+export function gradientNormCurve(drawn: DrawnRun, smoothing: number): LineSeries {
+  const raw = stepPoints(drawn.run.steps, 'gradientNorm');
+  return { ...baseOf(drawn), line: smooth(raw, smoothing, true), raw, breaks: breaksOf(drawn.run.steps, 'gradientNorm'), detail: (step) => rawDetail(raw, step, formatNorm) };
+}
+
+/** Tokens a second, smoothed over raw. */
+export function throughputCurve(drawn: DrawnRun, smoothing: number): LineSeries {
+  const raw = stepPoints(drawn.run.steps, 'tokensPerSecond');
+  return { ...baseOf(drawn), line: smooth(raw, smoothing, false), raw, detail: (step) => rawDetail(raw, step, formatCount) };
+}
+
+function rawDetail(raw: readonly Point[], step: number, format: (value: number) => string): string {
+  const value = raw.find((point) => point.x === step)?.y;
+  return value === undefined || value === null ? '' : `raw ${format(value)}`;
+}
+
+/** The learning rate as planned, for every step of the run. */
+export function plannedCurve(config: RunConfig): readonly Point[] {
+  return Array.from({ length: config.steps }, (_, index) => ({ x: index + 1, y: plannedLearningRate(config, index + 1) }));
+}
+
+/** The step axis of all figures: up to the end of the longest run, so that the empty part shows what is left. */
+export function stepAxis(end: number, most: number): Axis {
+  return { kind: 'linear', domain: [0, Math.max(1, end)], ticks: stepTicks(end, most), format: (step) => formatCount(step) };
+}
+
+const percentTick = (value: number): string => String(Math.round(value * 100));
+
+/** In-domain accuracy is always read against 0 to 100. */
+export const inDomainAxis: Axis = { kind: 'linear', domain: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], format: percentTick };
+
+/** Out-of-domain accuracy may start above zero, in steps of ten below everything drawn. */
+export function outOfDomainAxis(lowest: number): Axis {
+  const start = Math.max(0, Math.min(0.8, Math.floor(lowest * 10 + 1e-9) / 10));
+  return { kind: 'linear', domain: [start, 1], ticks: linearTicks(start, 1, start >= 0.5 ? 6 : 5).map((tick) => Math.min(1, tick)), format: percentTick };
+}
+
+function* valuesOf(series: readonly LineSeries[]): Generator<number> {
+  for (const one of series) for (const points of [one.line, one.raw ?? [], one.rings ?? []]) for (const { y } of points) if (y !== null) yield y;
+}
+
+/** An axis around everything that the series draw. */
+export function valueAxis(series: readonly LineSeries[], kind: ScaleKind, most: number, format: (value: number) => string): Axis {
+  const values = [...valuesOf(series)];
+  return { kind, format, ...(kind === 'log' ? logDomain(values, most) : linearDomain(values, true, most)) };
+}
+
+/** A tick of a logarithmic axis, as short as it can be: 0.03, 1, 10; 1e-4 below 0.001. */
+export const powerTick = (value: number): string => (value < 0.001 ? value.toExponential(0) : String(value));
+
+/** "200" or, when live evaluations use fewer items than the last, "100–200". */
+export function itemsText(runs: readonly LabRun[], suite: Suite): string {
+  const counts = runs.flatMap((run) => run.evaluations.map((evaluation) => evaluation[suite].items));
+  if (counts.length === 0) return '';
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return formatRange(least, most);
+}

@@ -1,0 +1,41 @@
+/** @file What all figures of the Train view have in common: the runs to draw, the end of the axis, the live step. */
+import type { LegendEntry } from '../charts/names.ts';
+import { runNames } from '../charts/names.ts';
+import type { PlateStatus } from '../charts/Plate.tsx';
+import type { RunConfig } from '../../worker/protocol.ts';
+import { isLive, type LabRun } from '../runs.ts';
+import type { DrawnRun } from './curves.ts';
+
+export interface FigureSet {
+  /** In drawing order: the current run last. */
+  readonly drawn: readonly DrawnRun[];
+  readonly legend: readonly LegendEntry[];
+  /** Last step of the longest run. */
+  readonly end: number;
+  readonly now: { readonly value: number; readonly label: string } | undefined;
+  /** Evaluated steps of the current run. */
+  readonly checkpoints: readonly number[];
+  readonly firstEvaluation: number;
+  readonly status: PlateStatus;
+  /** Less than 720 px wide: figures go without names at their ends. */
+  readonly narrow: boolean;
+}
+
+/** The figures of `runs`, the last of which is the current one; before any run, those of the run that `planned` describes. */
+export function figureSet(runs: readonly LabRun[], planned: RunConfig, narrow: boolean): FigureSet {
+  const names = runNames(runs);
+  const current = runs.at(-1);
+  const drawn = runs.map((run, index): DrawnRun => ({ run, name: names[index]!, emphasis: run === current ? 'current' : 'overlay' }));
+  const config = current?.config ?? planned;
+  const live = current !== undefined && isLive(current);
+  return {
+    drawn,
+    narrow,
+    legend: drawn.map(({ run, name }) => ({ name, method: run.config.method })).reverse(),
+    end: Math.max(config.steps, ...runs.map((run) => run.config.steps)),
+    now: live && current.completedSteps > 0 ? { value: current.completedSteps, label: current.state === 'paused' ? 'paused' : 'now' } : undefined,
+    checkpoints: current?.evaluations.map((evaluation) => evaluation.step) ?? [],
+    firstEvaluation: Math.min(config.evaluateEvery, config.steps),
+    status: { kind: current ? 'filled' : 'empty' },
+  };
+}
