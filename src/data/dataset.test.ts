@@ -36,6 +36,7 @@ describe('importDataset', () => {
       file: 'train.jsonl', row: 3, character: 16, severity: 'error',
       message: 'train.jsonl: Row 3: the line ends inside a string, at character 16. Rows 1 to 2 read well. Skip this row, or choose another file.',
     });
+    expect((await importDataset(fileOf('train.jsonl', contents), { skipRows: [3] })).examples.map(({ row }) => row)).toEqual([1, 2, 4]);
     const dataset = await importDataset(fileOf('train.jsonl', contents), { skipBadRows: true });
     expect(dataset.examples.map(({ row }) => row)).toEqual([1, 2, 4]);
     expect(dataset.problems.map(({ message, severity }) => [message, severity])).toEqual([
@@ -57,8 +58,7 @@ describe('importDataset', () => {
     );
     const dataset = await importDataset(fileOf('a.jsonl', contents), { mapping: { prompt: 'x', completion: 'y' } });
     expect(dataset).toMatchObject({ kind: 'custom', examples: [{ question: 'What?', answer: '5' }] });
-    expect((await problemOf('a.jsonl', contents, { mapping: { prompt: 'x' } })).message).toContain('names no completion for the prompt');
-    expect((await problemOf('a.jsonl', contents, { mapping: { text: 'z' } })).message).toContain('There is no column "z"');
+    expect((await problemOf('a.jsonl', contents, { mapping: { completion: 'z' } })).message).toContain('There is no column "z"');
   });
 
   it('refuses a file without rows', async () => {

@@ -31,9 +31,11 @@ export interface Dataset {
 }
 
 export interface ImportOptions extends ExampleOptions {
-  /** Overrides what is recognised. Needs `text`, or `prompt` and `completion`. */
+  /** Overrides what is recognised; without a prompt the completion is plain text. */
   readonly mapping?: ColumnMapping | undefined;
-  /** Leave bad rows out and list them, instead of stopping at the first. */
+  /** Rows to leave out, as problems number them. */
+  readonly skipRows?: readonly number[] | undefined;
+  /** Leave every bad row out and list it, instead of stopping at the first. */
   readonly skipBadRows?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -71,6 +73,7 @@ class DatasetBuilder {
   rowsRead = 0;
   readonly #file: string;
   readonly #options: ImportOptions;
+  readonly #skipped: ReadonlySet<number>;
   readonly #examples: Example[] = [];
   readonly #problems: DataProblem[] = [];
   readonly #sample: Row[] = [];
@@ -83,11 +86,13 @@ class DatasetBuilder {
   constructor(file: string, options: ImportOptions) {
     this.#file = file;
     this.#options = options;
+    this.#skipped = new Set(options.skipRows);
   }
 
   /** Rows wait until there are enough of them to tell the shape. */
   add(parsed: ParsedRow): void {
     this.rowsRead++;
+    if (this.#skipped.has(parsed.row)) return;
     if ('problem' in parsed) {
       this.#refuse(parsed.row, parsed.problem);
       return;
@@ -125,13 +130,7 @@ class DatasetBuilder {
         file: this.#file, what: 'the columns have no shape that is known', stillHolds: listed, suggestion: 'Choose which column is the prompt and which the completion.',
       });
     }
-    const { text, prompt, completion } = this.#recognised.mapping;
-    if (text === undefined && (prompt === undefined || completion === undefined)) {
-      throw new DataProblem({
-        file: this.#file, what: 'the mapping names no completion for the prompt', stillHolds: listed, suggestion: 'Choose a prompt and a completion, or one column as text.',
-      });
-    }
-    const missing = Object.values(this.#recognised.mapping).find((column) => !columns.includes(column));
+    const missing = (Object.values(this.#recognised.mapping) as string[]).find((column) => !columns.includes(column));
     if (missing !== undefined) {
       throw new DataProblem({ file: this.#file, what: `there is no column ${JSON.stringify(missing)}`, stillHolds: listed, suggestion: 'Change the mapping.' });
     }

@@ -31,7 +31,7 @@ describe('toExample', () => {
   });
 
   it('trains all of a text', () => {
-    expect(toExample({ text: 'Once' }, 1, { text: 'text' })).toMatchObject({ segments: [{ text: 'Once', trained: true }], question: '', answer: undefined });
+    expect(toExample({ text: 'Once' }, 1, { completion: 'text' })).toMatchObject({ segments: [{ text: 'Once', trained: true }], question: '', answer: undefined });
   });
 
   it('has nothing to train on in a blank completion, and names the column of a missing or structured cell', () => {

@@ -17,7 +17,7 @@ export interface Example {
   /** Where it stands in the file, as in ParsedRow. */
   readonly row: number;
   readonly segments: readonly Segment[];
-  /** Prompt and input; empty for plain text. */
+  /** Prompt and input; empty for plain text, which has a completion only. */
   readonly question: string;
   /** The gold answer: its own column, or what extractAnswer finds in the completion. */
   readonly answer: string | undefined;
@@ -34,17 +34,17 @@ export const promptOf = (question: string): string => `${question}\n`;
 
 export const stripCalculations = (text: string): string => text.replace(/<<[^<>\n]*>>/gu, '');
 
-/** @returns the example, the problem of the row, or undefined where there is nothing to train on: the completion (or text) is blank. */
+/** @returns the example, the problem of the row, or undefined where there is nothing to train on: the completion is blank. */
 export function toExample(value: Row, row: number, mapping: ColumnMapping, options: ExampleOptions = {}): Example | RowProblem | undefined {
-  const cells: { -readonly [role in keyof ColumnMapping]: string } = {};
+  const cells: { -readonly [role in keyof ColumnMapping]?: string } = {};
   for (const [role, column] of Object.entries(mapping) as [keyof ColumnMapping, string][]) {
     const cell = value[column];
     if (isTextual(cell)) cells[role] = String(cell);
     else if (cell != null) return { what: `it holds ${Array.isArray(cell) ? 'a list' : 'an object'} where text is needed`, column };
-    else if (role === 'prompt' || role === 'completion' || role === 'text') return { what: 'it has no value', column };
+    else if (role === 'prompt' || role === 'completion') return { what: 'it has no value', column };
   }
-  const { prompt, input, text } = cells;
-  const target = options.stripCalculations === true ? stripCalculations(cells.completion ?? text ?? '') : (cells.completion ?? text ?? '');
+  const { prompt, input, completion = '' } = cells;
+  const target = options.stripCalculations === true ? stripCalculations(completion) : completion;
   if (target.trim() === '') return undefined;
   const base = { row, group: cells.group };
   if (prompt === undefined) return { ...base, segments: [{ text: target, trained: true }], question: '', answer: cells.answer };

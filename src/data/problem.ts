@@ -20,7 +20,7 @@ export interface ProblemDetails {
   readonly severity?: 'error' | 'warning';
 }
 
-/** One problem, thrown or listed. `message` reads as the page prints it. */
+/** One problem, thrown or listed. `message` is all of it: file, sentence, what still holds, what to do. */
 export class DataProblem extends Error implements ProblemDetails {
   override readonly name = 'DataProblem';
   readonly file: string;
@@ -31,13 +31,15 @@ export class DataProblem extends Error implements ProblemDetails {
   readonly stillHolds: string;
   readonly suggestion: string;
   readonly severity: 'error' | 'warning';
+  /** What and where: "Row 1,873: the line ends inside a string, at character 288." */
+  readonly sentence: string;
 
   constructor(details: ProblemDetails) {
     const { file, row, column, character, what, stillHolds, suggestion, severity = 'error' } = details;
     const where = row === undefined ? '' : `Row ${formatCount(row)}${column === undefined ? '' : `, column ${column}`}: `;
     const at = character === undefined ? '' : `, at character ${formatCount(character)}`;
-    const clause = `${where === '' ? capitalise(what) : where + what}${at}.`;
-    super([`${file}: ${clause}`, stillHolds, suggestion].filter((part) => part !== '').join(' '));
+    const sentence = `${where === '' ? capitalise(what) : where + what}${at}.`;
+    super([`${file}: ${sentence}`, stillHolds, suggestion].filter((part) => part !== '').join(' '));
     this.file = file;
     this.row = row;
     this.column = column;
@@ -46,6 +48,7 @@ export class DataProblem extends Error implements ProblemDetails {
     this.stillHolds = stillHolds;
     this.suggestion = suggestion;
     this.severity = severity;
+    this.sentence = sentence;
   }
 }
 

@@ -13,7 +13,7 @@ describe('recognise', () => {
     ['question and answer', [{ question: 'q', answer: '80000' }], { kind: 'question-answer', mapping: { prompt: 'question', completion: 'answer' } }],
     ['MAWPS', [{ input: 'q', target: 43 }], { kind: 'question-answer', mapping: { prompt: 'input', completion: 'target' } }],
     ['capital letters', [{ Question: 'q', 'Best Answer': 'a', Category: 'c' }], { kind: 'question-answer', mapping: { prompt: 'Question', completion: 'Best Answer', group: 'Category' } }],
-    ['text', [{ text: 't', meta: 'm' }], { kind: 'text', mapping: { text: 'text' } }],
+    ['text', [{ text: 't', meta: 'm' }], { kind: 'text', mapping: { completion: 'text' } }],
     ['GSM8K only where every answer is marked', [{ question: 'q', answer: '#### 1' }, { question: 'q', answer: '1' }], { kind: 'question-answer', mapping: { prompt: 'question', completion: 'answer' } }],
     ['a column that is missing in some rows', [{ prompt: 'p', completion: 'c' }, { prompt: 'p', completion: null }], { kind: 'prompt-completion', mapping: { prompt: 'prompt', completion: 'completion' } }],
     ['chat', [{ prompt: [{ role: 'user', content: 'x' }], completion: 'c' }], undefined],

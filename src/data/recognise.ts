@@ -1,15 +1,29 @@
 /**
  * @file Which column plays which part. A new shape of data is one more line in SHAPES; the user can change every choice.
  */
+import type { DatasetColumns } from './mapping.ts';
 import type { Row } from './parse.ts';
 
-/** The parts a column can play. `text` stands alone; otherwise `prompt` and `completion` are needed. */
-export type Role = 'prompt' | 'input' | 'completion' | 'text' | 'answer' | 'group';
+/** The columns a user chooses, and the one that holds the gold answer alone, where there is one. */
+export interface ColumnMapping extends DatasetColumns {
+  readonly answer?: string;
+}
 
-/** Role -> column name. */
-export type ColumnMapping = { readonly [role in Role]?: string };
+/** A part that a column plays. */
+export type Role = keyof ColumnMapping;
 
 export type DatasetKind = 'prompt-completion' | 'alpaca' | 'gsm8k' | 'math' | 'question-answer' | 'text' | 'custom';
+
+/** For the page. */
+export const kindNames: Readonly<Record<DatasetKind, string>> = {
+  'prompt-completion': 'prompt and completion',
+  alpaca: 'Alpaca',
+  gsm8k: 'GSM8K',
+  math: 'MATH',
+  'question-answer': 'question and answer',
+  text: 'text',
+  custom: 'columns of your choice',
+};
 
 interface Shape {
   readonly kind: Exclude<DatasetKind, 'custom'>;
@@ -33,7 +47,7 @@ const SHAPES: readonly Shape[] = [
     needs: { prompt: ['question', 'problem', 'query', 'input'], completion: ['solution', 'response', 'answer', 'target', 'output', 'best answer'] },
     takes: { group: GROUPS },
   },
-  { kind: 'text', needs: { text: ['text', 'content', 'story'] }, takes: { group: GROUPS } },
+  { kind: 'text', needs: { completion: ['text', 'content', 'story'] }, takes: { group: GROUPS } },
 ];
 
 export interface Recognised {
@@ -46,8 +60,9 @@ export function recognise(sample: readonly Row[]): Recognised | undefined {
   for (const { kind, needs, takes = {}, mark } of SHAPES) {
     const needed = mapRoles(needs, sample);
     const { completion } = needed;
-    const isMarked = mark === undefined || sample.every((row) => completion !== undefined && mark.test(String(row[completion])));
-    if (Object.keys(needed).length === Object.keys(needs).length && isMarked) return { kind, mapping: { ...mapRoles(takes, sample), ...needed } };
+    if (completion === undefined || Object.keys(needed).length < Object.keys(needs).length) continue;
+    const isMarked = mark === undefined || sample.every((row) => mark.test(String(row[completion])));
+    if (isMarked) return { kind, mapping: { ...mapRoles(takes, sample), ...needed, completion } };
   }
   return undefined;
 }

@@ -3,8 +3,7 @@ import { tinyTokenizerConfig, tinyTokenizerJson } from '../formats/fixtures/tiny
 import { loadTokenizer } from '../formats/tokenizer.ts';
 import { toExample } from './examples.ts';
 import type { Example } from './examples.ts';
-import { findDuplicates, findOverlap } from './overlap.ts';
-import { checkCounts, countTokens, tokeniseExample, tokeniseExamples } from './tokenise.ts';
+import { checkCounts, countTokens, encodePrompt, tokeniseExample, tokeniseExamples } from './tokenise.ts';
 
 const tokenizer = loadTokenizer(tinyTokenizerJson(), tinyTokenizerConfig);
 const example = (prompt: string, completion: string): Example => toExample({ prompt, completion }, 1, { prompt: 'prompt', completion: 'completion' }) as Example;
@@ -19,7 +18,7 @@ describe('tokeniseExample', () => {
   });
 
   it('does not count the first token of a text, which nothing predicts', () => {
-    const text = toExample({ text: 'the' }, 1, { text: 'text' }) as Example;
+    const text = toExample({ text: 'the' }, 1, { completion: 'text' }) as Example;
     expect([...tokeniseExample(text, tokenizer, { maxLength: 9 }).trained]).toEqual([0, 1, 1]);
   });
 
@@ -29,9 +28,13 @@ describe('tokeniseExample', () => {
     expect(tokeniseExample(example('ab', 'cd'), tokenizer, { maxLength: 6 }).truncated).toBe(false);
   });
 
-  it('begins with the begin token where the model wants one', () => {
-    const withBos = loadTokenizer(tinyTokenizerJson(), { ...tinyTokenizerConfig, bos_token: '<|endoftext|>' });
-    expect(tokeniseExample(example('a', 'b'), withBos, { maxLength: 9, beginWithBos: true }).ids[0]).toBe(0);
+  it('begins as the model was trained to, and asks with the very tokens of the prompt', () => {
+    const withBos = { ...tokenizer, bosTokenId: 0, addsBos: true };
+    for (const each of [tokenizer, withBos]) {
+      const { ids, trained } = tokeniseExample(example('How many?', ' 3'), each, { maxLength: 99 });
+      expect([...ids.subarray(0, trained.indexOf(1))]).toEqual(encodePrompt('How many?', each));
+    }
+    expect(encodePrompt('a', withBos)[0]).toBe(0);
   });
 });
 
@@ -43,7 +46,7 @@ describe('counts', () => {
     expect(progress).toEqual([256, 512, 600]);
     expect(counts.rows).toBe(600);
     expect(counts.longest).toBe(64);
-    expect(counts.histogram).toMatchObject({ binWidth: 2 });
+    expect(counts.histogram).toMatchObject({ width: 3 });
     expect(counts.histogram.counts.reduce((sum, count) => sum + count, 0)).toBe(600);
     const [full, cut] = [examples.filter(({ question }) => question.length <= 61), examples.filter(({ question }) => question.length > 61)];
     expect(counts.truncated).toBe(cut.length);
@@ -61,20 +64,5 @@ describe('counts', () => {
     ]);
     expect(await check(20, 2)).toEqual(['error: a.csv: Every label is masked: no token of these rows would be trained. All rows are longer than 2 tokens, and end inside the prompt. Choose a longer length.']);
     expect(await check(20, 10)).toHaveLength(2);
-  });
-});
-
-describe('duplicates and overlap', () => {
-  it('finds whole texts that repeat, and questions apart from case and spaces', () => {
-    const [first, second] = [example('How many  apples?', '3'), example('how many apples?\n', '4')];
-    expect(findDuplicates([first, second, first, first])).toEqual([2, 3]);
-    expect(findOverlap([example('other', '1'), first], [second])).toEqual([1]);
-    expect(findOverlap([toExample({ text: 'a' }, 1, { text: 'text' }) as Example], [toExample({ text: 'b' }, 1, { text: 'text' }) as Example])).toEqual([]);
-  });
-
-  it('keeps apart what only concatenates to the same', () => {
-    const cut = (at: number): Example => ({ ...first, segments: [{ text: 'abc'.slice(0, at), trained: false }, { text: 'abc'.slice(at), trained: true }] });
-    const first = example('a', 'b');
-    expect(findDuplicates([cut(1), cut(2)])).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@
  * @file Examples become token ids with a mark on the trained ones, and the counts a user should see before pressing Start.
  */
 import type { Tokenizer } from '../formats/tokenizer.ts';
+import { promptOf } from './examples.ts';
 import type { Example } from './examples.ts';
 import { DataProblem, formatCount } from './problem.ts';
 
@@ -17,17 +18,13 @@ export interface TokenisedExample {
 export interface TokeniseOptions {
   /** In tokens, the end-of-text token included. */
   readonly maxLength: number;
-  /** For models whose tokenizer puts one before every text (add_bos_token). */
-  readonly beginWithBos?: boolean;
 }
 
 /** Segments are encoded one by one, so that no token lies across the edge of the mask and the prompt encodes as it will when a model is asked. */
-export function tokeniseExample(example: Example, tokenizer: Tokenizer, { maxLength, beginWithBos = false }: TokeniseOptions): TokenisedExample {
-  const { bosTokenId, eosTokenIds } = tokenizer;
-  const parts: { ids: readonly number[]; trained: boolean }[] = [];
-  if (beginWithBos && bosTokenId !== undefined) parts.push({ ids: [bosTokenId], trained: false });
+export function tokeniseExample(example: Example, tokenizer: Tokenizer, { maxLength }: TokeniseOptions): TokenisedExample {
+  const parts: { ids: readonly number[]; trained: boolean }[] = [{ ids: beginningOf(tokenizer), trained: false }];
   for (const { text, trained } of example.segments) parts.push({ ids: tokenizer.encode(text), trained });
-  parts.push({ ids: eosTokenIds.slice(0, 1), trained: example.segments.at(-1)?.trained ?? false });
+  parts.push({ ids: tokenizer.eosTokenIds.slice(0, 1), trained: example.segments.at(-1)?.trained ?? false });
 
   const wholeLength = parts.reduce((sum, part) => sum + part.ids.length, 0);
   const ids = new Uint32Array(Math.min(wholeLength, maxLength));
@@ -41,6 +38,12 @@ export function tokeniseExample(example: Example, tokenizer: Tokenizer, { maxLen
   }
   return { ids, trained, truncated: wholeLength > maxLength };
 }
+
+/** What a model is given to answer a question: token for token what stood before the completion in training. */
+export const encodePrompt = (question: string, tokenizer: Tokenizer): number[] => [...beginningOf(tokenizer), ...tokenizer.encode(promptOf(question))];
+
+/** The token before every text, for models that were trained with one. */
+const beginningOf = ({ addsBos, bosTokenId }: Tokenizer): number[] => (addsBos && bosTokenId !== undefined ? [bosTokenId] : []);
 
 const ROWS_PER_SLICE = 256;
 
@@ -80,8 +83,8 @@ export interface TokenCounts {
   /** Rows without a trained token: the prompt alone fills the length. */
   readonly empty: number;
   readonly longest: number;
-  /** counts[i] = rows of a length from i * binWidth + 1 to (i + 1) * binWidth. */
-  readonly histogram: { readonly binWidth: number; readonly counts: readonly number[] };
+  /** `counts[i]` rows have lengths in [i * width, (i + 1) * width). */
+  readonly histogram: { readonly width: number; readonly counts: readonly number[] };
 }
 
 const HISTOGRAM_BINS = 32;
@@ -96,10 +99,10 @@ export function countTokens(tokenised: readonly TokenisedExample[]): TokenCounts
     empty += own === 0 ? 1 : 0;
     longest = Math.max(longest, ids.length);
   }
-  const binWidth = Math.max(1, Math.ceil(longest / HISTOGRAM_BINS));
-  const counts = Array.from({ length: Math.ceil(longest / binWidth) }, () => 0);
-  for (const { ids } of tokenised) if (ids.length > 0) counts[Math.ceil(ids.length / binWidth) - 1]! += 1;
-  return { rows: tokenised.length, tokens, trainedTokens, truncated, empty, longest, histogram: { binWidth, counts } };
+  const width = Math.ceil((longest + 1) / HISTOGRAM_BINS);
+  const counts = Array.from({ length: Math.floor(longest / width) + 1 }, () => 0);
+  for (const { ids } of tokenised) counts[Math.floor(ids.length / width)]! += 1;
+  return { rows: tokenised.length, tokens, trainedTokens, truncated, empty, longest, histogram: { width, counts } };
 }
 
 export const countTrained = (trained: Uint8Array): number => trained.reduce((sum, flag) => sum + flag, 0);

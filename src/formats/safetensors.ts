@@ -158,7 +158,7 @@ export async function readTensor(file: SafetensorsFile, name: string): Promise<F
   if (!isFloatDtype(dtype)) {
     throw new FormatError(file.fileName, `tensor ${JSON.stringify(name)}`, `is stored as ${dtype}; F32, F16 and BF16 can be read`);
   }
-  return decodeFloats(await readTensorBytes(file, name), dtype);
+  return viewFloats((await readTensorBytes(file, name)).buffer, dtype);
 }
 
 /** @throws FormatError naming the tensor, the first bad element and how many there are. */
@@ -175,11 +175,14 @@ export function assertFinite(values: Float32Array, tensorName: string, fileName:
   }
 }
 
-/** Little-endian bytes of a float dtype -> float32. `bytes` may start at any offset. */
+/** Little-endian bytes of a float dtype -> float32, copied. `bytes` may start at any offset. */
 export function decodeFloats(bytes: Uint8Array, dtype: FloatDtype): Float32Array<ArrayBuffer> {
-  const aligned = bytes.slice().buffer;
-  if (dtype === 'F32') return new Float32Array(aligned);
-  return dtype === 'BF16' ? bfloat16ToFloat32(new Uint16Array(aligned)) : float16ToFloat32(new Uint16Array(aligned));
+  return viewFloats(bytes.slice().buffer, dtype);
+}
+
+function viewFloats(buffer: ArrayBuffer, dtype: FloatDtype): Float32Array<ArrayBuffer> {
+  if (dtype === 'F32') return new Float32Array(buffer);
+  return dtype === 'BF16' ? bfloat16ToFloat32(new Uint16Array(buffer)) : float16ToFloat32(new Uint16Array(buffer));
 }
 
 /** float32 -> little-endian bytes of a float dtype. */

@@ -23,7 +23,21 @@ describe('tokenizer', () => {
     expect(tiny.isSpecial(0)).toBe(true);
     expect(tiny.isSpecial(1)).toBe(false);
     expect(loadTokenizer(tinyTokenizerJson(), tinyTokenizerConfig, { eos_token_id: [3, 5] }).eosTokenIds).toEqual([3, 5]);
+    expect(loadTokenizer(tinyTokenizerJson(), tinyTokenizerConfig, { eos_token_id: [3, 0] }).eosTokenIds).toEqual([0, 3]);
     expect(loadTokenizer(tinyTokenizerJson(), { eos_token: { content: '<|endoftext|>' } }).eosTokenIds).toEqual([0]);
+  });
+
+  it('knows whether texts begin with a token of their own', () => {
+    const config = { ...tinyTokenizerConfig, bos_token: '<|endoftext|>' };
+    const template = {
+      type: 'TemplateProcessing', pair: [], special_tokens: { '<|endoftext|>': { id: '<|endoftext|>', ids: [0], tokens: ['<|endoftext|>'] } },
+      single: [{ SpecialToken: { id: '<|endoftext|>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    };
+    expect(loadTokenizer(tinyTokenizerJson(), config).addsBos).toBe(false);
+    expect(tiny).toMatchObject({ addsBos: false, bosTokenId: undefined });
+    const adding = loadTokenizer({ ...tinyTokenizerJson(), post_processor: template }, config);
+    expect(adding).toMatchObject({ addsBos: true, bosTokenId: 0 });
+    expect([adding.encode('a').length, adding.encode('a', { addSpecialTokens: true })[0]]).toEqual([1, 0]);
   });
 
   it('shows bytes of a split character as hexadecimal, and an unknown id as a number', () => {

@@ -9,9 +9,11 @@ import type { TokenizerJson } from './wordPieces.ts';
 export interface Tokenizer {
   /** Number of ids, special and added tokens included; the embedding may have more rows. */
   readonly vocabSize: number;
-  /** Any of these ends a generation. The first one ends a training example. */
+  /** Any of these ends a generation. The first one ends a training example: the tokenizer's own, where generations stop at it. */
   readonly eosTokenIds: readonly number[];
   readonly bosTokenId: number | undefined;
+  /** Whether the model was trained on texts that begin with bosTokenId, as tokenizer.json says. */
+  readonly addsBos: boolean;
   /** Fills the unused end of a batch row; never trained, whatever it is. */
   readonly padTokenId: number;
   /** Text -> ids. Special tokens that stand in the text are recognised. */
@@ -47,20 +49,23 @@ export function loadTokenizer(
   const { model } = library;
   if (model === null) throw new FormatError('tokenizer.json', 'model', 'it could not be read');
 
-  const special = new Set<number>();
-  for (const [id, token] of library.get_added_tokens_decoder()) if (token.special) special.add(id);
+  const addedTokens = library.get_added_tokens_decoder();
   const idOfConfigured = (key: string): number | undefined => {
     const content = tokenContent(tokenizerConfig[key]);
     return content === undefined ? undefined : library.token_to_id(content);
   };
-  const eosTokenIds = eosIds(generationConfig['eos_token_id']) ?? [idOfConfigured('eos_token')].filter((id) => id !== undefined);
+  const ownEos = idOfConfigured('eos_token');
+  const stopIds = eosIds(generationConfig['eos_token_id']) ?? (ownEos === undefined ? [] : [ownEos]);
+  const eosTokenIds = ownEos !== undefined && stopIds.includes(ownEos) ? [ownEos, ...stopIds.filter((id) => id !== ownEos)] : stopIds;
+  const bosTokenId = idOfConfigured('bos_token');
   const encodeText = wordCachedEncoder(library, tokenizerJson, tokenizerConfig);
   const tokenBytes = byteReader(tokenizerJson);
 
   return {
     vocabSize: model.vocab.length,
     eosTokenIds,
-    bosTokenId: idOfConfigured('bos_token'),
+    bosTokenId,
+    addsBos: bosTokenId !== undefined && library.encode('', { add_special_tokens: true }).ids[0] === bosTokenId,
     padTokenId: idOfConfigured('pad_token') ?? eosTokenIds[0] ?? 0,
     encode: (text, { addSpecialTokens = false } = {}) =>
       addSpecialTokens ? library.encode(text, { add_special_tokens: true }).ids : encodeText(text),
@@ -70,9 +75,9 @@ export function loadTokenizer(
     tokenText: (id) => {
       const token = library.id_to_token(id);
       if (token === undefined) return `<${id}>`;
-      return library.get_added_tokens_decoder().has(id) ? token : readableBytes(tokenBytes(token));
+      return addedTokens.has(id) ? token : readableBytes(tokenBytes(token));
     },
-    isSpecial: (id) => special.has(id),
+    isSpecial: (id) => addedTokens.get(id)?.special ?? false,
     tokenToId: (token) => library.token_to_id(token),
   };
 }
@@ -87,7 +92,7 @@ function wordCachedEncoder(library: LibraryTokenizer, json: TokenizerJson, confi
     return model(pieces).map((token) => library.token_to_id(token)).filter((id) => id !== undefined);
   };
   const cache = new Map<string, number[]>();
-  const addedTokens = new Map((json.added_tokens ?? []).map(({ content, id }) => [content, id]));
+  const addedTokens = new Map((json.added_tokens ?? []).filter(({ content }) => content !== '').map(({ content, id }) => [content, id]));
   const sections = splitterOf([...addedTokens.keys()]);
 
   return (text) => {
