@@ -1,0 +1,187 @@
+/**
+ * @file How far each weight matrix has turned since the pretrained model: its top singular triplets now against those
+ * before. Everything of the size of a weight happens on the GPU; k x k products come back.
+ *
+ * RPSFT holds what happens inside the top-k block. The subspaces themselves may still turn against their complement,
+ * which the principal angles show; both kinds are measured.
+ */
+import normsSource from '../../shaders/spectral-norms.wgsl?raw';
+import residualSource from '../../shaders/spectral-residual.wgsl?raw';
+import { readBack } from '../gpu/buffers.ts';
+import type { Context } from '../gpu/context.ts';
+import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
+import type { Program } from '../gpu/program.ts';
+import type { ParameterBuffers } from '../models/parameters.ts';
+import { BatchDecomposition, destroyBases, isAligned, offsetTable, type Basis } from './decompose.ts';
+import { alignment, blockShares, placeOf, principalAngles } from './measures.ts';
+import { Workspace } from './workspace.ts';
+
+/** How far one weight matrix has turned; angles in degrees, smallest first. */
+export interface MatrixDrift {
+  readonly name: string;
+  /** Undefined outside the layers. */
+  readonly layer?: number;
+  readonly module: string;
+  readonly shape: readonly [number, number];
+  readonly k: number;
+  readonly leftAngles: readonly number[];
+  readonly rightAngles: readonly number[];
+  /** mean |<u_i, u'_i>| over left and right vectors. */
+  readonly vectorAlignment: number;
+  /** The same with each vector matched to its most similar one. */
+  readonly matchedAlignment: number;
+  /** Shares of ‖W - W0‖² in the top-k block, and the share expected by chance, k²/(mn). */
+  readonly block: { readonly share: number; readonly diagonal: number; readonly offDiagonal: number; readonly chance: number };
+  readonly sigma0: readonly number[];
+  readonly sigma: readonly number[];
+  /** ‖W - W0‖ / ‖W0‖. */
+  readonly relativeChange: number;
+}
+
+export interface DriftSources {
+  /** Only read. They must not change during a measurement. */
+  readonly weights: ParameterBuffers;
+  readonly pretrained: ParameterBuffers;
+  /** Bases of the pretrained weights; matrices without one (degenerate ones) are left out. */
+  readonly bases: readonly Basis[];
+}
+
+/** Measures as often as asked with buffers and programs that are made once. */
+export class DriftMeter {
+  private constructor(
+    private readonly batches: readonly BatchMeter[],
+    private readonly order: ReadonlyMap<string, number>,
+  ) {}
+
+  static async create(context: Context, sources: DriftSources): Promise<DriftMeter> {
+    const batches: BatchMeter[] = [];
+    for (const basis of sources.bases) batches.push(await BatchMeter.create(context, sources, basis));
+    return new DriftMeter(batches, new Map(sources.weights.layout.weights.map(({ name }, i) => [name, i])));
+  }
+
+  /** The drift of every matrix that has a basis, in the order of the layout. */
+  async measure(): Promise<MatrixDrift[]> {
+    // All at once: while the CPU diagonalises one batch, the GPU works on the others.
+    const drifts = await Promise.all(this.batches.map((batch) => batch.measure()));
+    return drifts.flat().toSorted((a, b) => this.order.get(a.name)! - this.order.get(b.name)!);
+  }
+
+  destroy(): void {
+    for (const batch of this.batches) batch.destroy();
+  }
+}
+
+/** What comes back of a batch; matrices one after the other. */
+interface Results {
+  readonly leftCross: Slice;
+  readonly leftOutside: Slice;
+  readonly rightCross: Slice;
+  readonly rightOutside: Slice;
+  readonly block: Slice;
+  /** [batch, n, 2], to be summed over n */
+  readonly norms: Slice;
+  readonly sigma0: Slice;
+  readonly sigma: Slice;
+}
+
+class BatchMeter {
+  private constructor(
+    private readonly workspace: Workspace,
+    private readonly basis: Basis,
+    private readonly decomposition: BatchDecomposition,
+    private readonly program: Program,
+    private readonly results: Results,
+  ) {}
+
+  static async create(context: Context, { weights, pretrained }: DriftSources, basis: Basis): Promise<BatchMeter> {
+    const { batch, k } = basis;
+    const { rows, columns } = batch;
+    const workspace = new Workspace(context);
+    const values = weights.shards[batch.shard]!;
+    const decomposition = await BatchDecomposition.create(context, values, batch, { k });
+    const now = decomposition.basis;
+    const count = batch.offsets.length;
+    const square = (label: string): Slice => workspace.storage(count * k * k, label);
+    const room = workspace.storage(count * Math.max(rows, columns) * k, 'drift projections');
+    const table = offsetTable(workspace, batch);
+    const groups = Math.min(64, Math.ceil((rows * columns) / 4096));
+    const results: Results = {
+      leftCross: square('left products'),
+      leftOutside: square('left residuals'),
+      rightCross: square('right products'),
+      rightOutside: square('right residuals'),
+      block: square('drift block'),
+      norms: workspace.storage(count * groups * 64 * 2, 'drift norms'),
+      sigma0: basis.sigma,
+      sigma: now.sigma,
+    };
+
+    /** cross = U0ᵀU and outside = RᵀR, for vectors [batch, length, k]. */
+    const sideCalls = (length: number, before: Slice, after: Slice, cross: Slice, outside: Slice): Call[] => {
+      const projection = { ...room, size: count * length * k * 4 };
+      return [
+        ...workspace.product({ layout: 'TN', m: k, n: k, k: length, batch: count }, { a: before, b: after, c: cross }),
+        ...workspace.product({ layout: 'NN', m: length, n: k, k, batch: count }, { a: before, b: cross, c: projection }),
+        { kernel: kernel('spectral residual', residualSource, ['read', 'write']), slices: [after, projection], grid: linearGrid(count * length * k, 64) },
+        ...workspace.product({ layout: 'TN', m: k, n: k, k: length, batch: count }, { a: projection, b: projection, c: outside }),
+      ];
+    };
+    const wide = rows <= columns;
+    const [short, long] = wide ? [rows, columns] : [columns, rows];
+    const [near, far] = wide ? [basis.u, basis.v] : [basis.v, basis.u];
+    const program = await workspace.record('drift', [
+      ...sideCalls(rows, basis.u, now.u, results.leftCross, results.leftOutside),
+      ...sideCalls(columns, basis.v, now.v, results.rightCross, results.rightOutside),
+      // The same products as RPSFT's; for tall matrices the block comes out transposed, which no measure of it sees.
+      ...workspace.product(
+        { layout: wide ? 'NN' : 'TN', m: short, n: k, k: long, batch: count, a: 'table', aMinus: true, alignedTable: isAligned(batch) },
+        { a: values, aMinus: pretrained.shards[batch.shard]!, b: far, c: room, table },
+      ),
+      ...workspace.product({ layout: 'TN', m: k, n: k, k: short, batch: count }, { a: near, b: room, c: results.block }),
+      {
+        kernel: kernel('spectral norms', normsSource, ['read', 'read', 'read', 'write'], { SIZE: rows * columns, GROUPS: groups }),
+        slices: [values, pretrained.shards[batch.shard]!, table, results.norms],
+        grid: [groups, 1, count],
+      },
+    ]);
+    return new BatchMeter(workspace, basis, decomposition, program, results);
+  }
+
+  async measure(): Promise<MatrixDrift[]> {
+    await this.decomposition.run();
+    this.program.replay();
+    const { names, rows, columns } = this.basis.batch;
+    const { k } = this.basis;
+    const entries = Object.entries(this.results) as [keyof Results, Slice][];
+    const bytes = await readBack(this.workspace.context.gpu.device, entries.map(([, slice]) => slice));
+    const floats = Object.fromEntries(entries.map(([key], i) => [key, new Float32Array(bytes[i]!)])) as Record<keyof Results, Float32Array>;
+    return names.map((name, z) => {
+      const of = (key: keyof Results): Float32Array => floats[key].subarray((z * floats[key].length) / names.length, ((z + 1) * floats[key].length) / names.length);
+      const left = alignment(of('leftCross'), k);
+      const right = alignment(of('rightCross'), k);
+      const norms = of('norms');
+      const change = norms.reduce((sum, value, i) => (i % 2 === 0 ? sum + value : sum), 0);
+      const size = norms.reduce((sum, value, i) => (i % 2 === 1 ? sum + value : sum), 0);
+      return {
+        name,
+        ...placeOf(name),
+        shape: [rows, columns],
+        k,
+        leftAngles: principalAngles(of('leftCross'), of('leftOutside'), k),
+        rightAngles: principalAngles(of('rightCross'), of('rightOutside'), k),
+        vectorAlignment: (left.same + right.same) / 2,
+        matchedAlignment: (left.matched + right.matched) / 2,
+        block: { ...blockShares(of('block'), k, change), chance: (k * k) / (rows * columns) },
+        sigma0: [...of('sigma0')],
+        sigma: [...of('sigma')],
+        relativeChange: size > 0 ? Math.sqrt(change / size) : 0,
+      };
+    });
+  }
+
+  destroy(): void {
+    this.workspace.destroy();
+    this.decomposition.destroyScratch();
+    destroyBases(this.workspace.context, [this.decomposition.basis]);
+  }
+}
