@@ -15,16 +15,16 @@ const PAD = 99_999;
 
 describe('a packed batch', () => {
   it('restarts positions, keeps labels inside the document, and pads the rest', () => {
-    const batch = batchOf([0, 1], documents([4, 3], 2), 8, PAD);
+    const batch = batchOf([0, 1], documents([4, 3], 2), 9, PAD);
     const X = IGNORED_LABEL;
-    expect(batch).toMatchObject({ rows: 1, seqLen: 8, trainedTokens: 3, tokens: 7, usedRows: 1 });
-    expect([...batch.ids]).toEqual([0, 1, 2, 3, 100, 101, 102, PAD]);
-    expect([...batch.labels]).toEqual([X, 2, 3, X, X, 102, X, X]);
-    expect([...batch.positions]).toEqual([0, 1, 2, 3, 0, 1, 2, 0]);
-    expect([...batch.documentStart]).toEqual([0, 0, 0, 0, 4, 4, 4, 7]);
-    expect([...batch.exampleOf]).toEqual([0, 0, 0, 0, 1, 1, 1, -1]);
+    expect(batch).toMatchObject({ rows: 1, seqLen: 9, trainedTokens: 3, tokens: 7, usedRows: 1 });
+    expect([...batch.ids]).toEqual([0, 1, 2, 3, 100, 101, 102, PAD, PAD]);
+    expect([...batch.labels]).toEqual([X, 2, 3, X, X, 102, X, X, X]);
+    expect([...batch.positions]).toEqual([0, 1, 2, 3, 0, 1, 2, 0, 0]);
+    expect([...batch.documentStart]).toEqual([0, 0, 0, 0, 4, 4, 4, 7, 8]);
+    expect([...batch.exampleOf]).toEqual([0, 0, 0, 0, 1, 1, 1, -1, -1]);
     const w = Math.fround(1 / 3);
-    expect([...batch.rowWeights]).toEqual([0, w, w, 0, 0, w, 0, 0]);
+    expect([...batch.rowWeights]).toEqual([0, w, w, 0, 0, w, 0, 0, 0]);
   });
 
   it('puts each document in its own row when asked', () => {

@@ -25,9 +25,9 @@ export interface Batch extends BatchShape {
   readonly labels: Uint32Array<ArrayBuffer>;
   /** Position within the document. */
   readonly positions: Uint32Array<ArrayBuffer>;
-  /** Index within the row at which the document of this token begins; padding is a document of its own. */
+  /** Index within the row at which the document of this token begins. Every padding token is a document of its own, so that it attends to nothing. */
   readonly documentStart: Uint32Array<ArrayBuffer>;
-  /** 1 / trainedTokens where there is a label, else 0: the loss is a mean over the whole accumulation window, not over each micro-batch. */
+  /** 1 / trainedTokens where there is a label, else 0. A step of several batches has to divide by the trained tokens of all (transformers issue 34191). */
   readonly rowWeights: Float32Array<ArrayBuffer>;
   /** Index of the example, as given to the batch, or -1 in padding. */
   readonly exampleOf: Int32Array<ArrayBuffer>;
@@ -163,29 +163,24 @@ function layOut(indices: Uint32Array, examples: readonly TokenisedExample[], row
   const trainedTokens = indices.reduce((sum, index) => sum + countTrained(examples[index]!.trained), 0);
   const weight = trainedTokens === 0 ? 0 : 1 / trainedTokens;
 
-  const place = (row: number, length: number, write: (at: number, position: number) => void): void => {
+  indices.forEach((index, i) => {
+    const { ids: own, trained } = examples[index]!;
+    const row = rowOf[i]!;
     const start = filled[row]!;
-    for (let position = 0; position < length; position++) {
+    for (let position = 0; position < own.length; position++) {
       const at = row * seqLen + start + position;
+      ids[at] = own[position]!;
       positions[at] = position;
       documentStart[at] = start;
-      write(at, position);
-    }
-    filled[row] = start + length;
-  };
-
-  indices.forEach((index, i) => {
-    const example = examples[index]!;
-    place(rowOf[i]!, example.ids.length, (at, position) => {
-      ids[at] = example.ids[position]!;
       exampleOf[at] = index;
-      if (example.trained[position + 1] !== 1) return;
-      labels[at] = example.ids[position + 1]!;
+      if (trained[position + 1] !== 1) continue;
+      labels[at] = own[position + 1]!;
       rowWeights[at] = weight;
-    });
+    }
+    filled[row] = start + own.length;
   });
   const tokens = filled.reduce((sum, count) => sum + count, 0);
-  for (let row = 0; row < rows; row++) place(row, seqLen - filled[row]!, () => {});
+  for (let row = 0; row < rows; row++) for (let start = filled[row]!; start < seqLen; start++) documentStart[row * seqLen + start] = start;
   return { rows, seqLen, ids, labels, positions, documentStart, rowWeights, exampleOf, trainedTokens, tokens, usedRows: countRows(rowOf) };
 }
 
