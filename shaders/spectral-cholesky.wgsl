@@ -6,6 +6,8 @@
 // Fukaya et al., arXiv 1809.11085), which leaves Y X well conditioned, so that the next pass makes it orthonormal.
 // Columns that hold nothing at all (zero, or a pivot below `replace_below`, which a second pass only meets where a
 // column was a combination of earlier ones) are marked, and left out of the others, for new random numbers.
+//
+// Baked: LANES.
 struct Setting {
   size: u32,
   replace_below: f32,
@@ -16,7 +18,6 @@ struct Setting {
 @group(0) @binding(3) var<storage, read_write> norms: array<f32>;
 @group(0) @binding(4) var<storage, read_write> replaced: array<u32>;
 
-const LANES = 64u;
 const PIVOT_FLOOR = 1e-6;
 const SMALLEST_SQUARE = 1e-30;
 

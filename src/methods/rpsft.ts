@@ -5,6 +5,7 @@
  * The gradient is 2λ U (Uᵀ(W - W0)V) Vᵀ, 4mnk + 4sk² operations a matrix with s = min(m, n), for all matrices of a
  * shape at once. The difference W - W0 is formed in f32 before anything is multiplied: subtracting two projections
  * instead, as the authors' fp16 code does, leaves a penalty above zero at the start and mostly noise as its gradient.
+ * At λ = 0 zeros are added: every bit of the gradient stays, except that a -0 becomes 0, which AdamW does not see.
  */
 import blockSource from '../../shaders/penalty-block.wgsl?raw';
 import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';

@@ -101,10 +101,20 @@ test('k is a share of each smaller side; where it is all of it, the matrix is de
   destroyBases(context, bases);
   expect(Object.fromEntries(context.pool.bytes)).toEqual({ ...Object.fromEntries(bytesBefore), bases: 0 });
   await expect(decompose(context, values, layout.matrixBatches()[0]!, { k: 16 })).rejects.toThrow('k from 1 to 15');
+  const stopped = decomposeAll(context, values, { rankFraction: 0.5 }, (done) => {
+    if (done === 2) throw new Error('stopped');
+  });
+  await expect(stopped).rejects.toThrow('stopped');
+  expect(Object.fromEntries(context.pool.bytes), 'nothing is left behind').toEqual({ ...Object.fromEntries(bytesBefore), bases: 0 });
 });
 
-test('a larger orthonormal matrix, all singular values equal, is no trouble', async () => {
-  const [found] = await onGpu([{ ...orthonormalMatrix(64, 32, 4) }], { k: 16 });
+test('the basis of a long embedding is as orthonormal as others', async () => {
+  const [found] = await onGpu([normalMatrix(9000, 12, 8)], { k: 4 });
+  expect(Math.max(orthogonalityError(found!.u), orthogonalityError(found!.v))).toBeLessThan(2e-6);
+});
+
+test('equal singular values', async () => {
+  const [found] = await onGpu([orthonormalMatrix(64, 32, 4)], { k: 16 });
   expect(Math.max(orthogonalityError(found!.u), orthogonalityError(found!.v))).toBeLessThan(2e-6);
   expect(Math.max(...Array.from(found!.sigma, (value) => Math.abs(value - 1)))).toBeLessThan(1e-5);
 });

@@ -87,6 +87,16 @@ export class BatchDecomposition {
    * @throws {RangeError} when k is not below the smaller side, where there is nothing to truncate
    */
   static async create(context: Context, shard: Slice, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
+    const workspace = new Workspace(context);
+    try {
+      return await BatchDecomposition.#build(workspace, shard, batch, options);
+    } catch (error) {
+      workspace.destroy();
+      throw error;
+    }
+  }
+
+  static async #build(workspace: Workspace, shard: Slice, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
     const { k, powerIterations = POWER_ITERATIONS, oversampling = OVERSAMPLING, seed = 0 } = options;
     const { rows, columns } = batch;
     const count = batch.offsets.length;
@@ -98,9 +108,13 @@ export class BatchDecomposition {
     const route = options.route ?? (sketched > LARGEST_SKETCH * short || tall ? 'gram' : 'sketch');
     const size = route === 'gram' ? short : sketched;
 
-    const workspace = new Workspace(context);
-    const keep = (elements: number, label: string): Slice => workspace.release(workspace.storage(elements, label, 'bases'));
-    const basis: Basis = { batch, k, u: keep(count * rows * k, 'left basis'), v: keep(count * columns * k, 'right basis'), sigma: keep(count * k, 'singular values') };
+    const basis: Basis = {
+      batch,
+      k,
+      u: workspace.storage(count * rows * k, 'left basis', 'bases'),
+      v: workspace.storage(count * columns * k, 'right basis', 'bases'),
+      sigma: workspace.storage(count * k, 'singular values', 'bases'),
+    };
     const [shortFactor, longFactor] = rows <= columns ? [basis.u, basis.v] : [basis.v, basis.u];
     const seeds = workspace.upload(Uint32Array.from(batch.names, (name) => hashName(name) ^ seed), 'seeds');
     const gram = workspace.storage(count * size * size, 'eigenproblem');
@@ -139,6 +153,7 @@ export class BatchDecomposition {
     const scratch = orthonormalScratch(workspace, tallFactor);
     const afterEigen = await workspace.record('long factor', [...finish, ...orthonormalCalls(workspace, tallFactor, seeds, longFactor, scratch, basis.sigma)]);
     const again = await workspace.record('long factor again', orthonormalCalls(workspace, tallFactor, seeds, longFactor, scratch));
+    for (const slice of [basis.u, basis.v, basis.sigma]) workspace.release(slice);
     return new BatchDecomposition(workspace, basis, { size, gram, coefficients, beforeEigen, afterEigen, again });
   }
 
@@ -179,12 +194,18 @@ export class BatchDecomposition {
   }
 }
 
-/** Decomposes a batch once. */
+/** Decomposes a batch once. An error thrown by `onMatrix` ends the work and leaves nothing behind. */
 export async function decompose(context: Context, values: ParameterBuffers, batch: MatrixBatch, options: DecomposeOptions, onMatrix?: () => void): Promise<Basis> {
   const decomposition = await BatchDecomposition.create(context, values.shards[batch.shard]!, batch, options);
-  await decomposition.run(onMatrix);
-  decomposition.destroyScratch();
-  return decomposition.basis;
+  try {
+    await decomposition.run(onMatrix);
+    return decomposition.basis;
+  } catch (error) {
+    destroyBases(context, [decomposition.basis]);
+    throw error;
+  } finally {
+    decomposition.destroyScratch();
+  }
 }
 
 /** What RPSFT and the drift measurement need to know of the pretrained weights. */
@@ -194,7 +215,10 @@ export interface Decomposition {
   readonly degenerate: readonly MatrixBatch[];
 }
 
-/** Decomposes every 2-D weight, each with its own k = rankFraction of its smaller side. */
+/**
+ * Decomposes every 2-D weight, each with its own k = rankFraction of its smaller side.
+ * An error thrown by `onProgress` ends the work and leaves nothing behind.
+ */
 export async function decomposeAll(
   context: Context,
   values: ParameterBuffers,
@@ -206,20 +230,19 @@ export async function decomposeAll(
   const bases: Basis[] = [];
   const degenerate: MatrixBatch[] = [];
   let done = 0;
-  for (const batch of batches) {
-    const k = effectiveRank(batch, rankFraction);
-    if (k >= Math.min(batch.rows, batch.columns)) {
-      degenerate.push(batch);
-      done += batch.names.length;
-      onProgress(done, total);
-    } else {
-      bases.push(
-        await decompose(context, values, batch, { ...options, k }, () => {
-          done += 1;
-          onProgress(done, total);
-        }),
-      );
+  const advance = (count: number): void => onProgress((done += count), total);
+  try {
+    for (const batch of batches) {
+      const k = effectiveRank(batch, rankFraction);
+      if (k < Math.min(batch.rows, batch.columns)) bases.push(await decompose(context, values, batch, { ...options, k }, () => advance(1)));
+      else {
+        degenerate.push(batch);
+        advance(batch.names.length);
+      }
     }
+  } catch (error) {
+    destroyBases(context, bases);
+    throw error;
   }
   return { bases, degenerate };
 }

@@ -74,7 +74,7 @@ function passCalls(
   return [
     ...workspace.product({ layout: 'TN', m: columns, n: columns, k: rows, batch }, { a: from, b: from, c: gram }),
     {
-      kernel: kernel('spectral cholesky', choleskySource, ['uniform', 'write', 'write', 'write', 'write']),
+      kernel: kernel('spectral cholesky', choleskySource, ['uniform', 'write', 'write', 'write', 'write'], { LANES: columns > 128 ? 256 : 64 }),
       slices: [workspace.uniform(setting, 'cholesky setting'), gram, inverse, norms, replaced],
       grid: [batch, 1, 1],
     },

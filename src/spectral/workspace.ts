@@ -8,6 +8,10 @@ import { Program, type Command } from '../gpu/program.ts';
 /** Reports how many of `total` matrices are done. */
 export type Progress = (done: number, total: number) => void;
 
+const LONGEST_SUM = 512;
+/** 32 MiB of f32. */
+const MOST_PARTIAL_SUMS = 2 ** 23;
+
 /** Buffers and recorded programs of one computation. */
 export class Workspace {
   readonly context: Context;
@@ -38,9 +42,14 @@ export class Workspace {
     return slice;
   }
 
-  /** A batched product, with whatever room its partial sums need. */
+  /**
+   * A batched product, with whatever room its partial sums need. A long sum is cut, for precision: one running f32 sum
+   * over the rows of an embedding would leave its basis orthonormal to 1e-5 only.
+   */
   product(shape: MatmulShape, operands: MatmulOperands): Call[] {
-    const plan = planMatmul(shape, this.context.gpu.facts);
+    const { m, n, k, batch = 1 } = shape;
+    const cuts = Math.min(Math.ceil(k / LONGEST_SUM), Math.floor(MOST_PARTIAL_SUMS / (batch * m * n)));
+    const plan = planMatmul(shape, this.context.gpu.facts, cuts > 1 ? { splits: cuts } : {});
     if (plan.scratchBytes === 0) return matmulCalls(plan, operands);
     return matmulCalls(plan, { ...operands, scratch: this.storage(plan.scratchBytes / 4, 'partial sums') });
   }
@@ -50,10 +59,11 @@ export class Workspace {
   }
 
   /** Hands a buffer over to the caller: `destroy` will leave it alone. */
-  release(slice: Slice): Slice {
-    const at = this.#owned.findIndex(({ buffer }) => buffer === slice.buffer);
-    this.#owned.splice(at, 1);
-    return slice;
+  release({ buffer }: Slice): void {
+    this.#owned.splice(
+      this.#owned.findIndex((slice) => slice.buffer === buffer),
+      1,
+    );
   }
 
   destroy(): void {
