@@ -288,7 +288,7 @@ def formatting(rng: Random) -> Task:
     }
     form = rng.choice(list(instructions))
     wordings, answer = instructions[form]
-    return Task(f"{form} {text}", wordings, answer)
+    return Task(f"{form} {answer}", wordings, answer)
 
 
 def reading(rng: Random) -> Task:
