@@ -16,6 +16,14 @@ describe('tokenizer', () => {
     expect(tiny.encode('')).toEqual([]);
   });
 
+  it('splits at every numeric character, as the Rust library does', () => {
+    const json = tinyTokenizerJson() as { model: { vocab: Record<string, number>; merges: string[][] } };
+    const vocab = { ...json.model.vocab, 'ĠÂ': 277 };
+    const merging = loadTokenizer({ ...json, model: { ...json.model, vocab, merges: [['Ġ', 'Â'], ...json.model.merges] } });
+    expect(merging.encode('a ¾').map((id) => merging.tokenText(id))).toEqual(['a', ' ', '<0xC2>', '<0xBE>']);
+    expect(merging.encode('a £').map((id) => merging.tokenText(id))).toEqual(['a', '<0x20><0xC2>', '<0xA3>']);
+  });
+
   it('knows its size and its special ids; generation_config decides when to stop', () => {
     expect(tiny.vocabSize).toBe(277);
     expect(tiny.eosTokenIds).toEqual([0]);

@@ -4,7 +4,7 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { FormatError } from './formatError.ts';
 import { cutRuleOf, cutWords } from './wordPieces.ts';
-import type { TokenizerJson } from './wordPieces.ts';
+import type { PreTokenizerJson, TokenizerJson } from './wordPieces.ts';
 
 export interface Tokenizer {
   /** Number of ids, special and added tokens included; the embedding may have more rows. */
@@ -42,7 +42,7 @@ export function loadTokenizer(
   if (!isTokenizerJson(tokenizerJson)) throw new FormatError('tokenizer.json', 'model', 'there is no model with a vocabulary in it');
   let library: LibraryTokenizer;
   try {
-    library = new LibraryTokenizer(tokenizerJson, tokenizerConfig);
+    library = new LibraryTokenizer({ ...tokenizerJson, pre_tokenizer: withAllDigits(tokenizerJson.pre_tokenizer) }, tokenizerConfig);
   } catch (error) {
     throw new FormatError('tokenizer.json', '', error instanceof Error ? error.message : String(error));
   }
@@ -80,6 +80,18 @@ export function loadTokenizer(
     isSpecial: (id) => addedTokens.get(id)?.special ?? false,
     tokenToId: (token) => library.token_to_id(token),
   };
+}
+
+/**
+ * The Rust library's Digits splits at every numeric character, @huggingface/tokenizers 0.2 at decimal digits only: SmolLM2 would get other tokens
+ * for " ¾" and "x²". The same split, spelled as a pattern, agrees.
+ */
+function withAllDigits(preTokenizer: PreTokenizerJson | null): PreTokenizerJson | null {
+  if (preTokenizer?.type === 'Digits') {
+    return { type: 'Split', pattern: { Regex: preTokenizer.individual_digits === true ? '\\p{N}' : '\\p{N}+' }, behavior: 'Isolated', invert: false };
+  }
+  const steps = preTokenizer?.pretokenizers;
+  return preTokenizer === null || steps === undefined ? preTokenizer : { ...preTokenizer, pretokenizers: steps.map((step) => withAllDigits(step)!) };
 }
 
 function wordCachedEncoder(library: LibraryTokenizer, json: TokenizerJson, config: Readonly<Record<string, unknown>>): (text: string) => number[] {

@@ -18,9 +18,10 @@ export interface TokenizerJson {
   };
 }
 
-interface PreTokenizerJson {
+export interface PreTokenizerJson {
   readonly type: string;
   readonly add_prefix_space?: boolean;
+  readonly individual_digits?: boolean;
   readonly use_regex?: boolean;
   readonly behavior?: string;
   readonly invert?: boolean;
