@@ -114,12 +114,27 @@ export async function refreshEstimate(): Promise<void> {
   }
 }
 
+/** Counts the datasets again for another longest row. */
+async function recount(): Promise<void> {
+  const { datasets, config, model } = get();
+  if (checkConfig(config, model?.contextLength).maxLength !== undefined) return;
+  for (const { role, mapping } of Object.values(datasets)) await changeMapping(role, mapping);
+}
+
+/** Asks again after edits; events of a run change neither the edited run nor the data. */
 function keepEstimateCurrent(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let countedFor = get().config.maxLength;
   useLab.subscribe((now, before) => {
-    if (now.config === before.config && now.datasets === before.datasets) return;
+    const ended = selectLiveRun(before) !== undefined && selectLiveRun(now) === undefined;
+    if (now.config === before.config && now.datasets === before.datasets && !(ended && now.estimate?.seconds === undefined)) return;
     clearTimeout(timer);
-    timer = setTimeout(() => void refreshEstimate(), estimateDelay);
+    timer = setTimeout(() => {
+      const { maxLength } = get().config;
+      if (maxLength !== countedFor) void recount();
+      countedFor = maxLength;
+      void refreshEstimate();
+    }, estimateDelay);
   });
   void refreshEstimate();
 }
@@ -221,7 +236,12 @@ export async function restoreDemoData(): Promise<void> {
 
 /** Uses other columns of a dataset. */
 export async function changeMapping(role: DatasetRole, mapping: DatasetColumns): Promise<void> {
-  acceptImport(role, await lab().setMapping(role, mapping, get().config.maxLength), undefined, []);
+  try {
+    acceptImport(role, await lab().setMapping(role, mapping, get().config.maxLength), undefined, []);
+  } catch (error) {
+    const problem = { file: get().datasets[role]?.name ?? '', what: sentence(error), stillHolds: 'The mapping is as it was before.', canSkip: false };
+    set({ fileProblem: { role, problem, file: undefined, skipRows: [] }, station: 'data' });
+  }
 }
 
 /** Rows of a dataset as the model sees them, the first being row 1. */

@@ -122,10 +122,11 @@ export function DataStation(): ReactElement {
   const importing = useLab((state) => state.importing);
   const fromFile = useLab((state) => Object.values(state.datasets).some((dataset) => dataset.origin === 'file'));
   const usable = useLab((state) => state.connection === 'ready');
+  const problem = useLab((state) => state.fileProblem !== undefined);
   return (
     <>
       <FileAlert />
-      {usable ? (
+      {usable && !problem ? (
         <div className="acts">
           <FileButton className="btn" accept={acceptedFiles} label="Choose training file" onFile={(file) => void importFile('train', file)}>
             {importing === 'train' ? <Ring state="live" /> : <Icon name="file" />}

@@ -15,7 +15,7 @@ export function FileAlert(): ReactElement | null {
   const skip = file !== undefined && row !== undefined && canSkip ? (): void => void importFile(role, file, [...skipRows, row]) : undefined;
   return (
     <Alert
-      title={`${name} was not loaded`}
+      title={file === undefined ? 'The mapping was not changed' : `${name} was not loaded`}
       actions={
         <>
           {skip === undefined ? null : (

@@ -46,7 +46,7 @@ export function LengthHistogram({ dataset, limit }: { readonly dataset: DatasetS
           ))}
           <line className="kline" x1={percent(limit)} x2={percent(limit)} y1="0" y2="100%" />
           <text className="ref kline-t" x={percent(limit)} y="0" dy="-3" textAnchor="end">
-            longest row
+            cut off
           </text>
         </svg>
       </div>

@@ -19,4 +19,4 @@ const names = new Map(roleInfos.map(({ role, name }) => [role, name]));
 export const roleName = (role: DatasetRole): string => names.get(role) ?? role;
 
 /** Files that can be read, for the file chooser. */
-export const acceptedFiles = '.jsonl,.ndjson,.json,.csv,.tsv,.gz,application/json,text/csv';
+export const acceptedFiles = '.jsonl,.ndjson,.json,.csv,.tsv,.txt,.gz,application/json,text/csv';

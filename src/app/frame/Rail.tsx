@@ -5,6 +5,7 @@ import { DataStation } from '../data/DataStation.tsx';
 import { MethodStation } from '../method/MethodStation.tsx';
 import { ModelStation } from '../model/ModelStation.tsx';
 import { Icon } from '../parts/Icon.tsx';
+import { MathText } from '../parts/MathText.tsx';
 import { Ring } from '../parts/Ring.tsx';
 import { RunStation } from '../run/RunStation.tsx';
 import { selectLiveRun, selectWelcome, toggleStation, useLab, type StationId } from '../store.ts';
@@ -31,7 +32,9 @@ function Station({ id, name, freezes = true, children }: StationProps): ReactEle
         <Ring state={ring} />
         <span className="station-name">{name}</span>
         <span className="station-sum">{summary}</span>
-        <span className="station-meta">{detail}</span>
+        <span className="station-meta">
+          <MathText>{detail}</MathText>
+        </span>
         {locked ? (
           <span className="lock" title={frozen}>
             <Icon name="lock" />

@@ -18,8 +18,8 @@ function RankNote({ rank }: { readonly rank: Estimate['rank'] }): ReactElement {
   return (
     <>
       <p className="help">
-        <i className="mv">k</i> = {formatRange(rank.least, rank.most)}, depending on the matrix.
-        {degenerate === 0 ? ' In none of them is that the full rank.' : ''}
+        <i className="mv">k</i> = {formatRange(rank.least, rank.most)} {rank.least === rank.most ? 'in every matrix' : 'by the size of the matrix'}.
+        {degenerate === 0 ? ' Nowhere is that the full rank.' : ''}
       </p>
       {degenerate === 0 ? null : (
         <p className="note warn">

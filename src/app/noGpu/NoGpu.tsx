@@ -32,6 +32,7 @@ function Checks({ checks }: { readonly checks: readonly PartCheck[] }): ReactEle
 export function NoGpu(): ReactElement {
   const diagnosis = useLab((state) => state.diagnosis);
   const message = useLab((state) => state.connectionMessage);
+  const hasRecording = useLab((state) => state.recording.status === 'shown');
   const problem = diagnosis?.problem;
   useEffect(() => void showRecording(), []);
   return (
@@ -39,7 +40,8 @@ export function NoGpu(): ReactElement {
       <header className="lead one">
         <div className="lead-say">
           <h1 className="lead-line">{headline(problem)}</h1>
-          <p className="lead-sub">{message ?? problem?.message} Everything but training works without one.</p>
+          <p className="lead-sub">{message ?? problem?.message}
+            {hasRecording ? ' The recorded run below, and its views in Spectrum, work without one.' : ''}</p>
         </div>
       </header>
       <div className="diag">

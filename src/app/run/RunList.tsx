@@ -2,7 +2,7 @@
 import { useState, type ReactElement } from 'react';
 import { runNames } from '../charts/names.ts';
 import { Swatch } from '../charts/Swatch.tsx';
-import { formatCounted, formatPercent } from '../format.ts';
+import { formatCount, formatPercent } from '../format.ts';
 import { removeRun } from '../labClient.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { isLive, type LabRun } from '../runs.ts';
@@ -12,20 +12,19 @@ const endings: Readonly<Record<LabRun['state'], string>> = {
   preparing: 'preparing',
   running: 'running',
   paused: 'paused',
-  finished: '',
+  finished: 'finished',
   stopped: 'stopped',
   failed: 'failed',
 };
 
-/** "in 79.0%, out 79.8%": the last two accuracies in words short enough for the rail. */
+/** How far it got where that needs saying, and the last two accuracies. */
 export function runResult({ evaluations, state, completedSteps }: Pick<LabRun, 'evaluations' | 'state' | 'completedSteps'>): string {
   const last = evaluations.findLast(({ step }) => step > 0);
-  const ending = endings[state];
-  const steps = formatCounted(completedSteps, 'step');
-  const how = ending === '' ? steps : `${steps}, ${ending}`;
-  if (last === undefined) return how;
+  const how = state === 'finished' ? [] : [`${endings[state]} at step ${formatCount(completedSteps)}`];
+  if (last === undefined) return how.join('');
   const { inDomain, outOfDomain } = last;
-  return `${how}. In ${formatPercent(inDomain.correct / inDomain.items, inDomain.items)}, out ${formatPercent(outOfDomain.correct / outOfDomain.items, outOfDomain.items)}`;
+  const result = [`in-domain ${formatPercent(inDomain.correct / inDomain.items, inDomain.items)}`, `out-of-domain ${formatPercent(outOfDomain.correct / outOfDomain.items, outOfDomain.items)}`];
+  return [...how, ...result].join(', ');
 }
 
 function Line({ run, name, selected }: { readonly run: LabRun; readonly name: string; readonly selected: boolean }): ReactElement {

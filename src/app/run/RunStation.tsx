@@ -2,7 +2,7 @@
 import type { ReactElement } from 'react';
 import { formatAbout, formatCount, formatCounted, formatParameter, formatTime } from '../format.ts';
 import { startObstacle, startRun } from '../labClient.ts';
-import { methodLabel } from '../method/methods.ts';
+import { methodLabel, methods } from '../method/methods.ts';
 import { Alert } from '../parts/Alert.tsx';
 import { CopyButton } from '../parts/CopyButton.tsx';
 import { Ring } from '../parts/Ring.tsx';
@@ -21,9 +21,11 @@ function NextRun(): ReactElement {
   const estimating = useLab((state) => state.estimating);
   const software = useLab((state) => state.diagnosis?.adapter?.software ?? false);
   const obstacle = useLab(() => startObstacle());
+  const hasRuns = useLab((state) => state.runs.length > 0);
   const steps = formatCounted(config.steps, 'step');
   return (
     <>
+      {hasRuns ? <h3 className="station-h">Next run: {methodLabel(config.method)}</h3> : null}
       {obstacle === undefined ? null : <p className="note bad">{obstacle}</p>}
       {estimate === undefined ? null : <MemoryEstimate estimate={estimate} rankFraction={config.rankFraction} />}
       <p className="help">
@@ -46,7 +48,7 @@ function LiveRun({ run }: { readonly run: LabRun }): ReactElement {
   return (
     <>
       <Phases run={run} />
-      {eta === undefined ? null : <p className="help">{run.state === 'paused' ? `Paused. ${formatTime(eta)} of training are left.` : `${formatAbout(eta)} to go.`}</p>}
+      {eta === undefined ? null : <p className="help">{run.state === 'paused' ? `Paused with ${formatAbout(eta)} to go.` : `To go: ${formatAbout(eta)}.`}</p>}
       <StopButtons run={run} />
     </>
   );
@@ -54,7 +56,7 @@ function LiveRun({ run }: { readonly run: LabRun }): ReactElement {
 
 /** How the selected run ended, and what can be done with it. */
 function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
-  const other = run.config.method === 'sft' ? 'rpsft' : 'sft';
+  const other = useLab((state) => methods.find(({ id }) => state.runs.every(({ config }) => config.method !== id))?.id);
   if (run.state === 'failed') {
     return (
       <Alert title={`${methodLabel(run.config.method)} stopped at step ${formatCount(run.completedSteps)}`} actions={<DiagnosticsButton />}>
@@ -79,16 +81,18 @@ function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
           <button type="button" className="btn" onClick={() => showTab('export')}>
             Export
           </button>
-          <button
-            type="button"
-            className="btn"
-            onClick={() => {
-              chooseMethod(other);
-              void startRun();
-            }}
-          >
-            Run again with {methodLabel(other)}
-          </button>
+          {other === undefined ? null : (
+            <button
+              type="button"
+              className="btn"
+              onClick={() => {
+                chooseMethod(other);
+                void startRun();
+              }}
+            >
+              Run again with {methodLabel(other)}
+            </button>
+          )}
         </div>
       )}
     </>

@@ -20,7 +20,10 @@ const order: readonly PhaseId[] = ['weights', 'compile', 'decompose', 'evaluate-
 
 /** "480 of 600 steps", "3.4 of 3.4 MB". */
 export function phaseCount({ done, total, unit }: PhaseProgress): string {
-  if (unit === 'bytes') return `${formatBytes(done)} of ${formatBytes(total)}`;
+  if (unit === 'bytes') {
+    const [number, unitOfDone] = formatBytes(done).split(' ');
+    return formatBytes(total).endsWith(` ${unitOfDone}`) ? `${number} of ${formatBytes(total)}` : `${formatBytes(done)} of ${formatBytes(total)}`;
+  }
   return `${formatCount(done)} of ${formatCount(total)} ${unit}`;
 }
 
