@@ -34,6 +34,8 @@ export interface HeatmapProps {
 const headWidth = 68;
 /** Below this cell width there is no room for a number. */
 const numberWidth = 44;
+/** Below this width only every fifth layer has its number. */
+const labelWidth = 20;
 const leastCell = 12;
 
 /** A grid of cells: arrows move, Enter or a click opens the matrix. Only one cell is in the tab order. */
@@ -65,7 +67,7 @@ export function Heatmap({ label, layers, rows, ramp, selected, onSelect }: Heatm
           <tr>
             <td>layer</td>
             {layers.map((layer) => (
-              <th key={layer} scope="col" aria-label={`layer ${layer}`}>{numbers || layer % 5 === 0 ? layer : ''}</th>
+              <th key={layer} scope="col" aria-label={`layer ${layer}`}>{cellWidth >= labelWidth || layer % 5 === 0 ? layer : ''}</th>
             ))}
           </tr>
         </thead>

@@ -44,27 +44,30 @@ function Scale(): ReactElement {
   );
 }
 
+/** Arcs of several runs lie inside one another. */
+const distanceOf = (index: number, count: number): number => 84 + (index * 50) / Math.max(1, count);
+
 /** Turns of one matrix under several runs; `label` says in words what is drawn. */
 export function Protractor({ turns, label }: { readonly turns: readonly Turn[]; readonly label: string }): ReactElement {
   return (
     <svg className="protractor" viewBox="0 0 196 176" width="196" height="176" role="img" aria-label={label}>
       <Scale />
       {turns.map((turn, index) => {
-        const distance = 84 + (index * 50) / Math.max(1, turns.length);
+        const distance = distanceOf(index, turns.length);
         const start = polar(0, distance);
         const end = polar(turn.largest, distance);
         const ray = polar(turn.mean, radius - 14);
-        const left = end.x < 90;
         return (
           <g key={turn.id} fill="none" stroke={seriesColour(turn.method)} strokeDasharray={seriesDash(turn.method)} strokeWidth={strokeWidth(turn.emphasis)}>
             <path d={`M${start.x} ${start.y}A${distance} ${distance} 0 0 0 ${end.x} ${end.y}`} />
             <line x1={pin.x} y1={pin.y} x2={ray.x} y2={ray.y} />
             <path d={markerPath(turn.method)} transform={`translate(${end.x} ${end.y})`} fill={seriesColour(turn.method)} stroke="var(--paper)" strokeWidth="1" strokeDasharray="none" />
-            <text className="protractor-label" x={end.x + (left ? 6 : -6)} y={end.y - 6} textAnchor={left ? 'start' : 'end'}>
-              max {formatAngleTick(turn.largest)}
-            </text>
           </g>
         );
+      })}
+      {turns.map((turn, index) => {
+        const end = polar(turn.largest, distanceOf(index, turns.length));
+        return <text key={turn.id} className="protractor-label" x={end.x + 6} y={end.y - 6}>max {formatAngleTick(turn.largest)}</text>;
       })}
       <circle className="protractor-pin" cx={pin.x} cy={pin.y} r="3" />
     </svg>

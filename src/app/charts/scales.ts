@@ -46,7 +46,7 @@ export function stepTicks(end: number, most: number): readonly number[] {
   if (end <= 1) return [0, 1];
   const even = [most - 1, 3, 2, 4].find((parts) => parts < most && end % parts === 0 && end / parts >= 1 && (end / parts) % niceUnit(end / parts) === 0);
   if (even !== undefined) return Array.from({ length: even + 1 }, (_, index) => (index * end) / even);
-  const step = niceStep(end / (most - 1));
+  const step = Math.ceil(niceStep(end / (most - 1)));
   const inner = Array.from({ length: Math.floor(end / step) + 1 }, (_, index) => tidy(index * step));
   return [...inner.filter((tick) => end - tick > step * 0.6), end];
 }

@@ -96,14 +96,16 @@ export function comparisonSentence(current: LabRun, other: NamedRun): string {
   return `At this in-domain gain ${other.name} had ${change <= 0 ? 'lost' : 'gained'} ${size}.`;
 }
 
-/** How many runs of the same settings there are, and what that leaves open. */
+/** How many seeds of each setting are drawn, and what that leaves open. Ranges over seeds are not drawn here, so no order is claimed. */
 export function seedSentence(runs: readonly LabRun[]): string {
   const settings = ({ config }: LabRun): string => JSON.stringify({ ...config, seed: 0 });
   const seeds = new Map<string, Set<number>>();
   for (const run of runs) seeds.set(settings(run), (seeds.get(settings(run)) ?? new Set()).add(run.config.seed));
-  if (runs.length < 2) return '1 seed.';
-  if ([...seeds.values()].every((each) => each.size === 1)) return `1 seed each: which of the ${runs.length === 2 ? 'two' : 'runs'} is ahead is open.`;
-  return `${[...seeds.values()].map((each) => formatCount(each.size)).join(', ')} seeds of the settings drawn.`;
+  const counts = [...seeds.values()].map(({ size }) => size);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  if (seeds.size === 1) return most === 1 ? '1 seed.' : `${most} seeds of one setting.`;
+  if (most === 1) return `1 seed each: which of the ${seeds.size === 2 ? 'two' : 'runs'} is ahead is open.`;
+  return `${least === most ? least : `${least} to ${most}`} seeds a setting: which is ahead is open.`;
 }
 
 /** "at step 480 of 600", "after 600 steps", "stopped at step 480 of 600". */

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { madeUpRun } from '../charts/testing.ts';
+import { accuracyCurve, breaksOf, itemsText, lossCurve, outOfDomainAxis, plannedCurve, stepAxis, valueAxis, type DrawnRun } from './curves.ts';
+import { figureSet } from './figureSet.ts';
+import { plannedLearningRate, samePlan } from './plan.ts';
+
+const drawn = (run = madeUpRun()): DrawnRun => ({ run, name: 'RPSFT', emphasis: 'current' });
+
+describe('curves', () => {
+  it('give accuracy with band, interval and counts', () => {
+    const run = madeUpRun();
+    const curve = accuracyCurve(drawn(run), 'outOfDomain');
+    expect(curve.line).toHaveLength(run.evaluations.length);
+    expect(curve.line[0]).toMatchObject({ x: 0, low: run.evaluations[0]!.outOfDomain.low });
+    expect(curve.detail?.(30)).toMatch(/^\d+\.\d–\d+\.\d%$/);
+    expect(curve.detail?.(31)).toBe('');
+    expect(itemsText([run], 'inDomain')).toBe('100–200');
+  });
+
+  it('turn a step that was not finite into a gap with its reason', () => {
+    const run = madeUpRun({}, 60);
+    const steps = run.steps.map((step) => (step.step === 31 || step.step === 32 ? { ...step, loss: NaN, skipped: true } : step.step === 40 ? { ...step, loss: Infinity } : step));
+    expect(breaksOf(steps, 'loss')).toEqual([
+      { from: 31, to: 32, short: 'NaN', reason: 'steps 31–32: NaN, updates skipped' },
+      { from: 40, to: 40, short: 'infinite', reason: 'step 40: infinite' },
+    ]);
+    const curve = lossCurve(drawn({ ...run, steps }), 0.9, 'log');
+    expect(curve.line.filter(({ y }) => y === null).map(({ x }) => x)).toEqual([31, 32, 40]);
+  });
+
+  it('draw held-out loss from the first evaluation of the run on', () => {
+    expect(lossCurve(drawn(), 0.9, 'log').rings?.[0]?.x).toBe(30);
+  });
+});
+
+describe('axes', () => {
+  it('start out-of-domain accuracy at a ten below everything drawn', () => {
+    expect(outOfDomainAxis(0.632).domain).toEqual([0.6, 1]);
+    expect(outOfDomainAxis(0.04).domain).toEqual([0, 1]);
+    expect(outOfDomainAxis(0.94).domain).toEqual([0.8, 1]);
+    expect(outOfDomainAxis(0.6).ticks).toEqual([0.6, 0.7, 0.8, 0.9, 1]);
+  });
+
+  it('hold all values of all runs', () => {
+    const series = [lossCurve(drawn(), 0.9, 'log'), lossCurve(drawn(madeUpRun({ method: 'sft' })), 0.9, 'log')];
+    const { domain } = valueAxis(series, 'log', 6, String);
+    const values = series.flatMap(({ raw = [] }) => raw.flatMap(({ y }) => (y === null ? [] : [y])));
+    expect(Math.min(...values)).toBeGreaterThanOrEqual(domain[0]);
+    expect(Math.max(...values)).toBeLessThanOrEqual(domain[1]);
+  });
+
+  it('end with the longest run', () => {
+    const { end, now } = figureSet([madeUpRun({ steps: 600 }, 120), madeUpRun({ seed: 2 }, 120)], madeUpRun().config, false);
+    expect(end).toBe(600);
+    expect(stepAxis(end, 6).domain).toEqual([0, 600]);
+    expect(now).toEqual({ value: 120, label: 'now' });
+  });
+
+  it('say "paused" for a paused run, and nothing for a finished one', () => {
+    const { config } = madeUpRun();
+    expect(figureSet([{ ...madeUpRun({}, 120), state: 'paused' }], config, false).now?.label).toBe('paused');
+    expect(figureSet([madeUpRun()], config, false).now).toBeUndefined();
+  });
+});
+
+describe('the plan', () => {
+  const { config } = madeUpRun({ learningRate: 1, warmupSteps: 10, steps: 110 });
+  it('warms up and then follows the schedule', () => {
+    expect(plannedLearningRate(config, 5)).toBe(0.5);
+    expect(plannedLearningRate(config, 110)).toBe(1);
+    expect(plannedLearningRate({ ...config, schedule: 'linear' }, 60)).toBe(0.5);
+    expect(plannedLearningRate({ ...config, schedule: 'cosine' }, 60)).toBeCloseTo(0.5, 12);
+    expect(plannedLearningRate({ ...config, schedule: 'cosine', warmupSteps: 0 }, 110)).toBeCloseTo(0, 12);
+    expect(plannedCurve(config)).toHaveLength(110);
+  });
+
+  it('is the same for the same rate, schedule and warm-up', () => {
+    expect(samePlan(config, { ...config, steps: 200 })).toBe(true);
+    expect(samePlan({ ...config, schedule: 'linear' }, { ...config, schedule: 'linear', steps: 200 })).toBe(false);
+    expect(samePlan(config, { ...config, learningRate: 2 })).toBe(false);
+  });
+});
