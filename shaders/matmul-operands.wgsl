@@ -3,7 +3,7 @@
 // Baked: M, N, K, BATCH, SPLIT_LENGTH (the part of K that one workgroup sums), *_BINDING, *_OFFSET, *_STRIDE (elements).
 // Flags: A_K_MAJOR (A is [m,k], else [k,m]), B_K_MAJOR (B is [n,k], else [k,n]), A_VECTOR, B_VECTOR, C_VECTOR (every
 // row begins at, and holds, whole vec4s), A_MINUS (A is a - a_minus), A_TABLE, B_TABLE, C_TABLE (matrix z begins at
-// table[z]), USES_TABLE, ACCUMULATE, M_EDGE, N_EDGE, K_EDGE (tiles reach past the matrix; 0 is read there).
+// table[z]), USES_TABLE, ACCUMULATE, SPLIT, M_EDGE, N_EDGE, K_EDGE (tiles reach past the matrix; 0 is read there).
 
 //#if A_VECTOR
 @group(0) @binding(A_BINDING) var<storage, read> a: array<vec4f>;
@@ -58,7 +58,11 @@ fn c_start(z: u32) -> u32 {
 }
 
 fn k_start(z: u32) -> u32 {
+//#if SPLIT
   return z / BATCH * SPLIT_LENGTH;
+//#else
+  return 0u;
+//#end
 }
 
 // Elements at, at+1, at+2, at+3 of A, zero from the element `count` on (whole vectors: all or none).

@@ -99,8 +99,8 @@ describe.each(TILES)('tile %s', (tile) => {
   });
 });
 
-test.each(['M', 'S'] as const)('tile %s: odd sizes, in a batch', async (tile) => {
-  await check({ layout: 'NT', m: 35, n: 33, k: 21, batch: 2, aMinus: true }, { tile });
+test('tile M: odd sizes, in a batch', async () => {
+  await check({ layout: 'NT', m: 35, n: 33, k: 21, batch: 2, aMinus: true }, { tile: 'M' });
 });
 
 describe('every layout', () => {

@@ -44,7 +44,7 @@ export interface MatmulShape {
 
 /**
  * `G`: 4x4 sums an invocation, no barriers. `W`: 8x8, where registers are cheap and loads are not (SwiftShader).
- * `S`: 16x4, with the rows of A passed between the lanes of a subgroup (lavapipe). For real GPUs, tiles staged in
+ * `S`: 32x4, with the rows of A passed between the lanes of a subgroup (lavapipe). For real GPUs, tiles staged in
  * workgroup memory: `M`: 64x64 a workgroup, 4x4 an invocation; `L`: 128x64, 8x4.
  */
 export const TILES = ['G', 'W', 'S', 'M', 'L'] as const;
@@ -88,10 +88,13 @@ interface TileGeometry {
   readonly staged?: boolean;
 }
 
+/** Lanes that every subgroup of the adapter has, where that is one number; without it lanes share nothing. */
+export type LaneFacts = AdapterFacts & { readonly subgroupSize?: number };
+
 const GEOMETRY: Readonly<Record<Tile, TileGeometry>> = {
   G: { groupX: 8, groupY: 8, rowVectors: 1, columnVectors: 1 },
   W: { groupX: 4, groupY: 1, rowVectors: 2, columnVectors: 2 },
-  S: { groupX: 8, groupY: 1, rowVectors: 4, columnVectors: 1, sharesA: true },
+  S: { groupX: 8, groupY: 1, rowVectors: 8, columnVectors: 1, sharesA: true },
   M: { groupX: 16, groupY: 16, rowVectors: 1, columnVectors: 1, staged: true },
   L: { groupX: 16, groupY: 16, rowVectors: 2, columnVectors: 1, staged: true },
 };
@@ -100,13 +103,13 @@ const GEOMETRY: Readonly<Record<Tile, TileGeometry>> = {
  * Chooses and specialises the kernels of a product.
  * @throws {RangeError} when the grid would exceed what WebGPU allows in one dimension.
  */
-export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: { readonly tile?: Tile; readonly splits?: number } = {}): MatmulPlan {
+export function planMatmul(shape: MatmulShape, facts: LaneFacts, force: { readonly tile?: Tile; readonly splits?: number } = {}): MatmulPlan {
   const { m, n, k, batch = 1 } = shape;
   for (const [name, value] of Object.entries({ m, n, k, batch })) {
     if (!Number.isInteger(value) || value < 1) throw new RangeError(`A matmul's ${name} must be a positive integer, not ${value}.`);
   }
   const tile = force.tile ?? chooseTile(shape, facts);
-  const geometry = GEOMETRY[tile];
+  const geometry = geometryOf(tile, facts);
   const splitLength = roundUp(Math.ceil(k / (force.splits ?? chooseSplits(shape, geometry, facts))), STAGED_TERMS);
   const splits = Math.ceil(k / splitLength);
   const productGrid: Grid = [Math.ceil(n / tileColumns(geometry)), Math.ceil(m / tileRows(geometry)), batch * splits];
@@ -128,15 +131,23 @@ const LARGE = 2 ** 23;
 /** A GPU is taken to be busy with this many workgroups of 256; its number of cores cannot be asked for. */
 const BUSY_WORKGROUPS = 128;
 
-function chooseTile(shape: MatmulShape, facts: AdapterFacts): Tile {
+function chooseTile(shape: MatmulShape, facts: LaneFacts): Tile {
   const { m, n, k, batch = 1 } = shape;
   if (facts.software) {
     const large = 2 * m * n * k * batch >= LARGE && m >= 16 && n >= 32 && loadsVectors(shape);
     if (!large) return 'G';
-    return /llvmpipe/.test(facts.description) && facts.features.includes('subgroups') ? 'S' : 'W';
+    if (facts.subgroupSize === 8) return 'S';
+    return facts.architecture === 'swiftshader' ? 'W' : 'G';
   }
   if (m <= 16 || n <= 16) return 'G';
   return workgroups(shape, GEOMETRY.L) >= BUSY_WORKGROUPS ? 'L' : 'M';
+}
+
+/** @throws {RangeError} for `S` when the adapter's subgroups have no one size that divides the rows of a tile. */
+function geometryOf(tile: Tile, { subgroupSize = 1, features }: LaneFacts): TileGeometry {
+  if (tile !== 'S') return GEOMETRY[tile];
+  if (!features.includes('subgroups') || ![4, 8, 16, 32].includes(subgroupSize)) throw new RangeError(`Tile S needs subgroups of one size, not ${subgroupSize}.`);
+  return { ...GEOMETRY.S, groupX: subgroupSize };
 }
 
 /** Into how many parts of at least 512 terms to cut a long k, so that a GPU has enough workgroups. */
@@ -194,6 +205,7 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     N: n,
     K: k,
     BATCH: batch,
+    SPLIT: splitLength < k,
     SPLIT_LENGTH: splitLength,
     TILE_M: tileM,
     ROW_VECTORS: rowVectors,

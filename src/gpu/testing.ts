@@ -4,17 +4,23 @@
  */
 import { create, globals } from 'webgpu';
 import { requestGpu, type Gpu } from './device.ts';
+import type { LaneFacts } from './matmul.ts';
 
 /** Dawn frees the adapter and its devices with this object, so it is kept for the life of the process. */
 let instance: GPU | undefined;
-let device: Promise<Gpu> | undefined;
+let device: Promise<NodeGpu> | undefined;
+
+/** A device whose facts include the number of lanes of a subgroup, where the adapter has only one. */
+export type NodeGpu = Gpu & { readonly facts: LaneFacts };
 
 /** The one device of this process, made at the first call. */
-export function testGpu(): Promise<Gpu> {
+export function testGpu(): Promise<NodeGpu> {
   device ??= (async () => {
     Object.assign(globalThis, globals);
     instance = create([]);
-    return requestGpu(instance);
+    const gpu = await requestGpu(instance);
+    const { subgroupMinSize, subgroupMaxSize } = gpu.device.adapterInfo;
+    return subgroupMinSize === subgroupMaxSize ? { ...gpu, facts: { ...gpu.facts, subgroupSize: subgroupMinSize } } : gpu;
   })();
   return device;
 }
