@@ -116,9 +116,9 @@ function parseEntry(name: string, value: unknown, dataStart: number, fail: Fail)
   const [begin, end] = offsets as [number, number];
   if (end < begin) return fail(where, `ends at offset ${end}, before it begins at ${begin}`);
 
-  let bits = BigInt(BITS[dtype]);
-  for (const size of shape) {
-    bits *= BigInt(size);
+  let bits = 1n;
+  for (const factor of [...shape, BITS[dtype]]) {
+    bits *= BigInt(factor);
     if (bits >= 1n << 64n) return fail(where, `shape [${shape.join(', ')}] overflows`);
   }
   if (bits % 8n !== 0n) return fail(where, `shape [${shape.join(', ')}] of ${dtype} does not fill whole bytes`);

@@ -1,5 +1,6 @@
 /**
- * @file What JSON.parse lets through and a strict reader must not: a key given twice, and 1.0 or 1e3 where a whole number belongs.
+ * @file What JSON.parse lets through and a strict reader must not: a key given twice, half a surrogate pair, and 1.0, 1e3 or -0 where a whole
+ * number belongs.
  */
 
 /**
@@ -16,9 +17,11 @@ export function scanStrictJson(text: string): string | undefined {
     } else if (token === '}') {
       open.pop();
     } else if (string === undefined) {
-      if (!/^-?\d+$/u.test(token)) return `${token} is not a whole number`;
-    } else if (colon !== undefined) {
+      if (!/^-?\d+$/u.test(token) || token === '-0') return `${token} is not a whole number`;
+    } else {
       const key = JSON.parse(string) as string;
+      if (!key.isWellFormed()) return `${string} holds half a surrogate pair`;
+      if (colon === undefined) continue;
       const keys = open.at(-1);
       if (keys?.has(key) === true) return `the key ${JSON.stringify(key)} is given twice`;
       keys?.add(key);
