@@ -9,7 +9,7 @@
  */
 export function scanStrictJson(text: string): string | undefined {
   // Strings (with the colon that makes them keys), numbers, and the brackets that open and close objects.
-  const tokens = /("(?:[^"\\]|\\.)*")(\s*:)?|-?\d[\d.eE+-]*|[{}]/gu;
+  const tokens = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|-?\d[\d.eE+-]*|[{}]/gu;
   const open: Set<string>[] = [];
   for (const [token, string, colon] of text.matchAll(tokens)) {
     if (token === '{') {
