@@ -51,13 +51,16 @@ describe('importDataset', () => {
     expect((await problemOf('a.jsonl', rows({ prompt: 'p', completion: 'c' }, { prompt: 'p' }))).message).toContain('Row 2, column completion: it has no value.');
   });
 
-  it('asks for a mapping where the shape is unknown, and takes one', async () => {
+  it('guesses where the shape is unknown and says so, and takes a mapping', async () => {
     const contents = rows({ x: 'What?', y: '#### 5' });
-    expect((await problemOf('a.jsonl', contents)).message).toBe(
-      'a.jsonl: The columns have no shape that is known. Its columns: x, y. Choose which column is the prompt and which the completion.',
-    );
-    const dataset = await importDataset(fileOf('a.jsonl', contents), { mapping: { prompt: 'x', completion: 'y' } });
-    expect(dataset).toMatchObject({ kind: 'custom', examples: [{ question: 'What?', answer: '5' }] });
+    const guessed = await importDataset(fileOf('a.jsonl', contents));
+    expect(guessed).toMatchObject({ kind: 'custom', examples: [{ question: 'What?', answer: '5' }] });
+    expect(guessed.problems.map(({ message }) => message)).toEqual([
+      'a.jsonl: The columns have no shape that is known; "x" was taken as the prompt and "y" as the completion. Its columns: x, y. Check the mapping.',
+    ]);
+    const dataset = await importDataset(fileOf('a.jsonl', contents), { mapping: { prompt: 'y', completion: 'x' } });
+    expect(dataset).toMatchObject({ kind: 'custom', examples: [{ question: '#### 5' }], problems: [] });
+    expect((await problemOf('a.jsonl', rows({ messages: [{ role: 'user', content: 'x' }] }))).message).toContain('conversations are not read');
     expect((await problemOf('a.jsonl', contents, { mapping: { completion: 'z' } })).message).toContain('There is no column "z"');
   });
 

@@ -7,7 +7,7 @@ import type { Example, ExampleOptions } from './examples.ts';
 import { parseRows } from './parse.ts';
 import type { ParsedRow, Row, RowProblem } from './parse.ts';
 import { DataProblem, formatCount, rowsReadWell } from './problem.ts';
-import { columnsOf, recognise } from './recognise.ts';
+import { columnsOf, guessMapping, recognise } from './recognise.ts';
 import type { ColumnMapping, DatasetKind, Recognised } from './recognise.ts';
 import type { DataFile } from './source.ts';
 
@@ -51,7 +51,7 @@ const SAMPLE_SIZE = 20;
 const MAX_LISTED_PROBLEMS = 100;
 
 /**
- * @throws DataProblem at the first bad row (unless they are skipped), for a shape that is not known, or for a file without rows.
+ * @throws DataProblem at the first bad row (unless they are skipped), for columns without text, or for a file without rows.
  */
 export async function importDataset(file: DataFile, options: ImportOptions = {}, onProgress: (progress: ImportProgress) => void = () => {}): Promise<Dataset> {
   const hash = new Sha256();
@@ -121,14 +121,25 @@ class DatasetBuilder {
   }
 
   #decideShape(): void {
-    const { mapping } = this.#options;
-    this.#recognised = mapping === undefined ? recognise(this.#sample) : { kind: recognise(this.#sample)?.kind ?? 'custom', mapping };
     const columns = columnsOf(this.#sample);
     const listed = `Its columns: ${columns.join(', ')}.`;
-    if (this.#recognised === undefined) {
+    const known = recognise(this.#sample);
+    const mapping = this.#options.mapping ?? known?.mapping ?? guessMapping(this.#sample);
+    if (mapping === undefined) {
       throw new DataProblem({
-        file: this.#file, what: 'the columns have no shape that is known', stillHolds: listed, suggestion: 'Choose which column is the prompt and which the completion.',
+        file: this.#file,
+        what: 'the columns have no shape that is known, and hold lists or numbers beside or instead of text',
+        stillHolds: listed,
+        suggestion: 'Save it with the prompt and the completion as text in columns of their own; conversations are not read.',
       });
+    }
+    this.#recognised = { kind: known?.kind ?? 'custom', mapping };
+    if (known === undefined && this.#options.mapping === undefined) {
+      const { prompt, completion } = mapping;
+      const taken = prompt === undefined ? `"${completion}" was taken as plain text` : `"${prompt}" was taken as the prompt and "${completion}" as the completion`;
+      this.#problems.push(new DataProblem({
+        file: this.#file, what: `the columns have no shape that is known; ${taken}`, stillHolds: listed, suggestion: 'Check the mapping.', severity: 'warning',
+      }));
     }
     const missing = (Object.values(this.#recognised.mapping) as string[]).find((column) => !columns.includes(column));
     if (missing !== undefined) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { columnsOf, recognise } from './recognise.ts';
+import { columnsOf, guessMapping, recognise } from './recognise.ts';
 import type { Row } from './parse.ts';
 
 describe('recognise', () => {
@@ -21,6 +21,13 @@ describe('recognise', () => {
     ['no rows', [], undefined],
   ])('%s', (_, rows, expected) => {
     expect(recognise(rows)).toEqual(expected);
+  });
+
+  it('guesses the two columns with the longest texts, in their order, but not beside a conversation', () => {
+    expect(guessMapping([{ id: 'a1', ask: 'How many?', n: 5, reply: 'Four in all.' }])).toEqual({ prompt: 'ask', completion: 'reply' });
+    expect(guessMapping([{ n: 1, story: 'Once' }])).toEqual({ completion: 'story' });
+    expect(guessMapping([{ id: 'a1', conversations: [{ from: 'human', value: 'x' }] }])).toBeUndefined();
+    expect(guessMapping([{ n: 1 }])).toBeUndefined();
   });
 
   it('lists columns in their order of appearance', () => {

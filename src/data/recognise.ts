@@ -22,7 +22,7 @@ export const kindNames: Readonly<Record<DatasetKind, string>> = {
   math: 'MATH',
   'question-answer': 'question and answer',
   text: 'text',
-  custom: 'columns of your choice',
+  custom: 'other columns',
 };
 
 interface Shape {
@@ -55,7 +55,7 @@ export interface Recognised {
   readonly mapping: ColumnMapping;
 }
 
-/** @param sample the first rows of the file. @returns undefined where no shape fits and the user has to say. */
+/** @param sample the first rows of the file. @returns undefined where no shape fits. */
 export function recognise(sample: readonly Row[]): Recognised | undefined {
   for (const { kind, needs, takes = {}, mark } of SHAPES) {
     const needed = mapRoles(needs, sample);
@@ -65,6 +65,21 @@ export function recognise(sample: readonly Row[]): Recognised | undefined {
     if (isMarked) return { kind, mapping: { ...mapRoles(takes, sample), ...needed, completion } };
   }
   return undefined;
+}
+
+/**
+ * A start for the user where no shape fits: of the two columns with the longest texts the first is the prompt, the other the completion; a lone one is
+ * plain text. @returns undefined where nothing is text, or where a column holds lists or objects: guessing beside a conversation would hide it.
+ */
+export function guessMapping(sample: readonly Row[]): ColumnMapping | undefined {
+  const columns = columnsOf(sample);
+  const isStructured = (value: unknown): boolean => typeof value === 'object' && value !== null;
+  if (columns.some((column) => sample.some((row) => isStructured(row[column])))) return undefined;
+  const length = (column: string): number => sample.reduce((sum, row) => sum + (typeof row[column] === 'string' ? row[column].length : 0), 0);
+  const longest = columns.filter((column) => length(column) > 0).sort((a, b) => length(b) - length(a)).slice(0, 2);
+  const [first, second] = longest.sort((a, b) => columns.indexOf(a) - columns.indexOf(b));
+  if (first === undefined) return undefined;
+  return second === undefined ? { completion: first } : { prompt: first, completion: second };
 }
 
 /** Columns of the sample in their order of appearance. */
