@@ -9,9 +9,8 @@
  */
 import blockSource from '../../shaders/penalty-block.wgsl?raw';
 import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
-import type { MatmulShape } from '../gpu/matmul.ts';
-import type { MatrixBatch } from '../models/parameters.ts';
-import { isAligned, offsetTable, type Basis, type Decomposition } from '../spectral/decompose.ts';
+import { blockCalls, sidesOf } from '../spectral/block.ts';
+import type { Basis, Decomposition } from '../spectral/decompose.ts';
 import { Workspace } from '../spectral/workspace.ts';
 import { distanceCall, distancePartials, partialCount, partialSums, type Penalty, type PenaltyTargets, type Runs } from './penalty.ts';
 
@@ -27,7 +26,7 @@ export function rpsftPenalty(targets: PenaltyTargets, { bases, degenerate }: Dec
   const blocks = room(blockElements, 'penalty blocks');
   const narrow = room(narrowElements, 'penalty projections');
   const calls = [
-    ...bases.flatMap((basis, i) => blockCalls(workspace, targets, basis, ranges[i]!, blocks, narrow)),
+    ...bases.flatMap((basis, i) => basisCalls(workspace, targets, basis, ranges[i]!, blocks, narrow)),
     ...runs.map((run, i) => distanceCall(workspace, targets, run, ranges[bases.length + i]!)),
     sum,
   ];
@@ -38,35 +37,22 @@ const blockElements = ({ batch, k }: Basis): number => batch.offsets.length * k 
 const narrowElements = ({ batch, k }: Basis): number => batch.offsets.length * Math.min(batch.rows, batch.columns) * k;
 
 /**
- * With dW = W - W0, near the vectors of its smaller side [s, k] and far those of the other, in the case m <= n:
- *   T [m, k] = dW far,  C [k, k] = nearᵀ T,  C <- 2λC,  T <- near C,  gradient += T farᵀ;
- * otherwise T [n, k] = dWᵀ far, C comes out transposed, and gradient += far Tᵀ.
+ * C <- 2λC between the products that make the block and those that spread it: narrow <- near C, and gradient +=
+ * narrow farᵀ (wide) or far narrowᵀ (tall, where C is the block of dWᵀ).
  */
-function blockCalls(workspace: Workspace, targets: PenaltyTargets, basis: Basis, partials: Slice, blockRoom: Slice, narrow: Slice): Call[] {
-  const { batch, k, u, v } = basis;
-  const { rows, columns, shard } = batch;
-  const wide = rows <= columns;
-  const [near, far] = wide ? [u, v] : [v, u];
-  const short = Math.min(rows, columns);
-  const long = Math.max(rows, columns);
-  const count = batch.offsets.length;
-  const table = offsetTable(workspace, batch);
-  const blocks = { ...blockRoom, size: blockElements(basis) * 4 };
+function basisCalls(workspace: Workspace, targets: PenaltyTargets, basis: Basis, partials: Slice, blockRoom: Slice, narrow: Slice): Call[] {
+  const { batch, k } = basis;
+  const { wide, short, near, far } = sidesOf(basis);
+  const inShard = workspace.inShard(batch);
+  const block = { ...blockRoom, size: blockElements(basis) * 4 };
   const [x, y] = linearGrid(Math.ceil(blockElements(basis) / BLOCK_CHUNK), 1);
-  const inShard = tableShape(batch);
   return [
+    ...blockCalls(workspace, targets, basis, inShard, { narrow, block }),
+    { kernel: kernel('penalty block', blockSource, ['uniform', 'write', 'write'], { CHUNK: BLOCK_CHUNK }), slices: [targets.lambda, block, partials], grid: [x, y, 1] },
+    ...workspace.product({ layout: 'NN', m: short, n: k, k, batch: inShard.shape.batch }, { a: near, b: block, c: narrow }),
     ...workspace.product(
-      { ...inShard, a: 'table', aMinus: true, layout: wide ? 'NN' : 'TN', m: short, n: k, k: long },
-      { a: targets.weights.shards[shard]!, aMinus: targets.pretrained.shards[shard]!, b: far, c: narrow, table },
-    ),
-    ...workspace.product({ layout: 'TN', m: k, n: k, k: short, batch: count }, { a: near, b: narrow, c: blocks }),
-    { kernel: kernel('penalty block', blockSource, ['uniform', 'write', 'write'], { CHUNK: BLOCK_CHUNK }), slices: [targets.lambda, blocks, partials], grid: [x, y, 1] },
-    ...workspace.product({ layout: 'NN', m: short, n: k, k, batch: count }, { a: near, b: blocks, c: narrow }),
-    ...workspace.product(
-      { ...inShard, c: 'table', accumulate: true, layout: 'NT', m: rows, n: columns, k },
-      { a: wide ? narrow : far, b: wide ? far : narrow, c: targets.gradients.shards[shard]!, table },
+      { ...inShard.shape, c: 'table', accumulate: true, layout: 'NT', m: batch.rows, n: batch.columns, k },
+      { a: wide ? narrow : far, b: wide ? far : narrow, c: targets.gradients.shards[batch.shard]!, table: inShard.table },
     ),
   ];
 }
-
-const tableShape = (batch: MatrixBatch): Pick<MatmulShape, 'batch' | 'alignedTable'> => ({ batch: batch.offsets.length, alignedTable: isAligned(batch) });

@@ -12,7 +12,8 @@ import type { Context } from '../gpu/context.ts';
 import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { ParameterBuffers } from '../models/parameters.ts';
-import { BatchDecomposition, destroyBases, isAligned, offsetTable, type Basis } from './decompose.ts';
+import { blockCalls } from './block.ts';
+import { BatchDecomposition, destroyBases, type Basis } from './decompose.ts';
 import { alignment, blockShares, placeOf, principalAngles } from './measures.ts';
 import { Workspace } from './workspace.ts';
 
@@ -93,17 +94,17 @@ class BatchMeter {
     private readonly results: Results,
   ) {}
 
-  static async create(context: Context, { weights, pretrained }: DriftSources, basis: Basis): Promise<BatchMeter> {
+  static async create(context: Context, sources: DriftSources, basis: Basis): Promise<BatchMeter> {
     const { batch, k } = basis;
     const { rows, columns } = batch;
     const workspace = new Workspace(context);
-    const values = weights.shards[batch.shard]!;
+    const values = sources.weights.shards[batch.shard]!;
     const decomposition = await BatchDecomposition.create(context, values, batch, { k });
     const now = decomposition.basis;
     const count = batch.offsets.length;
     const square = (label: string): Slice => workspace.storage(count * k * k, label);
     const room = workspace.storage(count * Math.max(rows, columns) * k, 'drift projections');
-    const table = offsetTable(workspace, batch);
+    const inShard = workspace.inShard(batch);
     const groups = Math.min(64, Math.ceil((rows * columns) / 4096));
     const results: Results = {
       leftCross: square('left products'),
@@ -126,21 +127,14 @@ class BatchMeter {
         ...workspace.product({ layout: 'TN', m: k, n: k, k: length, batch: count }, { a: projection, b: projection, c: outside }),
       ];
     };
-    const wide = rows <= columns;
-    const [short, long] = wide ? [rows, columns] : [columns, rows];
-    const [near, far] = wide ? [basis.u, basis.v] : [basis.v, basis.u];
     const program = await workspace.record('drift', [
       ...sideCalls(rows, basis.u, now.u, results.leftCross, results.leftOutside),
       ...sideCalls(columns, basis.v, now.v, results.rightCross, results.rightOutside),
-      // The same products as RPSFT's; for tall matrices the block comes out transposed, which no measure of it sees.
-      ...workspace.product(
-        { layout: wide ? 'NN' : 'TN', m: short, n: k, k: long, batch: count, a: 'table', aMinus: true, alignedTable: isAligned(batch) },
-        { a: values, aMinus: pretrained.shards[batch.shard]!, b: far, c: room, table },
-      ),
-      ...workspace.product({ layout: 'TN', m: k, n: k, k: short, batch: count }, { a: near, b: room, c: results.block }),
+      // Transposed for tall matrices, which no measure of it sees.
+      ...blockCalls(workspace, sources, basis, inShard, { narrow: room, block: results.block }),
       {
         kernel: kernel('spectral norms', normsSource, ['read', 'read', 'read', 'write'], { SIZE: rows * columns, GROUPS: groups }),
-        slices: [values, pretrained.shards[batch.shard]!, table, results.norms],
+        slices: [values, sources.pretrained.shards[batch.shard]!, inShard.table, results.norms],
         grid: [groups, 1, count],
       },
     ]);

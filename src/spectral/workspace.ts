@@ -4,9 +4,16 @@ import type { Context } from '../gpu/context.ts';
 import type { Call, Slice } from '../gpu/kernel.ts';
 import { matmulCalls, planMatmul, type MatmulOperands, type MatmulShape } from '../gpu/matmul.ts';
 import { Program, type Command } from '../gpu/program.ts';
+import type { MatrixBatch } from '../models/parameters.ts';
 
 /** Reports how many of `total` matrices are done. */
 export type Progress = (done: number, total: number) => void;
+
+/** How products address the matrices of a batch where they lie in their shard. */
+export interface MatricesInShard {
+  readonly shape: { readonly batch: number; readonly alignedTable: boolean };
+  readonly table: Slice;
+}
 
 const LONGEST_SUM = 512;
 /** 32 MiB of f32. */
@@ -32,6 +39,13 @@ export class Workspace {
     const slice = this.context.pool.upload(data, 'other', label);
     this.#owned.push(slice);
     return { ...slice, size: data.byteLength };
+  }
+
+  inShard({ offsets }: MatrixBatch): MatricesInShard {
+    return {
+      shape: { batch: offsets.length, alignedTable: offsets.every((offset) => offset % 4 === 0) },
+      table: this.upload(Uint32Array.from(offsets), 'matrix offsets'),
+    };
   }
 
   /** A uniform buffer written once. */

@@ -1,0 +1,42 @@
+/** @file The top-k block of a change of weights, C = Uᵀ(W - W0)V: what RPSFT penalises and the drift measurement reports. */
+import type { Call, Slice } from '../gpu/kernel.ts';
+import type { ParameterBuffers } from '../models/parameters.ts';
+import type { Basis } from './decompose.ts';
+import type { MatricesInShard, Workspace } from './workspace.ts';
+
+/** A basis by the sides of its matrices: `near` [batch, short, k] of the smaller side, `far` [batch, long, k] of the other. */
+export interface Sides {
+  /** The smaller side is the rows. */
+  readonly wide: boolean;
+  readonly short: number;
+  readonly long: number;
+  readonly near: Slice;
+  readonly far: Slice;
+}
+
+export function sidesOf({ batch: { rows, columns }, u, v }: Basis): Sides {
+  return rows <= columns ? { wide: true, short: rows, long: columns, near: u, far: v } : { wide: false, short: columns, long: rows, near: v, far: u };
+}
+
+/**
+ * block [batch, k, k] = nearᵀ narrow, narrow [batch, short, k] = dW far with dW = W - W0 (wide) or its transpose (tall),
+ * so that the narrower of the two possible intermediates is formed; in the tall case the block is that of dWᵀ, VᵀdWᵀU.
+ */
+export function blockCalls(
+  workspace: Workspace,
+  { weights, pretrained }: { readonly weights: ParameterBuffers; readonly pretrained: ParameterBuffers },
+  basis: Basis,
+  { shape, table }: MatricesInShard,
+  { narrow, block }: { readonly narrow: Slice; readonly block: Slice },
+): Call[] {
+  const { wide, short, long, near, far } = sidesOf(basis);
+  const { shard } = basis.batch;
+  const { k } = basis;
+  return [
+    ...workspace.product(
+      { ...shape, a: 'table', aMinus: true, layout: wide ? 'NN' : 'TN', m: short, n: k, k: long },
+      { a: weights.shards[shard]!, aMinus: pretrained.shards[shard]!, b: far, c: narrow, table },
+    ),
+    ...workspace.product({ layout: 'TN', m: k, n: k, k: short, batch: shape.batch }, { a: near, b: narrow, c: block }),
+  ];
+}
