@@ -11,6 +11,7 @@ import { LiveRegion } from './frame/LiveRegion.tsx';
 import { Rail } from './frame/Rail.tsx';
 import { StatusBar } from './frame/StatusBar.tsx';
 import { useKeyboard } from './frame/useKeyboard.ts';
+import { useTitle } from './frame/useTitle.ts';
 import { NoGpu } from './noGpu/NoGpu.tsx';
 import { PlaygroundTab } from './playground/PlaygroundTab.tsx';
 import { SpectrumTab } from './spectrum/SpectrumTab.tsx';
@@ -48,6 +49,7 @@ export function App(): ReactElement {
   const sheet = useLab((state) => state.sheet);
   const View = views[tab];
   useKeyboard();
+  useTitle();
   return (
     <>
       <a className="skip" href="#main">

@@ -119,7 +119,11 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
   let datasets = demo();
   let live: { readonly id: RunId; readonly config: RunConfig; step: number; paused: boolean; stopped: boolean } | undefined;
   let runs = 0;
-  const send = (event: LabEvent): void => port?.postMessage(event);
+  const recorded = new Map<RunId, { readonly summary: RunSummary; readonly events: LabEvent[] }>();
+  const send = (event: LabEvent): void => {
+    port?.postMessage(event);
+    if ('run' in event && event.run !== undefined) recorded.get(event.run)?.events.push(event);
+  };
   const replace = (next: DatasetSummary): DatasetSummary => {
     datasets = datasets.map((old) => (old.role === next.role ? next : old));
     return next;
@@ -207,8 +211,10 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
     start(config): Promise<RunSummary> {
       const id = `run-${++runs}`;
       live = { id, config, step: 0, paused: false, stopped: false };
+      const summary: RunSummary = { id, config, state: 'preparing', model: model.name, dataset: datasets[0]?.name ?? '', startedAt: '2026-01-01T00:00:00Z', completedSteps: 0 };
+      recorded.set(id, { summary, events: [] });
       void train(live);
-      return Promise.resolve({ id, config, state: 'preparing', model: model.name, dataset: datasets[0]?.name ?? '', startedAt: '2026-01-01T00:00:00Z', completedSteps: 0 });
+      return Promise.resolve(summary);
     },
     pause() {
       if (live === undefined) return Promise.reject(new Error('No run is going on.'));
@@ -248,6 +254,10 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
         fileName: 'fake.zip', blob: new Blob(['fake']), files: [{ name: 'model.safetensors', bytes: model.bytes }, { name: 'config.json', bytes: 700 }],
         verification: [{ check: 'Names and shapes match config.json', passed: true, detail: '' }, { check: 'Logits on 3 prompts', passed: true, detail: 'largest difference 0' }],
       }),
-    record: (): Promise<RecordedRun> => Promise.reject(new Error('The scripted engine records nothing.')),
+    record: (): Promise<RecordedRun> =>
+      Promise.resolve({
+        format: 1, recordedOn: { adapter: 'Fake adapter', date: '2026-01-01', command: 'none' }, model, datasets,
+        runs: [...recorded.values()].map(({ summary, events }) => ({ summary: { ...summary, state: 'finished', completedSteps: summary.config.steps }, events })),
+      }),
   };
 }

@@ -99,6 +99,7 @@ function Measured(): ReactElement {
           return (
             <div key={role} className="drop" data-role={role}>
               <b>{name}</b>
+              {dataset?.origin === 'file' ? <span className="drop-name">{dataset.name}</span> : null}
               <span>{importing === role ? 'Reading' : dataset === undefined ? 'None' : formatCounted(dataset.rows, 'item')}</span>
               <span className="drop-acts">
                 {dataset === undefined ? null : (

@@ -50,7 +50,7 @@ export function ExportTab(): ReactElement {
     <>
       <header className="lead one">
         <div className="lead-say">
-          <h1 className="lead-line">Take the weights home.</h1>
+          <h2 className="lead-line">Take the weights home.</h2>
           <p className="lead-sub">Files are written, read back and compared with the live model before this page offers them.</p>
         </div>
       </header>

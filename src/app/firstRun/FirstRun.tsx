@@ -54,7 +54,7 @@ export function FirstRun(): ReactElement {
   return (
     <div className="hero">
       <div>
-        <h1>Fine-tune a small language model in this page.</h1>
+        <h2>Fine-tune a small language model in this page.</h2>
         <p className="hero-sub">See what it gains on your task and what it forgets of everything else. Nothing is installed, and nothing leaves this machine.</p>
         <div className="hero-go">
           <button type="button" className="btn primary big" disabled={obstacle !== undefined} onClick={() => void startRun()}>

@@ -32,7 +32,7 @@ function LiveStep(): ReactElement | null {
 export function Head(): ReactElement {
   return (
     <header className="head">
-      <div className="brand">
+      <h1 className="brand">
         <svg className="logo" viewBox="0 0 24 24" aria-hidden="true">
           <circle cx="12" cy="12" r="10.5" />
           <ellipse cx="12" cy="12" rx="7.6" ry="3.4" transform="rotate(-35 12 12)" />
@@ -41,7 +41,7 @@ export function Head(): ReactElement {
           <circle className="pin" cx="12" cy="12" r="1.5" />
         </svg>
         <span>Gimbal</span>
-      </div>
+      </h1>
       <Tabs />
       <div className="head-r">
         <LiveStep />

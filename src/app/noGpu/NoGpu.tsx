@@ -39,7 +39,7 @@ export function NoGpu(): ReactElement {
     <>
       <header className="lead one">
         <div className="lead-say">
-          <h1 className="lead-line">{headline(problem)}</h1>
+          <h2 className="lead-line">{headline(problem)}</h2>
           <p className="lead-sub">{message ?? problem?.message}
             {hasRecording ? ' The recorded run below, and its views in Spectrum, work without one.' : ''}</p>
         </div>

@@ -22,7 +22,7 @@ export function PlaygroundTab(): ReactElement {
   }
   return (
     <div className="play">
-      <h1 className="vh">Playground</h1>
+      <h2 className="vh">Playground</h2>
       <AskForm />
       {live ? <p className="help">Answers are computed between training steps: the run slows down, it does not stop.</p> : null}
       {trials.length === 0 ? (
