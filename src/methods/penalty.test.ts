@@ -8,7 +8,7 @@ import { decomposeAll, type Decomposition } from '../spectral/decompose.ts';
 import { blockPenalty, blockPenaltyOfAdapter, matrix, minus, multiply, plus, scaled, squaredNorm, transpose, type Matrix } from '../spectral/reference.ts';
 import { filled, layoutOf, normalMatrix, orthonormalMatrix, readBasis, testContext } from '../spectral/testing.ts';
 import { l2spPenalty } from './l2sp.ts';
-import { lambdaUniform, type Penalty, type PenaltyTargets } from './penalty.ts';
+import type { Penalty, PenaltyTargets } from './penalty.ts';
 import { rpsftPenalty } from './rpsft.ts';
 
 describe('the mathematics, in f64', () => {
@@ -91,7 +91,7 @@ describe('on the GPU', () => {
   /** Records a penalty once and replays it at each λ on gradients that begin as `gradient`. */
   async function run(make: (targets: PenaltyTargets) => Penalty, lambdas: readonly number[], { atStart = false } = {}): Promise<{ value: number; gradients: Record<string, Float32Array> }[]> {
     const gradients = filled(context, layout, gradient);
-    const lambda = lambdaUniform(context, 1);
+    const lambda = context.pool.uniform(16, 'lambda');
     const value = context.pool.storage(16, 'other', 'value');
     const { calls } = make({ context, weights: atStart ? pretrained : weights, pretrained, gradients, lambda, value });
     const program = await Program.record(context.gpu.device, context.pipelines, 'penalty', calls);

@@ -29,13 +29,6 @@ export interface Penalty {
   readonly value: Slice;
 }
 
-/** A uniform with λ for `PenaltyTargets.lambda`. */
-export function lambdaUniform({ gpu, pool }: Context, lambda: number): Slice {
-  const slice = pool.uniform(16, 'lambda');
-  gpu.device.queue.writeBuffer(slice.buffer, 0, Float32Array.of(lambda));
-  return slice;
-}
-
 /** Invocations that write a partial sum each, per workgroup; 64 floats keep ranges of partial sums bindable. */
 const LANES = 64;
 
