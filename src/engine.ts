@@ -20,6 +20,8 @@ import { readModelFolder, writeModelFolder } from './formats/folder.ts';
 import { encodeFloats } from './formats/safetensors.ts';
 import type { Tokenizer } from './formats/tokenizer.ts';
 import { loadTokenizer } from './formats/tokenizer.ts';
+import type { GeneratorShape } from './generation/generator.ts';
+import { Generator } from './generation/generator.ts';
 import type { BufferCategory } from './gpu/buffers.ts';
 import type { Context } from './gpu/context.ts';
 import { createContext } from './gpu/context.ts';
@@ -28,9 +30,10 @@ import { l2spPenalty } from './methods/l2sp.ts';
 import { rpsftPenalty } from './methods/rpsft.ts';
 import type { BatchShape, PackedBatch } from './models/decoder.ts';
 import { Model } from './models/model.ts';
-import type { ParameterBuffers } from './models/parameters.ts';
+import { ParameterBuffers } from './models/parameters.ts';
 import type { Decomposition } from './spectral/decompose.ts';
-import { decomposeAll, destroyBases } from './spectral/decompose.ts';
+import { decomposeAll, destroyBases, effectiveRank } from './spectral/decompose.ts';
+import { DriftMeter } from './spectral/drift.ts';
 import type { Progress } from './spectral/workspace.ts';
 import type { AdamW, StepRecord } from './training/optimizer.ts';
 import type { Schedule } from './training/schedule.ts';
@@ -158,6 +161,43 @@ export class Lab {
     }
   }
 
+  /** A recorded decoder for a set of weights; free it with `destroy`. */
+  generator(weights: ParameterBuffers, shape: GeneratorShape): Promise<Generator> {
+    return Generator.create(this.model, weights, shape, this.tokenizer.eosTokenIds);
+  }
+
+  /** The likeliest tokens after `ids`, most likely first. */
+  async nextTokens(ids: readonly number[], count: number, weights: ParameterBuffers = this.model.weights): Promise<{ readonly id: number; readonly probability: number }[]> {
+    const generator = await this.generator(weights, { sequences: 1, length: ids.length + 1 });
+    try {
+      generator.begin([ids], { temperature: 0, topK: 0, topP: 1, seed: 0 });
+      await generator.advance(1);
+      const logits = await generator.lastLogits();
+      const most = logits.reduce((a, b) => Math.max(a, b));
+      const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
+      const order = Array.from(logits.keys()).toSorted((a, b) => logits[b]! - logits[a]! || a - b);
+      return order.slice(0, count).map((id) => ({ id, probability: Math.exp(logits[id]! - most) / total }));
+    } finally {
+      generator.destroy();
+    }
+  }
+
+  /** Measures how far `weights` have turned from the pretrained ones, in the bases of `decompose`; free it with `destroy`. */
+  driftMeter(weights: ParameterBuffers, { bases }: Decomposition): Promise<DriftMeter> {
+    return DriftMeter.create(this.context, { weights, pretrained: this.model.weights, bases });
+  }
+
+  /** A copy of weights that outlives the run they come from; free it with `release`. */
+  keep(weights: ParameterBuffers): ParameterBuffers {
+    const copy = new ParameterBuffers(this.model.layout, this.context.pool, 'weights', 'kept weights');
+    copy.copyFrom(this.context.gpu.device, weights);
+    return copy;
+  }
+
+  release(weights: ParameterBuffers): void {
+    weights.destroy(this.context.pool);
+  }
+
   /** The files of a Hugging Face folder with these weights in f32. @param readme the model card */
   async exportFolder(weights: ParameterBuffers, readme: string): Promise<ModelFiles> {
     const { device } = this.context.gpu;
@@ -187,6 +227,24 @@ export class Lab {
     if (this.#decomposition) destroyBases(this.context, this.#decomposition.value.bases);
     this.#decomposition = undefined;
   }
+}
+
+/**
+ * Bytes that a run would hold, by category, without allocating any: the same code as a run, on a device that only counts.
+ * @param shape rows and tokens a row of a micro-batch
+ */
+export function estimateBytes(lab: Lab, shape: BatchShape, settings: Pick<FineTuneSettings, 'method' | 'rankFraction'>): ReadonlyMap<BufferCategory, number> {
+  const { layout } = lab.model;
+  const weights = 4 * layout.shardSizes.reduce((sum, size) => sum + size, 0);
+  const bases = settings.method === 'rpsft' ? layout.matrixBatches().filter((batch) => effectiveRank(batch, settings.rankFraction) < Math.min(batch.rows, batch.columns)) : [];
+  return new Map([
+    ['pretrained', weights],
+    ['weights', weights],
+    ['gradients', weights],
+    ['moments', 2 * weights],
+    ['activations', Trainer.activationBytes(lab.model, shape)],
+    ['bases', bases.reduce((sum, batch) => sum + 4 * batch.names.length * (batch.rows + batch.columns + 1) * effectiveRank(batch, settings.rankFraction), 0)],
+  ]);
 }
 
 /** A run: batches in the order its seed gives, one optimizer step at a time. */

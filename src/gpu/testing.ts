@@ -3,7 +3,10 @@
  * the environment offers. A missing adapter is an error, never a skipped test.
  */
 import { create, globals } from 'webgpu';
+import { BufferPool } from './buffers.ts';
+import type { Context } from './context.ts';
 import { requestGpu, type Gpu } from './device.ts';
+import { PipelineCache } from './kernel.ts';
 import type { LaneFacts } from './matmul.ts';
 
 /** Dawn frees the adapter and its devices with this object, so it is kept for the life of the process. */
@@ -23,6 +26,15 @@ export function testGpu(): Promise<NodeGpu> {
     return subgroupMinSize === subgroupMaxSize ? { ...gpu, facts: { ...gpu.facts, subgroupSize: subgroupMinSize } } : gpu;
   })();
   return device;
+}
+
+let pipelines: PipelineCache | undefined;
+
+/** A context on the one device with buffers of its own; compiled pipelines are shared by the whole process. */
+export async function testContext(): Promise<Context> {
+  const gpu = await testGpu();
+  pipelines ??= new PipelineCache(gpu.device);
+  return { gpu, pipelines, pool: new BufferPool(gpu) };
 }
 
 const clock = new Int32Array(new SharedArrayBuffer(4));

@@ -2,10 +2,9 @@
  * @file How every operation is held to the truth: its kernels against its f64 reference, and its gradient rule, run in
  * f64, against finite differences of the forward reference.
  */
-import { BufferPool, readFloats } from '../gpu/buffers.ts';
-import { PipelineCache } from '../gpu/kernel.ts';
+import { readFloats } from '../gpu/buffers.ts';
 import { Program } from '../gpu/program.ts';
-import { testGpu } from '../gpu/testing.ts';
+import { testContext } from '../gpu/testing.ts';
 import { compile } from './compile.ts';
 import type { Node, ReferenceArray, Tensor } from './graph.ts';
 import { elementCount, Graph } from './graph.ts';
@@ -25,11 +24,10 @@ export function randomNormal(count: number, seed: number): Float64Array {
 
 /** Runs a graph once on the test GPU; u32 sources take integers from their feed. */
 export async function runOnGpu(graph: Graph, outputs: readonly Tensor[], feeds: ReadonlyMap<Tensor, ReferenceArray>): Promise<Map<Tensor, Float64Array>> {
-  const gpu = await testGpu();
-  const pool = new BufferPool(gpu);
+  const { gpu, pipelines, pool } = await testContext();
   const bindings = new Map([...feeds].map(([tensor, values]) => [tensor, pool.upload(tensor.dtype === 'u32' ? Uint32Array.from(values) : Float32Array.from(values), 'other', tensor.name)]));
   const { calls, slices } = compile(graph, outputs, { facts: gpu.facts, pool, bindings });
-  const program = await Program.record(gpu.device, new PipelineCache(gpu.device), 'test', calls);
+  const program = await Program.record(gpu.device, pipelines, 'test', calls);
   program.replay();
   const results = new Map<Tensor, Float64Array>();
   for (const [tensor, slice] of slices) {

@@ -4,6 +4,7 @@ import type { Context } from '../gpu/context.ts';
 import type { Slice } from '../gpu/kernel.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { Graph } from '../graph/graph.ts';
+import { attention } from '../graph/ops/attention.ts';
 import { sortTokensById } from '../graph/ops/embedding.ts';
 import { headLoss, IGNORED } from '../graph/ops/head-loss.ts';
 import { ropeTable } from '../graph/ops/rope.ts';
@@ -78,6 +79,17 @@ export interface DecoderGraph {
   readonly bindings: Map<Tensor, Slice>;
 }
 
+/** Sources for all parameters of a model, bound to one set of weights. */
+export function bindParameters(graph: Graph, bindings: Map<Tensor, Slice>, model: Model, weights: ParameterBuffers): Map<string, Tensor> {
+  return new Map(
+    model.layout.parameters.map((placed) => {
+      const tensor = graph.source('parameter', placed.name, placed.shape);
+      bindings.set(tensor, weights.slice(placed));
+      return [placed.name, tensor];
+    }),
+  );
+}
+
 /** Builds the decoder with its loss for batches of one shape, reading `weights` (the model's own, or a copy). */
 export function decoderGraph(context: Context, model: Model, batch: BatchBuffers, { rows, length }: BatchShape, weights: ParameterBuffers = model.weights): DecoderGraph {
   const graph = new Graph();
@@ -87,23 +99,17 @@ export function decoderGraph(context: Context, model: Model, batch: BatchBuffers
     bindings.set(tensor, batch.slices[field]);
     return tensor;
   };
-  const parameters = new Map(
-    model.layout.parameters.map((placed) => {
-      const tensor = graph.source('parameter', placed.name, placed.shape);
-      bindings.set(tensor, weights.slice(placed));
-      return [placed.name, tensor];
-    }),
-  );
+  const parameters = bindParameters(graph, bindings, model, weights);
   const cosines = graph.source('constant', 'rope table', [length, model.config.headDim]);
   bindings.set(cosines, context.pool.upload(ropeTable(length, model.config.headDim, model.config.ropeTheta), 'other', 'rope table'));
+  const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = model.config;
+  const documentStart = input('documentStart', 'u32');
   const { hidden, head } = llama(graph, model.config, (name) => parameters.get(name)!, {
     ids: input('ids', 'u32'),
     positions: input('positions', 'u32'),
-    documentStart: input('documentStart', 'u32'),
     byId: { sorted: input('sorted', 'u32'), runStart: input('runStart', 'u32', rows * length + 1) },
     ropeTable: cosines,
-    rows,
-    length,
+    attend: (rotated) => attention(graph, rotated, documentStart, { rows, length, heads, keyValueHeads, headDim })[0],
   });
   const rowWeights = input('rowWeights', 'f32');
   const { nll, argmax } = headLoss(graph, hidden, head, input('labels', 'u32'), rowWeights);

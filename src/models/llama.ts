@@ -1,6 +1,5 @@
 /** @file The Llama family: config.json to parameters and to a graph. Names are those of config.json and of the weight files. */
 import type { Graph, Tensor } from '../graph/graph.ts';
-import { attention } from '../graph/ops/attention.ts';
 import type { TokensById } from '../graph/ops/embedding.ts';
 import { embedding } from '../graph/ops/embedding.ts';
 import { linear } from '../graph/ops/matmul.ts';
@@ -111,34 +110,32 @@ export function llamaParameters(config: LlamaConfig): ParameterSpec[] {
   ];
 }
 
-/** The tensors of a packed batch that the decoder reads; see `BatchBuffers` for their meaning. */
+/** What the decoder reads: tokens of a packed batch, or one token of each sequence under generation. */
 export interface DecoderInputs {
   readonly ids: Tensor;
   readonly positions: Tensor;
-  readonly documentStart: Tensor;
-  readonly byId: TokensById;
+  /** For the embedding's gradient. */
+  readonly byId?: TokensById;
   /** Cosines and sines [positions, headDim]. */
   readonly ropeTable: Tensor;
-  readonly rows: number;
-  readonly length: number;
+  /** Mixes the values of a layer's rotated queries, keys and values: [tokens, heads + 2 keyValueHeads] -> [tokens, heads], times headDim. */
+  readonly attend: (rotated: Tensor, layer: number) => Tensor;
 }
 
 /**
  * The decoder up to its final norm.
  * @param weight the graph's parameter of a name given by `llamaParameters`
- * @returns hidden states [rows * length, hiddenSize] and the head's weight [vocabSize, hiddenSize]
+ * @returns hidden states [tokens, hiddenSize] and the head's weight [vocabSize, hiddenSize]
  */
 export function llama(graph: Graph, config: LlamaConfig, weight: (name: string) => Tensor, inputs: DecoderInputs): { hidden: Tensor; head: Tensor } {
   const { numHiddenLayers, numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim, rmsNormEps } = config;
-  const { rows, length } = inputs;
   const table = weight('embed_tokens');
   let residual = embedding(graph, table, inputs.ids, inputs.byId);
   let normed = rmsNorm(graph, residual, weight('layers.0.input_layernorm'), rmsNormEps);
   for (let layer = 0; layer < numHiddenLayers; layer++) {
     const qkv = linear(graph, normed, weight(`layers.${layer}.qkv_proj`));
     const rotated = rope(graph, qkv, inputs.positions, inputs.ropeTable, { heads: heads + 2 * keyValueHeads, rotatedHeads: heads + keyValueHeads, headDim });
-    const [mixed] = attention(graph, rotated, inputs.documentStart, { rows, length, heads, keyValueHeads, headDim });
-    const attended = linear(graph, mixed, weight(`layers.${layer}.o_proj`));
+    const attended = linear(graph, inputs.attend(rotated, layer), weight(`layers.${layer}.o_proj`));
     const between = addRmsNorm(graph, residual, attended, weight(`layers.${layer}.post_attention_layernorm`), rmsNormEps);
     const transformed = linear(graph, swiglu(graph, linear(graph, between.normed, weight(`layers.${layer}.gate_up_proj`))), weight(`layers.${layer}.down_proj`));
     const nextNorm = layer + 1 < numHiddenLayers ? `layers.${layer + 1}.input_layernorm` : 'norm';

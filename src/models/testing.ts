@@ -1,8 +1,7 @@
 /** @file The golden checkpoints of reference/, read in Node. */
 import { readFile } from 'node:fs/promises';
 import { openSafetensors, readTensor } from '../formats/safetensors.ts';
-import { createContext } from '../gpu/context.ts';
-import { testGpu } from '../gpu/testing.ts';
+import { testContext } from '../gpu/testing.ts';
 import type { BatchShape, PackedBatch } from './decoder.ts';
 import type { WeightSource } from './model.ts';
 import { Model } from './model.ts';
@@ -21,8 +20,7 @@ export async function readFixtureTensors(path: string): Promise<WeightSource & {
 }
 
 export async function loadFixtureModel(folder: string): Promise<Model> {
-  const context = createContext(await testGpu());
-  return Model.load(context, await readFixtureJson(`${folder}/config.json`), await readFixtureTensors(`${folder}/model.safetensors`));
+  return Model.load(await testContext(), await readFixtureJson(`${folder}/config.json`), await readFixtureTensors(`${folder}/model.safetensors`));
 }
 
 export const packedBatch = (json: BatchJson): PackedBatch => ({

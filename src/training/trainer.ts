@@ -4,7 +4,7 @@
  */
 import { readBack } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
-import { childContext } from '../gpu/context.ts';
+import { childContext, countingContext } from '../gpu/context.ts';
 import type { Slice } from '../gpu/kernel.ts';
 import type { Command } from '../gpu/program.ts';
 import { Program } from '../gpu/program.ts';
@@ -69,6 +69,18 @@ export class Trainer {
       context.pool.destroyAll();
       throw error;
     }
+  }
+
+  /** Bytes of the intermediate tensors of a step of this shape, found by planning it on a device that only counts. */
+  static activationBytes(model: Model, shape: BatchShape): number {
+    const context = countingContext(model.context);
+    const batch = new BatchBuffers(context, shape);
+    const decoder = decoderGraph(context, model, batch, shape);
+    const { of, same } = gradients(decoder.graph, decoder.nll, [...decoder.parameters.values()]);
+    // In a run the gradients have buffers of their own; any slice of the right size stands for them here.
+    for (const [parameter, gradient] of of) decoder.bindings.set(gradient, decoder.bindings.get(parameter)!);
+    compile(decoder.graph, [...of.values(), same.get(decoder.nll)!], { facts: context.gpu.facts, pool: context.pool, bindings: decoder.bindings });
+    return context.pool.bytes.get('activations') ?? 0;
   }
 
   static async #build(context: Context, model: Model, options: TrainerOptions): Promise<Trainer> {

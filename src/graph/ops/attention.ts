@@ -38,10 +38,6 @@ interface AttentionAttributes extends AttentionShape {
   readonly family: AttentionFamily | undefined;
 }
 
-/** Queries or keys in a workgroup of the rows family. */
-const WIDTH = 16;
-/** Queries that the key gradient of the rows family takes at a time. */
-const BLOCK = 2;
 /** Rows that a workgroup of the tiled family owns. */
 const TILE = 64;
 
@@ -73,7 +69,7 @@ const attentionOperation: Operation<AttentionAttributes> = {
     const bindings: Access[] = ['read', 'read', 'write', 'write'];
     return [
       familyFor(attributes, facts) === 'rows'
-        ? rowsCall('attention', rowsSource, bindings, slices, attributes, attributes.heads)
+        ? rowsCall('attention', rowsSource, bindings, slices, attributes, attributes.heads, facts.subgroupSize)
         : tiledCall('attention', tiledSource, bindings, slices, attributes, attributes.heads),
     ];
   },
@@ -123,8 +119,8 @@ const attentionGradientOperation: Operation<AttentionAttributes> = {
       },
       ...(familyFor(attributes, facts) === 'rows'
         ? [
-            rowsCall('attention query gradient', queryRowsSource, bindings, slices, attributes, heads),
-            rowsCall('attention key gradient', keyRowsSource, bindings, slices, attributes, keyValueHeads),
+            rowsCall('attention query gradient', queryRowsSource, bindings, slices, attributes, heads, facts.subgroupSize),
+            rowsCall('attention key gradient', keyRowsSource, bindings, slices, attributes, keyValueHeads, facts.subgroupSize),
           ]
         : [
             tiledCall('attention query gradient', queryTiledSource, bindings, slices, attributes, heads),
@@ -159,27 +155,35 @@ const attentionGradientOperation: Operation<AttentionAttributes> = {
   },
 };
 
-const familyFor = ({ family }: AttentionAttributes, { software }: AdapterFacts): AttentionFamily => family ?? (software ? 'rows' : 'tiled');
+const familyFor = ({ family }: AttentionAttributes, { software, subgroupSize }: AdapterFacts): AttentionFamily => family ?? (software && subgroupSize >= 4 ? 'rows' : 'tiled');
 
 type Constants = Record<string, Constant | FloatConstant>;
 
 function shapeConstants({ length, heads, keyValueHeads, headDim }: AttentionShape): Constants {
-  return { LENGTH: length, HEADS: heads, KV_HEADS: keyValueHeads, VECTORS: headDim / 4, SCALE: f32Constant(1 / Math.sqrt(headDim)) };
+  return { LENGTH: length, HEADS: heads, KV_HEADS: keyValueHeads, SCALE: f32Constant(1 / Math.sqrt(headDim)) };
 }
 
-function rowsCall(label: string, source: string, bindings: readonly Access[], slices: readonly Slice[], shape: AttentionShape, heads: number): Call {
-  const text = unroll(source, { VECTORS: shape.headDim / 4, BLOCK });
+/** Queries (or keys) a lane of the rows family holds, and keys (or queries) it takes at a time. */
+function rowsBlocking({ headDim }: AttentionShape, lanes: number) {
+  let step = lanes;
+  while (headDim % step !== 0) step /= 2;
+  return { LANES: lanes, STEP: step, PARTS: headDim / step, PER: Number(process.env['PER'] ?? 1), KEYS: Number(process.env['KEYS'] ?? 2), QUERIES: Number(process.env['QUERIES'] ?? 2) };
+}
+
+function rowsCall(label: string, source: string, bindings: readonly Access[], slices: readonly Slice[], shape: AttentionShape, heads: number, lanes: number): Call {
+  const blocking = rowsBlocking(shape, lanes);
+  const specialised = kernel(label, unroll(source, blocking), bindings, { ...shapeConstants(shape), ...blocking });
   return {
-    kernel: kernel(label, text, bindings, { ...shapeConstants(shape), WIDTH, BLOCK }),
+    kernel: { ...specialised, code: `enable subgroups;\n${specialised.code}` },
     slices,
-    grid: [Math.ceil(shape.length / WIDTH), heads, shape.rows],
+    grid: [Math.ceil(shape.length / (lanes * blocking.PER)), heads, shape.rows],
   };
 }
 
 function tiledCall(label: string, source: string, bindings: readonly Access[], slices: readonly Slice[], shape: AttentionShape, heads: number): Call {
   const text = unroll(`${tileSource}\n${source}`, { CHUNKS: Math.ceil(shape.headDim / 32) });
   return {
-    kernel: kernel(label, text, bindings, { ...shapeConstants(shape), GRADIENT: bindings.length === 6 }),
+    kernel: kernel(label, text, bindings, { ...shapeConstants(shape), VECTORS: shape.headDim / 4, CHUNKS: Math.ceil(shape.headDim / 32), GRADIENT: bindings.length === 6 }),
     slices,
     grid: [Math.ceil(shape.length / TILE), heads, shape.rows],
   };

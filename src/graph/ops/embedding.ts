@@ -16,19 +16,20 @@ export interface TokensById {
   readonly runStart: Tensor;
 }
 
-/** Inputs table, ids, sorted, runStart. */
+/** Inputs table, ids[, sorted, runStart]. */
 const embeddingOperation: Operation<null> = {
   name: 'embedding',
   infer([table, ids, sorted, runStart]) {
     expectShape('embedding', 'the table', table!, [undefined, undefined]);
     expectShape('embedding', 'the ids', ids!, [undefined], 'u32');
     const tokens = ids!.shape[0]!;
-    expectShape('embedding', 'the sorted tokens', sorted!, [tokens], 'u32');
-    expectShape('embedding', 'the run starts', runStart!, [tokens + 1], 'u32');
+    if (sorted) expectShape('embedding', 'the sorted tokens', sorted, [tokens], 'u32');
+    if (runStart) expectShape('embedding', 'the run starts', runStart, [tokens + 1], 'u32');
     return [{ shape: [tokens, table!.shape[1]!], dtype: 'f32' }];
   },
   gradient(node, [dy], context) {
-    const [table, ids, sorted, runStart] = node.inputs as [Tensor, Tensor, Tensor, Tensor];
+    const [table, ids, sorted, runStart] = node.inputs;
+    if (!table || !ids || !sorted || !runStart) throw new Error('embedding: without its tokens by id there is no gradient.');
     const onto = ontoParameter(context, node.inputs, 0);
     const inputs = [dy!, ids, sorted, runStart];
     return context.graph.apply(embeddingGradientOperation, onto ? [...inputs, onto] : inputs, { vocabulary: table.shape[0]! });
@@ -77,9 +78,9 @@ const embeddingGradientOperation: Operation<{ readonly vocabulary: number }> = {
   },
 };
 
-/** Rows of `table` [vocabulary, width] for each of `ids` u32 [tokens] -> [tokens, width]. */
-export const embedding = (graph: Graph, table: Tensor, ids: Tensor, { sorted, runStart }: TokensById): Tensor =>
-  graph.apply(embeddingOperation, [table, ids, sorted, runStart], null)[0]!;
+/** Rows of `table` [vocabulary, width] for each of `ids` u32 [tokens] -> [tokens, width]. Only the gradient needs `byId`. */
+export const embedding = (graph: Graph, table: Tensor, ids: Tensor, byId?: TokensById): Tensor =>
+  graph.apply(embeddingOperation, byId ? [table, ids, byId.sorted, byId.runStart] : [table, ids], null)[0]!;
 
 /**
  * The arrays behind `TokensById` for a batch.

@@ -1,0 +1,258 @@
+/** @file The life of a run: prepare, evaluate the base, train with live evaluation and drift, pause, stop, keep. */
+import type { TokenisedExample } from '../data/tokenise.ts';
+import type { FineTune, ItemResult, Lab, ParameterBuffers } from '../engine.ts';
+import { GpuLostError, meanLoss, METRICS_RING } from '../engine.ts';
+import type { Evaluator } from '../evaluation/evaluator.ts';
+import { scoreInterval } from '../evaluation/intervals.ts';
+import type { DriftMeter } from '../spectral/drift.ts';
+import type { Lock } from './lock.ts';
+import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunState, RunSummary, StepMetrics } from './protocol.ts';
+
+/** What a run is made on, frozen with it. */
+export interface RunMaterial {
+  readonly lab: Lab;
+  readonly train: readonly TokenisedExample[];
+  readonly heldOut: readonly TokenisedExample[];
+  readonly outOfDomain: readonly TokenisedExample[];
+  readonly groups: readonly (string | undefined)[];
+  readonly modelName: string;
+  readonly datasetName: string;
+}
+
+/** Milliseconds of steps between two reports: short enough for a live picture and for the playground to get its turn. */
+const REPORT_EVERY = 200;
+/** Tokens of an evaluation batch; more would hold the GPU for long on slow adapters. */
+const EVALUATION_ROWS = 8;
+
+type Emit = (event: LabEvent) => void;
+
+/** What the page asked the loop to do next. */
+type Request = 'run' | 'pause' | 'step' | 'keep' | 'discard';
+
+/** Settings of the engine from those of the page. */
+export const settingsOf = (config: RunConfig, length: number): Parameters<Lab['fineTune']>[0] => ({
+  method: config.method,
+  lambda: config.lambda,
+  rankFraction: config.rankFraction,
+  optimizer: { beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon, weightDecay: config.weightDecay, clipNorm: config.clipNorm },
+  schedule: { kind: config.schedule, learningRate: config.learningRate, warmupSteps: config.warmupSteps, steps: config.steps },
+  batchSize: config.batchSize,
+  accumulation: config.accumulation,
+  length,
+  seed: config.seed,
+});
+
+/** One run, from `start` to kept weights or to nothing. */
+export class Run {
+  readonly events: LabEvent[] = [];
+  /** Present while training and after the run was kept. */
+  weights: ParameterBuffers | undefined;
+  state: RunState = 'preparing';
+  completedSteps = 0;
+  readonly startedAt = new Date().toISOString();
+  #request: Request = 'run';
+  #wake: (() => void) | undefined;
+
+  constructor(
+    readonly id: string,
+    readonly config: RunConfig,
+    readonly material: RunMaterial,
+    private readonly lock: Lock,
+    private readonly emitToPage: Emit,
+  ) {}
+
+  get summary(): RunSummary {
+    return {
+      id: this.id,
+      config: this.config,
+      state: this.state,
+      model: this.material.modelName,
+      dataset: this.material.datasetName,
+      startedAt: this.startedAt,
+      completedSteps: this.completedSteps,
+    };
+  }
+
+  /** Tells the loop what to do; it obeys at its next step. */
+  request(request: Request): void {
+    this.#request = request;
+    this.#wake?.();
+  }
+
+  /** Runs to the end. Never rejects: failures become a state with its reason. */
+  async run(): Promise<void> {
+    const resources: { destroy(): void }[] = [];
+    const own = <T extends { destroy(): void }>(resource: T): T => {
+      resources.push(resource);
+      return resource;
+    };
+    try {
+      await this.#train(own);
+    } catch (error) {
+      this.#release();
+      const lost = error instanceof GpuLostError;
+      this.#setState('failed', lost ? `${error.message} The weights of this run are gone with it; reload the page to start again.` : error instanceof Error ? error.message : String(error));
+    } finally {
+      for (const resource of resources.toReversed()) resource.destroy();
+    }
+  }
+
+  async #train(own: <T extends { destroy(): void }>(resource: T) => T): Promise<void> {
+    const { config, material, lock } = this;
+    const { lab } = material;
+    this.#setState('preparing');
+    const decompose = (done: number, total: number): void => this.#phase('decompose', done, total, 'matrices');
+    const decomposition = await lock.run(() => lab.decompose(config.rankFraction, decompose));
+    this.#phase('compile', 0, 1, 'kernels');
+    const shape = { rows: EVALUATION_ROWS, length: config.maxLength };
+    const fineTune = own(await lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train)));
+    const evaluator = own(await lock.run(() => lab.evaluator(fineTune.weights, shape)));
+    const meter = own(await lock.run(() => lab.driftMeter(fineTune.weights, decomposition)));
+    this.weights = fineTune.weights;
+    this.#phase('compile', 1, 1, 'kernels');
+    await this.#evaluate(evaluator, 0, 'evaluate-base', true);
+
+    this.#setState('running');
+    const finished = await this.#steps(fineTune, evaluator, meter);
+    if (this.#request === 'discard') {
+      this.weights = undefined;
+      this.#setState('stopped', 'discarded');
+      return;
+    }
+    await this.#evaluate(evaluator, this.completedSteps, 'evaluate', true);
+    await this.#drift(meter);
+    this.#phase('save', 0, 1, 'items');
+    this.weights = lab.keep(fineTune.weights);
+    this.#phase('save', 1, 1, 'items');
+    this.#setState(finished ? 'finished' : 'stopped');
+  }
+
+  /** The training loop. Returns whether all steps were made. */
+  async #steps(fineTune: FineTune, evaluator: Evaluator, meter: DriftMeter): Promise<boolean> {
+    const { config } = this;
+    let burst = 1;
+    let evaluatedAt = 0;
+    let driftAt = 0;
+    while (this.completedSteps < config.steps) {
+      if (!(await this.#mayContinue())) return false;
+      const single = this.#request === 'step';
+      const untilEvaluation = config.evaluateEvery - (this.completedSteps % config.evaluateEvery);
+      const untilDrift = config.driftEvery - (this.completedSteps % config.driftEvery);
+      const count = single ? 1 : Math.min(burst, untilEvaluation, untilDrift, config.steps - this.completedSteps);
+      const started = performance.now();
+      await this.lock.run(() => this.#submit(fineTune, count));
+      const elapsed = performance.now() - started;
+      burst = Math.max(1, Math.min(METRICS_RING / 2, Math.round((REPORT_EVERY / elapsed) * count)));
+      const last = this.completedSteps >= config.steps;
+      if (!last && this.completedSteps % config.driftEvery === 0 && driftAt !== this.completedSteps) {
+        driftAt = this.completedSteps;
+        await this.#drift(meter);
+      }
+      if (!last && this.completedSteps % config.evaluateEvery === 0 && evaluatedAt !== this.completedSteps) {
+        evaluatedAt = this.completedSteps;
+        await this.#evaluate(evaluator, this.completedSteps, 'evaluate', false);
+      }
+      if (single && this.#request === 'step') this.request('pause');
+    }
+    return true;
+  }
+
+  /** Submits steps, waits for them and reports them. */
+  async #submit(fineTune: FineTune, count: number): Promise<void> {
+    const started = performance.now();
+    const trained: number[] = [];
+    let tokens = 0;
+    for (let i = 0; i < count; i++) {
+      const step = fineTune.submitStep();
+      trained.push(step.trainedTokens);
+      tokens += step.tokens;
+    }
+    const records = await fineTune.readMetrics();
+    const tokensPerSecond = (1000 * tokens) / (performance.now() - started);
+    this.completedSteps += count;
+    const steps = records.map((record, i): StepMetrics => ({ ...record, loss: record.skipped ? Number.NaN : record.loss, learningRate: fineTune.learningRate(record.step), trainedTokens: trained[i] ?? 0, tokensPerSecond }));
+    this.#emit({ type: 'steps', run: this.id, steps });
+    this.#phase('train', this.completedSteps, this.config.steps, 'steps');
+  }
+
+  /** Waits while paused. False when the run was asked to end. */
+  async #mayContinue(): Promise<boolean> {
+    while (this.#request === 'pause') {
+      if (this.state !== 'paused') this.#setState('paused');
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+    if (this.state === 'paused' && this.#request === 'run') this.#setState('running');
+    return this.#request === 'run' || this.#request === 'step';
+  }
+
+  /** @param all every item of the suites, else `evaluationItems` of each */
+  async #evaluate(evaluator: Evaluator, step: number, phase: PhaseId, all: boolean): Promise<void> {
+    const { heldOut, outOfDomain, groups } = this.material;
+    const limit = all ? Number.POSITIVE_INFINITY : this.config.evaluationItems;
+    const suites = [heldOut.slice(0, limit), outOfDomain.slice(0, limit)] as const;
+    const total = suites[0].length + suites[1].length;
+    const results: ItemResult[][] = [];
+    let done = 0;
+    this.#phase(phase, 0, total, 'items');
+    for (const suite of suites) {
+      const before = done;
+      results.push(
+        await this.lock.run(() =>
+          evaluator.evaluate(suite, (count) => {
+            this.#phase(phase, before + count, total, 'items');
+          }),
+        ),
+      );
+      done += suite.length;
+    }
+    const evaluation = summarise(step, results[0]!, results[1]!, groups);
+    this.#emit({ type: 'evaluation', run: this.id, evaluation });
+  }
+
+  async #drift(meter: DriftMeter): Promise<void> {
+    const matrices = await this.lock.run(() => meter.measure());
+    this.#emit({ type: 'drift', run: this.id, drift: { step: this.completedSteps, matrices } });
+  }
+
+  #release(): void {
+    this.weights = undefined;
+  }
+
+  #setState(state: RunState, message?: string): void {
+    this.state = state;
+    this.#emit({ type: 'state', run: this.id, state, ...(message === undefined ? {} : { message }) });
+  }
+
+  #phase(phase: PhaseId, done: number, total: number, unit: Extract<LabEvent, { type: 'phase' }>['unit']): void {
+    this.emitToPage({ type: 'phase', run: this.id, phase, done, total, unit });
+  }
+
+  #emit(event: LabEvent): void {
+    this.events.push(event);
+    this.emitToPage(event);
+  }
+}
+
+function accuracy(results: readonly ItemResult[]): Accuracy {
+  const scores = results.map(({ exact }) => Number(exact));
+  const { low, high } = scores.length > 0 ? scoreInterval(scores) : { low: 0, high: 1 };
+  return { correct: scores.reduce((sum, score) => sum + score, 0), items: scores.length, low, high };
+}
+
+function summarise(step: number, heldOut: readonly ItemResult[], outOfDomain: readonly ItemResult[], groups: readonly (string | undefined)[]): Evaluation {
+  const byGroup = new Map<string, ItemResult[]>();
+  for (const [i, result] of outOfDomain.entries()) {
+    const group = groups[i];
+    if (group !== undefined) byGroup.set(group, [...(byGroup.get(group) ?? []), result]);
+  }
+  return {
+    step,
+    heldOutLoss: meanLoss(heldOut),
+    inDomain: accuracy(heldOut),
+    outOfDomain: accuracy(outOfDomain),
+    groups: [...byGroup].map(([group, results]) => ({ group, ...accuracy(results) })).toSorted((a, b) => a.group.localeCompare(b.group)),
+  };
+}
