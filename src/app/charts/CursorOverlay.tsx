@@ -42,8 +42,10 @@ function follow(root: HTMLElement, props: OverlayProps): void {
     const marker = markers[index];
     const row = rows[series.length - 1 - index];
     if (marker) {
-      marker.style.display = value === undefined ? 'none' : '';
-      if (value !== undefined) marker.setAttribute('transform', `translate(${left} ${pixelY(box, y, value)})`);
+      // Zero has no place on a logarithmic axis.
+      const drawn = value !== undefined && (y.kind === 'linear' || value > 0);
+      marker.style.display = drawn ? '' : 'none';
+      if (drawn) marker.setAttribute('transform', `translate(${left} ${pixelY(box, y, value)})`);
     }
     if (row) {
       row.hidden = value === undefined;
@@ -72,6 +74,10 @@ export function CursorOverlay(props: OverlayProps): ReactElement {
     if (root.current) follow(root.current, props);
   });
   useEffect(() => cursor.subscribe(() => root.current && follow(root.current, latest.current)), []);
+  // A figure that goes away, such as into its table, takes its cursor along.
+  useEffect(() => () => {
+    if (cursor.get().figure === latest.current.figure) cursor.leave();
+  }, []);
   const { width, height, margins, series } = props;
   return (
     <div className="figure-overlay" ref={root} aria-hidden="true">

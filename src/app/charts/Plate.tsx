@@ -1,5 +1,5 @@
 /** @file A plate: a hairline, a bold caption with its unit, the drawing, and where needed one line of reading help. */
-import { useId, useState, type KeyboardEvent, type ReactElement, type ReactNode } from 'react';
+import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactElement, type ReactNode } from 'react';
 import type { MethodId } from '../../worker/protocol.ts';
 import { useLab } from '../store.ts';
 import type { LegendEntry } from './names.ts';
@@ -48,17 +48,25 @@ const filled: PlateStatus = { kind: 'filled' };
 /** A figure with its caption and menu. T shows the focused figure as a table and back. */
 export function Plate({ title, swatch, unit, unitText, value, controls, legend, status = filled, table, foot, span, height, children }: PlateProps): ReactElement {
   const id = useId();
+  const figure = useRef<HTMLElement>(null);
   const [asTable, setAsTable] = useState(false);
+  const byKey = useRef(false);
   const letterKeys = useLab((state) => state.letterKeys);
   const onKeyDown = (event: KeyboardEvent): void => {
     const plain = !event.altKey && !event.ctrlKey && !event.metaKey && !isField(event.target);
     if (table && letterKeys && plain && event.key.toLowerCase() === 't') {
+      byKey.current = true;
       setAsTable(!asTable);
       event.stopPropagation();
     }
   };
+  // What had the focus has gone with the switch; what took its place gets it.
+  useLayoutEffect(() => {
+    if (byKey.current) figure.current?.querySelector<HTMLElement>('.plate-table, .figure-plot')?.focus();
+    byKey.current = false;
+  }, [asTable]);
   return (
-    <figure className={`figure-plate plate-${status.kind} plate-span${span}`} id={id} aria-busy={status.kind === 'loading'} onKeyDown={onKeyDown}>
+    <figure className={`figure-plate plate-${status.kind} plate-span${span}`} id={id} ref={figure} aria-busy={status.kind === 'loading'} onKeyDown={onKeyDown}>
       <figcaption className="plate-caption">
         <b className="plate-title">{swatch && <Swatch method={swatch} />}{title}</b>
         {unit !== undefined && <span className="plate-unit" title={unitText ?? (typeof unit === 'string' ? unit : undefined)}>{unit}</span>}

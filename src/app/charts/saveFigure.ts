@@ -28,6 +28,24 @@ function make(name: string, attributes: Readonly<Record<string, string | number>
   return element;
 }
 
+const pixel = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+const converted = new Map<string, string>();
+
+/** Mixed colours are computed in oklab, which other programs do not read: everything becomes sRGB. */
+function toRgb(colour: string): string {
+  if (!/^(oklab|color|oklch|lab|lch)\(/.test(colour) || !pixel) return colour;
+  let rgb = converted.get(colour);
+  if (rgb === undefined) {
+    pixel.clearRect(0, 0, 1, 1);
+    pixel.fillStyle = colour;
+    pixel.fillRect(0, 0, 1, 1);
+    const [red, green, blue] = pixel.getImageData(0, 0, 1, 1).data;
+    rgb = `rgb(${red}, ${green}, ${blue})`;
+    converted.set(colour, rgb);
+  }
+  return rgb;
+}
+
 const isShown = (style: CSSStyleDeclaration): boolean => style.display !== 'none' && style.visibility !== 'hidden';
 
 /** A copy of a drawing whose shapes carry their computed paint. */
@@ -35,7 +53,7 @@ function copyDrawing(source: SVGElement): SVGElement {
   const copy = source.cloneNode(false) as SVGElement;
   const style = getComputedStyle(source);
   for (const attribute of ['class', 'style', 'tabindex']) copy.removeAttribute(attribute);
-  for (const property of painted) copy.setAttribute(property, style.getPropertyValue(property));
+  for (const property of painted) copy.setAttribute(property, toRgb(style.getPropertyValue(property)));
   for (const child of source.childNodes) {
     if (child instanceof SVGElement) {
       if (isShown(getComputedStyle(child))) copy.append(copyDrawing(child));
@@ -56,7 +74,7 @@ function addElement(element: Element, target: SVGElement, origin: DOMRect): void
     return;
   }
   if (!/^(transparent|rgba\(0, 0, 0, 0\))$/.test(style.backgroundColor) && box.width > 0)
-    target.append(make('rect', { x: box.left - origin.left, y: box.top - origin.top, width: box.width, height: box.height, fill: style.backgroundColor, opacity: style.opacity }));
+    target.append(make('rect', { x: box.left - origin.left, y: box.top - origin.top, width: box.width, height: box.height, fill: toRgb(style.backgroundColor), opacity: style.opacity }));
   for (const child of element.childNodes) {
     if (child instanceof Element) addElement(child, target, origin);
     else if (child instanceof Text && child.data.trim() !== '') addText(child, style, target, origin);
@@ -68,7 +86,7 @@ function addText(text: Text, style: CSSStyleDeclaration, target: SVGElement, ori
   range.selectNodeContents(text);
   const box = range.getBoundingClientRect();
   if (box.width < 2) return;
-  const attributes = { x: box.left - origin.left, y: box.top - origin.top + box.height / 2, 'dominant-baseline': 'central', fill: style.color };
+  const attributes = { x: box.left - origin.left, y: box.top - origin.top + box.height / 2, 'dominant-baseline': 'central', fill: toRgb(style.color) };
   const fonts = { 'font-family': style.fontFamily, 'font-size': style.fontSize, 'font-weight': style.fontWeight, 'font-style': style.fontStyle };
   target.append(make('text', { ...attributes, ...fonts }, text.data.trim()));
 }
@@ -125,12 +143,12 @@ async function toPng(svg: SVGElement, source: string): Promise<Blob> {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(source)}`;
   await image.decode();
-  const canvas = document.createElement('canvas');
-  canvas.width = Number(svg.getAttribute('width')) * 2;
-  canvas.height = Number(svg.getAttribute('height')) * 2;
-  canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const sheet = document.createElement('canvas');
+  sheet.width = Number(svg.getAttribute('width')) * 2;
+  sheet.height = Number(svg.getAttribute('height')) * 2;
+  sheet.getContext('2d')?.drawImage(image, 0, 0, sheet.width, sheet.height);
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not write the PNG.'))), 'image/png');
+    sheet.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not write the PNG.'))), 'image/png');
   });
 }
 

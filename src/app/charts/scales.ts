@@ -9,6 +9,10 @@ export interface Axis {
   readonly format: (value: number) => string;
 }
 
+/** Two axes show the same. */
+export const sameAxis = (a: Axis, b: Axis): boolean =>
+  a === b || (a.kind === b.kind && a.domain.join() === b.domain.join() && a.ticks.join() === b.ticks.join() && a.format === b.format);
+
 /** Where `value` lies between the ends of the axis, 0 to 1 (outside for values outside). */
 export function fraction(axis: Pick<Axis, 'kind' | 'domain'>, value: number): number {
   const [low, high] = axis.domain;

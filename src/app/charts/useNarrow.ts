@@ -1,13 +1,15 @@
 /** @file Whether the page is laid out in one column. */
 import { useSyncExternalStore } from 'react';
 
-const query = '(max-width: 719px)';
+let media: MediaQueryList | undefined;
+
+/** One query for all, asked when first needed. */
+const narrow = (): MediaQueryList => (media ??= matchMedia('(max-width: 719px)'));
 
 const subscribe = (listener: () => void): (() => void) => {
-  const media = matchMedia(query);
-  media.addEventListener('change', listener);
-  return () => media.removeEventListener('change', listener);
+  narrow().addEventListener('change', listener);
+  return () => narrow().removeEventListener('change', listener);
 };
 
 /** Below 720 px. */
-export const useNarrow = (): boolean => useSyncExternalStore(subscribe, () => matchMedia(query).matches);
+export const useNarrow = (): boolean => useSyncExternalStore(subscribe, () => narrow().matches);

@@ -33,7 +33,7 @@ export function MapPlate({ title, method, unit, metric, ramp, from, to, layers, 
   const colours = useRamp(ramp);
   return (
     <Plate
-      title={title} {...(method === undefined ? {} : { swatch: method })} unit={unit} controls={<RampKey ramp={ramp} from={from} to={to} />}
+      title={title} {...(method === undefined ? {} : { swatch: method })} unit={unit} unitText={`${metric}, ${unit}; ink from ${from} to ${to}`} controls={<RampKey ramp={ramp} from={from} to={to} />}
       legend={method === undefined ? [] : [{ name: title, method }]} table={values} span={span} height={(rows.length + 1) * cellHeight}
     >
       <Heatmap label={`${metric}, ${title}`} layers={layers} rows={rows} ramp={colours} selected={selected} onSelect={onSelect} />

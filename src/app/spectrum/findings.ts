@@ -37,6 +37,6 @@ export function spectrumFinding(metric: Metric, run: NamedDrift, reference: Name
   const steps = reference.drift.step === run.drift.step ? '' : ` ${reference.name} is shown at step ${formatCount(reference.drift.step)}, its nearest.`;
   return {
     line: [opening, own, ` under ${run.name} and `, { strong: metric.text(meanOver(metric, reference.drift)) }, ` under ${reference.name}.`],
-    detail: `Mean over ${count}, each counting the same. ${run.name} changed less than ${reference.name} in ${formatCount(less)} of ${formatCount(together.length)}.${steps} 1 seed each: another seed may give other numbers.`,
+    detail: `Mean over ${count}, each counting the same. ${run.name} reads ${metric.unchanged === 1 ? 'higher' : 'lower'} than ${reference.name} in ${formatCount(less)} of ${formatCount(together.length)}.${steps} 1 seed each: another seed may give other numbers.`,
   };
 }

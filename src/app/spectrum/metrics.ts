@@ -33,7 +33,7 @@ export function singularValueChange({ sigma0, sigma }: MatrixDrift): number {
 }
 
 const percent = (value: number): string => `${formatParameter(value)}%`;
-const times = (value: number): string => `${formatParameter(value)} times chance`;
+const times = (value: number): string => `${formatParameter(Number(value.toPrecision(2)))} times chance`;
 
 const list: readonly Metric[] = [
   {

@@ -96,7 +96,7 @@ describe('the opening sentence', () => {
   it('compares two runs in counts and leaves the rest to other seeds', () => {
     const { line, detail } = spectrumFinding(metric, { name: 'RPSFT', drift: last(rpsft) }, { name: 'SFT', drift: last(sft) });
     expect(plainText(line)).toMatch(/^At step 300 the mean vector alignment is 0\.\d\d under RPSFT and 0\.\d\d under SFT\.$/);
-    expect(detail).toMatch(/RPSFT changed less than SFT in \d+ of 29\. 1 seed each/);
+    expect(detail).toMatch(/RPSFT reads higher than SFT in \d+ of 29\. 1 seed each/);
   });
 
   it('gives the range of a single run', () => {

@@ -1,10 +1,11 @@
 /** @file The four small figures of the Train view: penalty, gradient norm, learning rate, throughput. */
 import { useMemo, type ReactElement } from 'react';
+import { cached } from '../charts/cache.ts';
 import type { LineSeries } from '../charts/plotModel.ts';
 import type { RunConfig } from '../../worker/protocol.ts';
 import { formatCount, formatNorm, formatParameter, formatRate, formatSpeed } from '../format.ts';
 import { hasPenalty } from '../method/methods.ts';
-import { gradientNormCurve, penaltyCurve, plannedCurve, powerTick, stepPoints, throughputCurve, valueAxis, type DrawnRun } from './curves.ts';
+import { gradientNormCurve, penaltyCurve, learningRateCurve, plannedCurve, powerTick, throughputCurve, valueAxis, type DrawnRun } from './curves.ts';
 import type { FigureSet } from './figureSet.ts';
 import { heights } from './margins.ts';
 import { samePlan } from './plan.ts';
@@ -56,17 +57,17 @@ export function GradientNormPlate({ figures, config, smoothing }: { readonly fig
 /** Learning rate: recorded so far, and as planned for the rest. */
 export function LearningRatePlate({ figures, config, height }: { readonly figures: FigureSet; readonly config: RunConfig; readonly height: number }): ReactElement {
   const { drawn } = figures;
-  const current = drawn.at(-1);
+  const started = drawn.length > 0;
   const same = drawn.slice(0, -1).filter(({ run }) => samePlan(run.config, config));
   const series = useMemo((): LineSeries[] => {
-    const plan: LineSeries = { id: 'plan', name: 'As planned', method: config.method, emphasis: current ? 'faint' : 'current', line: plannedCurve(config) };
+    const plan = cached(config, started ? 'faint plan' : 'plan', (): LineSeries => ({ id: 'plan', name: 'As planned', method: config.method, emphasis: started ? 'faint' : 'current', line: plannedCurve(config) }));
     const recorded = drawn.filter(({ run, emphasis }) => emphasis === 'current' || !samePlan(run.config, config));
-    return [plan, ...recorded.map(({ run, name, emphasis }): LineSeries => ({ id: run.id, name, method: run.config.method, emphasis, line: stepPoints(run.steps, 'learningRate') }))];
-  }, [drawn, current, config]);
+    return [plan, ...recorded.map(learningRateCurve)];
+  }, [drawn, started, config]);
   const y = useMemo(() => valueAxis(series, 'linear', 4, formatRate), [series]);
   return (
     <StepPlate
-      title="Learning rate" {...(current ? {} : { unit: 'as planned', value: formatRate(config.learningRate) })} figures={figures} series={series} y={y} format={formatRate} height={height}
+      title="Learning rate" {...(started ? {} : { unit: 'as planned', value: formatRate(config.learningRate) })} figures={figures} series={series} y={y} format={formatRate} height={height}
       note={same.length > 0 ? `${names(same)} the same` : undefined}
     />
   );

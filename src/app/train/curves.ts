@@ -1,5 +1,6 @@
 /** @file The curves of the Train view, from what a run has reported. */
 import type { Accuracy, RunConfig, StepMetrics } from '../../worker/protocol.ts';
+import { cached } from '../charts/cache.ts';
 import type { LineSeries } from '../charts/plotModel.ts';
 import type { Break, Point } from '../charts/points.ts';
 import type { Axis, ScaleKind } from '../charts/scales.ts';
@@ -24,7 +25,7 @@ const baseOf = ({ run, name, emphasis }: DrawnRun): Pick<LineSeries, 'id' | 'nam
 const accuracyPoint = (step: number, { correct, items, low, high }: Accuracy): Point => ({ x: step, y: items === 0 ? null : correct / items, low, high });
 
 /** Accuracy of a suite by evaluated step, with its band. */
-export function accuracyCurve(drawn: DrawnRun, suite: Suite): LineSeries {
+export const accuracyCurve = (drawn: DrawnRun, suite: Suite): LineSeries => cached(drawn, suite, () => {
   const { evaluations } = drawn.run;
   return {
     ...baseOf(drawn),
@@ -35,7 +36,7 @@ export function accuracyCurve(drawn: DrawnRun, suite: Suite): LineSeries {
       return accuracy ? formatInterval(accuracy.low, accuracy.high, accuracy.items) : '';
     },
   };
-}
+});
 
 /** Steps whose value is missing, neighbours with the same reason together. */
 export function breaksOf(steps: readonly StepMetrics[], key: 'loss' | 'gradientNorm'): readonly Break[] {
@@ -61,7 +62,7 @@ type StepKey = 'loss' | 'penalty' | 'gradientNorm' | 'learningRate' | 'tokensPer
 export const stepPoints = (steps: readonly StepMetrics[], key: StepKey): readonly Point[] => steps.map((step) => ({ x: step.step, y: Number.isFinite(step[key]) ? step[key] : null }));
 
 /** Training loss, smoothed over raw, with the held-out loss as rings. */
-export function lossCurve(drawn: DrawnRun, smoothing: number, scale: ScaleKind): LineSeries {
+export const lossCurve = (drawn: DrawnRun, smoothing: number, scale: ScaleKind): LineSeries => cached(drawn, `loss ${smoothing} ${scale}`, () => {
   const { steps, evaluations } = drawn.run;
   const raw = stepPoints(steps, 'loss');
   const heldOut = new Map(evaluations.map((evaluation) => [evaluation.step, evaluation.heldOutLoss]));
@@ -73,27 +74,30 @@ export function lossCurve(drawn: DrawnRun, smoothing: number, scale: ScaleKind):
     breaks: breaksOf(steps, 'loss'),
     detail: (step) => (heldOut.has(step) ? `held-out ${formatLoss(heldOut.get(step))}` : ''),
   };
-}
+});
 
 /** The penalty as it is added to the loss, unsmoothed: its level and its jumps are what one looks for. */
-export const penaltyCurve = (drawn: DrawnRun): LineSeries => ({ ...baseOf(drawn), line: stepPoints(drawn.run.steps, 'penalty') });
+export const penaltyCurve = (drawn: DrawnRun): LineSeries => cached(drawn, 'penalty', () => ({ ...baseOf(drawn), line: stepPoints(drawn.run.steps, 'penalty') }));
 
 /** Gradient norm before clipping, smoothed over raw. */
-export function gradientNormCurve(drawn: DrawnRun, smoothing: number): LineSeries {
+export const gradientNormCurve = (drawn: DrawnRun, smoothing: number): LineSeries => cached(drawn, `gradient norm ${smoothing}`, () => {
   const raw = stepPoints(drawn.run.steps, 'gradientNorm');
   return { ...baseOf(drawn), line: smooth(raw, smoothing, true), raw, breaks: breaksOf(drawn.run.steps, 'gradientNorm'), detail: (step) => rawDetail(raw, step, formatNorm) };
-}
+});
 
 /** Tokens a second, smoothed over raw. */
-export function throughputCurve(drawn: DrawnRun, smoothing: number): LineSeries {
+export const throughputCurve = (drawn: DrawnRun, smoothing: number): LineSeries => cached(drawn, `throughput ${smoothing}`, () => {
   const raw = stepPoints(drawn.run.steps, 'tokensPerSecond');
   return { ...baseOf(drawn), line: smooth(raw, smoothing, false), raw, detail: (step) => rawDetail(raw, step, formatCount) };
-}
+});
 
 function rawDetail(raw: readonly Point[], step: number, format: (value: number) => string): string {
   const value = raw.find((point) => point.x === step)?.y;
   return value === undefined || value === null ? '' : `raw ${format(value)}`;
 }
+
+/** The learning rate so far. */
+export const learningRateCurve = (drawn: DrawnRun): LineSeries => cached(drawn, 'learning rate', () => ({ ...baseOf(drawn), line: stepPoints(drawn.run.steps, 'learningRate') }));
 
 /** The learning rate as planned, for every step of the run. */
 export function plannedCurve(config: RunConfig): readonly Point[] {
@@ -102,7 +106,7 @@ export function plannedCurve(config: RunConfig): readonly Point[] {
 
 /** The step axis of all figures: up to the end of the longest run, so that the empty part shows what is left. */
 export function stepAxis(end: number, most: number): Axis {
-  return { kind: 'linear', domain: [0, Math.max(1, end)], ticks: stepTicks(end, most), format: (step) => formatCount(step) };
+  return { kind: 'linear', domain: [0, Math.max(1, end)], ticks: stepTicks(end, most), format: formatCount };
 }
 
 const percentTick = (value: number): string => String(Math.round(value * 100));

@@ -1,4 +1,6 @@
 /** @file What all figures of the Train view have in common: the runs to draw, the end of the axis, the live step. */
+import { cached } from '../charts/cache.ts';
+import type { Emphasis } from '../charts/series.ts';
 import type { LegendEntry } from '../charts/names.ts';
 import { runNames } from '../charts/names.ts';
 import type { PlateStatus } from '../charts/Plate.tsx';
@@ -21,11 +23,14 @@ export interface FigureSet {
   readonly narrow: boolean;
 }
 
+/** The same object for the same run, name and weight, so that what was computed for it can be kept. */
+const drawnRun = (run: LabRun, name: string, emphasis: Emphasis): DrawnRun => cached(run, `drawn ${name} ${emphasis}`, () => ({ run, name, emphasis }));
+
 /** The figures of `runs`, the last of which is the current one; before any run, those of the run that `planned` describes. */
 export function figureSet(runs: readonly LabRun[], planned: RunConfig, narrow: boolean): FigureSet {
   const names = runNames(runs);
   const current = runs.at(-1);
-  const drawn = runs.map((run, index): DrawnRun => ({ run, name: names[index]!, emphasis: run === current ? 'current' : 'overlay' }));
+  const drawn = runs.map((run, index) => drawnRun(run, names[index]!, run === current ? 'current' : 'overlay'));
   const config = current?.config ?? planned;
   const live = current !== undefined && isLive(current);
   return {
