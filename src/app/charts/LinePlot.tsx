@@ -1,6 +1,6 @@
 /** @file The drawing of a line figure with recharts. Loaded on first use (LineChart), so that recharts is a chunk of its own. */
 import { memo, type ReactElement } from 'react';
-import { CartesianGrid, ComposedChart, XAxis, YAxis } from 'recharts';
+import { CartesianGrid, ComposedChart, Line, XAxis, YAxis } from 'recharts';
 import { PlotNotes } from './PlotNotes.tsx';
 import { plotBox, type LinePlotProps, type Margins } from './plotModel.ts';
 import { sameAxis, type Axis } from './scales.ts';
@@ -26,6 +26,8 @@ const Axes = memo(
           dataKey="y" type="number" scale={y.kind} domain={[...y.domain]} ticks={[...y.ticks]} tickFormatter={y.format} interval={0} width={margins.left}
           tickLine={false} tickSize={0} tickMargin={6} axisLine={false}
         />
+        {/* recharts gives no ticks to axes without data: the corners of an empty figure are its data. */}
+        <Line data={x.domain.map((end, index) => ({ x: end, y: y.domain[index] }))} dataKey="y" stroke="none" dot={false} activeDot={false} isAnimationActive={false} />
       </>
     );
   },

@@ -64,7 +64,7 @@ export function Plate({ title, swatch, unit, unitText, value, controls, legend, 
   useLayoutEffect(() => {
     if (byKey.current) figure.current?.querySelector<HTMLElement>('.plate-table, .figure-plot')?.focus();
     byKey.current = false;
-  }, [asTable]);
+  });
   return (
     <figure className={`figure-plate plate-${status.kind} plate-span${span}`} id={id} ref={figure} aria-busy={status.kind === 'loading'} onKeyDown={onKeyDown}>
       <figcaption className="plate-caption">

@@ -104,8 +104,8 @@ export function PlotNotes({ width, height, margins, ...plot }: LinePlotProps & {
   const box = plotBox(width, height, margins);
   return (
     <g className="figure-notes">
-      <Reference plot={plot} box={box} />
       <VerticalLines plot={plot} box={box} />
+      <Reference plot={plot} box={box} />
       <Breaks plot={plot} box={box} />
       <EndLabels plot={plot} box={box} />
       {plot.note !== undefined && (

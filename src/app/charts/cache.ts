@@ -8,7 +8,7 @@ const results = new WeakMap<object, Map<string, unknown>>();
  */
 export function cached<T>(owner: object, key: string, make: () => T): T {
   let own = results.get(owner);
-  if (own === undefined) results.set(owner, (own = new Map()));
+  if (own === undefined) results.set(owner, (own = new Map<string, unknown>()));
   if (!own.has(key)) own.set(key, make());
   return own.get(key) as T;
 }

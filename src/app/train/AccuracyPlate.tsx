@@ -15,15 +15,15 @@ const titles: Readonly<Record<Suite, string>> = { inDomain: 'In-domain accuracy'
 export function AccuracyPlate({ suite, figures }: { readonly suite: Suite; readonly figures: FigureSet }): ReactElement {
   const { drawn, end, now, checkpoints, legend, narrow } = figures;
   const series = useMemo(() => drawn.map((run) => accuracyCurve(run, suite)), [drawn, suite]);
+  const evaluated = series.some(({ line }) => line.some((point) => point.x > 0));
   const x = useMemo(() => stepAxis(end, 6), [end]);
   const y = useMemo(() => {
     if (suite === 'inDomain') return inDomainAxis;
     const lows = series.flatMap(({ line }) => line.flatMap(({ low, y: value }) => (value === null ? [] : [low ?? value])));
-    return outOfDomainAxis(lows.length > 0 ? Math.min(...lows) : 0.6);
-  }, [series, suite]);
+    return outOfDomainAxis(Math.min(...(evaluated ? [] : [0.6]), ...lows));
+  }, [series, suite, evaluated]);
 
   const items = itemsText(drawn.map(({ run }) => run), suite);
-  const evaluated = series.some(({ line }) => line.some((point) => point.x > 0));
   const base = drawn.at(-1)?.run.evaluations.find((evaluation) => evaluation.step === 0)?.[suite];
   const from = Math.round(y.domain[0] * 100);
   const measured = [items === '' ? '' : `${items} items`, evaluated ? 'band 95%' : ''].filter(Boolean).join(', ');
