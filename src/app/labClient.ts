@@ -47,8 +47,9 @@ export async function connectLab(startedEngine: LabApi): Promise<void> {
   keepEstimateCurrent();
 }
 
-/** The engine cannot be used; said on the page that also explains a missing adapter. */
-export const failConnection = (message: string): void => set({ connection: 'failed', connectionMessage: message });
+/** The engine cannot be used, said on the page that also explains a missing adapter; or, once it has worked, an error that it did not expect. */
+export const failConnection = (message: string): void =>
+  set(get().connection === 'ready' ? { deviceProblem: message, station: 'run' } : { connection: 'failed', connectionMessage: message });
 
 const byRole = (datasets: readonly DatasetSummary[]): Partial<Record<DatasetRole, DatasetSummary>> =>
   Object.fromEntries(datasets.map((dataset) => [dataset.role, dataset]));

@@ -33,6 +33,10 @@ export async function showRecording(): Promise<void> {
       ? { recording: { status: 'none' } }
       : {
           runs,
+          // Without an engine the stations show what the recorded run was made from.
+          ...(state.model === undefined && state.connection !== 'loading' && state.connection !== 'connecting'
+            ? { model: recording.model, datasets: Object.fromEntries(recording.datasets.map((dataset) => [dataset.role, dataset])) }
+            : {}),
           selectedRun: (runs.find((run) => run.config.method === 'rpsft') ?? runs[0])?.id,
           recording: { status: 'shown', on: recording.recordedOn },
         },

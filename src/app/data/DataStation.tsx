@@ -55,6 +55,7 @@ function RowPreview({ rows }: { readonly rows: number }): ReactElement {
 }
 
 function TrainingData({ dataset }: { readonly dataset: DatasetSummary }): ReactElement {
+  const usable = useLab((state) => state.connection === 'ready');
   const datasets = useLab((state) => state.datasets);
   const maxLength = useLab((state) => state.config.maxLength);
   const { rows, trainedTokens, tokens, longest, truncatedRows, duplicates, overlap } = dataset;
@@ -65,11 +66,13 @@ function TrainingData({ dataset }: { readonly dataset: DatasetSummary }): ReactE
         <Icon name="file" />
         <b>{dataset.name}</b>
         <span>{dataset.shape}</span>
-        <button type="button" className="link" onClick={() => openSheet('train')}>
-          Change mapping
-        </button>
+        {usable ? (
+          <button type="button" className="link" onClick={() => openSheet('train')}>
+            Change mapping
+          </button>
+        ) : null}
       </div>
-      {rows > 0 ? <RowPreview key={dataset.name} rows={rows} /> : null}
+      {usable && rows > 0 ? <RowPreview key={dataset.name} rows={rows} /> : null}
       <Spec
         rows={[
           ['Rows', formatCount(rows)],
@@ -88,6 +91,7 @@ function TrainingData({ dataset }: { readonly dataset: DatasetSummary }): ReactE
 
 /** The two datasets that are only measured on: a look inside, or another file. */
 function Measured(): ReactElement {
+  const usable = useLab((state) => state.connection === 'ready');
   const datasets = useLab((state) => state.datasets);
   const importing = useLab((state) => state.importing);
   return (
@@ -101,7 +105,7 @@ function Measured(): ReactElement {
               <b>{name}</b>
               {dataset?.origin === 'file' ? <span className="drop-name">{dataset.name}</span> : null}
               <span>{importing === role ? 'Reading' : dataset === undefined ? 'None' : formatCounted(dataset.rows, 'item')}</span>
-              <span className="drop-acts">
+              <span className="drop-acts" hidden={!usable}>
                 {dataset === undefined ? null : (
                   <button type="button" className="link" aria-label={`Preview ${name.toLowerCase()} data`} onClick={() => openSheet(role)}>
                     Preview
@@ -140,7 +144,7 @@ export function DataStation(): ReactElement {
           ) : null}
         </div>
       ) : null}
-      <p className="help">Or drop it anywhere: .jsonl, .json or .csv with a question and an answer in each row. It is read here and goes nowhere.</p>
+      {usable ? <p className="help">Or drop it anywhere: .jsonl, .json or .csv with a question and an answer in each row. It is read here and goes nowhere.</p> : null}
       {train === undefined ? null : <TrainingData dataset={train} />}
       {train === undefined ? null : <Measured />}
     </>

@@ -16,7 +16,6 @@ function Time(): ReactElement {
   const loading = useLab((state) => state.loading);
   const estimate = useLab((state) => state.estimate);
   const { steps, method } = useLab((state) => state.config);
-  const software = useLab((state) => state.diagnosis?.adapter?.software ?? false);
   const obstacle = useLab(() => startObstacle());
   const what = `${formatCounted(steps, 'step')} of ${methodLabel(method)} on the demo data`;
   if (connection !== 'ready') {
@@ -40,15 +39,13 @@ function Time(): ReactElement {
         `${formatAbout(estimate.seconds)} here`
       )}
       <br />
-      <small>
-        {what}
-        {software ? '; this adapter computes on the processor, which is slow' : ''}
-      </small>
+      <small>{what}</small>
     </span>
   );
 }
 
 export function FirstRun(): ReactElement {
+  const software = useLab((state) => state.diagnosis?.adapter?.software ?? false);
   const obstacle = useLab(() => startObstacle());
   useEffect(() => void showRecording(), []);
   return (
@@ -65,6 +62,7 @@ export function FirstRun(): ReactElement {
           <Time />
         </div>
         <p className="hero-alt">Or drop a dataset anywhere on the page.</p>
+        {software ? <p className="hero-alt">This graphics adapter is software: it computes on the processor. Everything works, many times slower than on a graphics card.</p> : null}
       </div>
       <Gimbal />
     </div>

@@ -58,7 +58,7 @@ export function DropTarget(): ReactElement | null {
           </div>
         ))
       ) : (
-        <p className="drop-field">Data can be loaded once the model is there.</p>
+        <p className="drop-field">Data can be loaded once the model runs here.</p>
       )}
     </div>
   );

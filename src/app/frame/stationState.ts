@@ -27,10 +27,11 @@ function dataState(state: LabState): StationState {
   const { datasets, fileProblem } = state;
   const { train } = datasets;
   if (train === undefined) return unusable(state) ? { ring: 'off', summary: 'Not loaded', detail: 'Needs a graphics adapter' } : { ring: 'live', summary: 'Loading', detail: 'Demo data' };
-  if (fileProblem !== undefined) return { ring: 'error', summary: train.name, detail: `${fileProblem.problem.file} not loaded` };
+  const summary = train.origin === 'demo' ? 'Demo data' : train.name;
+  if (fileProblem !== undefined) return { ring: 'error', summary, detail: `${fileProblem.problem.file} not loaded` };
   const share = train.tokens === 0 ? 0 : train.trainedTokens / train.tokens;
   const ring = train.trainedTokens === 0 ? 'error' : 'ready';
-  return { ring, summary: train.name, detail: `${formatCounted(train.rows, 'row')}, ${formatPercent(share)} of tokens trained` };
+  return { ring, summary, detail: `${formatCounted(train.rows, 'row')}, ${formatPercent(share)} of tokens trained` };
 }
 
 function methodState({ config, model }: LabState): StationState {

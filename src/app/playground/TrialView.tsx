@@ -5,7 +5,7 @@ import { formatCount, formatCounted, formatProbability } from '../format.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';
 import { useLab } from '../store.ts';
-import { isRight, marksAgainst, meanProbability, type Answer, type Column, type Trial } from './answers.ts';
+import { finalAnswer, isRight, marksAgainst, meanProbability, type Answer, type Column, type Trial } from './answers.ts';
 import { AnswerTokens } from './AnswerTokens.tsx';
 
 const sources = { heldOut: 'In-domain', outOfDomain: 'Out-of-domain' } as const;
@@ -69,7 +69,7 @@ export const TrialView = memo(function TrialView({ trial }: { readonly trial: Tr
         <p className="q">{prompt}</p>
         {source?.expected === undefined ? null : (
           <span className="gold">
-            expected <b>{source.expected}</b>
+            expected <b title={source.expected}>{finalAnswer(source.expected)}</b>
           </span>
         )}
       </header>

@@ -60,8 +60,11 @@ export function marksAgainst({ tokens }: Answer, reference: Answer): readonly Ma
 export const meanProbability = ({ tokens }: Answer): number | undefined =>
   tokens.length === 0 ? undefined : tokens.reduce((sum, { probability }) => sum + probability, 0) / tokens.length;
 
+/** The final answer in a text, after the mark #### where there is one. */
+export const finalAnswer = (text: string): string => (text.split('####').at(-1) ?? text).trim();
+
 /** What counts of an answer: after the mark #### where there is one, without spaces at the ends, without regard to case. */
-const essence = (text: string): string => (text.split('####').at(-1) ?? text).replace(/\s+/g, ' ').trim().toLowerCase().replace(/\.$/, '');
+const essence = (text: string): string => finalAnswer(text).replace(/\s+/g, ' ').toLowerCase().replace(/\.$/, '');
 
 /** Whether a complete answer says what was expected; undefined while that cannot be said. */
 export function isRight({ tokens, ended }: Answer, expected: string | undefined): boolean | undefined {

@@ -117,7 +117,7 @@ function Problems(): ReactElement {
     <>
       {deviceProblem === undefined ? null : (
         <Alert
-          title="The graphics device reported a problem"
+          title="The engine reported a problem"
           actions={
             <>
               <DiagnosticsButton />
