@@ -103,7 +103,7 @@ describe('planted turns', () => {
 test('shapes of all kinds against f64', async () => {
   const spectrum = (count: number): number[] => Array.from({ length: count }, (_, i) => 0.9 ** i);
   const before = {
-    'model.embed_tokens.weight': planted(260, 24, spectrum(24), 11),
+    'model.embed_tokens.weight': planted(260, 20, spectrum(20), 11),
     'model.layers.0.mlp.down_proj.weight': planted(40, 96, spectrum(40), 13),
     'model.layers.1.mlp.down_proj.weight': planted(40, 96, spectrum(40), 15),
     'model.layers.0.mlp.up_proj.weight': planted(96, 40, spectrum(40), 17),
@@ -115,7 +115,7 @@ test('shapes of all kinds against f64', async () => {
       return [name, matrix(each.rows, each.columns, moved.values.map(Math.fround))];
     }),
   );
-  const drifts = await measure(before, after, 0.3);
+  const drifts = await measure(before, after, 0.4);
   expect(drifts.map(({ name }) => name)).toEqual(Object.keys(before));
   expect(drifts[0]).not.toHaveProperty('layer');
   for (const drift of drifts) {
