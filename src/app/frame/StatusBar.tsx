@@ -1,6 +1,7 @@
 /** @file The line at the foot of the page: what is going on, how fast, on what, and that nothing leaves the machine. */
 import type { ReactElement } from 'react';
 import { useShallow } from 'zustand/react/shallow';
+import type { Diagnosis } from '../../worker/protocol.ts';
 import { formatBytes, formatCount, formatSpeed, formatTime } from '../format.ts';
 import { Ring } from '../parts/Ring.tsx';
 import { remainingSeconds, runSpeed, type LabRun } from '../runs.ts';
@@ -19,6 +20,13 @@ function Item({ name, value, wide = false, title }: { readonly name: string; rea
     </span>
   );
 }
+
+const missingNames: Readonly<Record<NonNullable<Diagnosis['problem']>['code'], string>> = {
+  'no-webgpu': 'No WebGPU',
+  'no-adapter': 'No adapter',
+  'no-device': 'No device',
+  'limits-too-small': 'Adapter too small',
+};
 
 /** "1 problem in Data", as a link there. */
 function Problems(): ReactElement | null {
@@ -47,7 +55,8 @@ function goTo(station: StationId): void {
 
 /** Ring and words for the page as a whole when no run is live and nothing is wrong. */
 function idleState(state: LabState, run: LabRun | undefined): { readonly ring: 'off' | 'live' | 'done' | 'empty'; readonly name: string; readonly detail: string } {
-  if (state.connection === 'unavailable') return { ring: 'off', name: state.diagnosis?.problem?.code === 'no-adapter' ? 'No adapter' : 'No WebGPU', detail: '' };
+  const missing = state.diagnosis?.problem?.code;
+  if (missing !== undefined) return { ring: 'off', name: missingNames[missing], detail: '' };
   if (state.connection === 'failed') return { ring: 'off', name: 'Not available', detail: '' };
   if (state.connection !== 'ready') return { ring: 'live', name: 'Loading', detail: '' };
   if (state.starting) return { ring: 'live', name: 'Starting', detail: '' };

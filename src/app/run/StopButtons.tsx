@@ -4,6 +4,7 @@ import { formatCounted } from '../format.ts';
 import { stopRun } from '../labClient.ts';
 import { Alert } from '../parts/Alert.tsx';
 import { Icon } from '../parts/Icon.tsx';
+import { Ring } from '../parts/Ring.tsx';
 import type { LabRun } from '../runs.ts';
 
 /** What would be lost, named: "480 steps and 8 evaluations". */
@@ -14,6 +15,12 @@ export function whatIsDiscarded({ completedSteps, evaluations }: Pick<LabRun, 'c
 
 export function StopButtons({ run }: { readonly run: LabRun }): ReactElement {
   const [asking, setAsking] = useState(false);
+  const [stopping, setStopping] = useState(false);
+  const keep = async (): Promise<void> => {
+    setStopping(true);
+    await stopRun(true);
+    setStopping(false);
+  };
   if (asking) {
     return (
       <Alert
@@ -38,11 +45,11 @@ export function StopButtons({ run }: { readonly run: LabRun }): ReactElement {
   return (
     <>
       <div className="acts run-acts">
-        <button type="button" className="btn" disabled={run.state === 'preparing'} onClick={() => void stopRun(true)}>
-          <Icon name="stop" />
-          Stop and keep
+        <button type="button" className="btn" disabled={stopping || run.completedSteps === 0} onClick={() => void keep()}>
+          {stopping ? <Ring state="live" /> : <Icon name="stop" />}
+          {stopping ? 'Stopping' : 'Stop and keep'}
         </button>
-        <button type="button" className="btn danger" onClick={() => setAsking(true)}>
+        <button type="button" className="btn danger" disabled={stopping} onClick={() => setAsking(true)}>
           <Icon name="x" />
           Stop and discard
         </button>
