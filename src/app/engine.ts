@@ -2,9 +2,9 @@
 import { wrap } from 'comlink';
 import type { LabApi } from '../worker/protocol.ts';
 
-/** Starts the worker; `onFailure` is told when its script could not be loaded or threw before it could answer. */
+/** Starts the worker, which loads the built-in model from beside the page whose address it is given as its name; `onFailure` is told when its script could not be loaded or threw before it could answer. */
 export function startEngine(onFailure: (message: string) => void): LabApi {
-  const worker = new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module', name: 'gimbal-engine' });
+  const worker = new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module', name: document.baseURI });
   worker.addEventListener('error', (event) => onFailure(event.message || 'The script of the engine could not be loaded.'));
   return wrap<LabApi>(worker);
 }

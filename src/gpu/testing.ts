@@ -7,34 +7,19 @@ import { BufferPool } from './buffers.ts';
 import type { Context } from './context.ts';
 import { requestGpu, type Gpu } from './device.ts';
 import { PipelineCache } from './kernel.ts';
-import type { LaneFacts } from './matmul.ts';
 
 /** Dawn frees the adapter and its devices with this object, so it is kept for the life of the process. */
 let instance: GPU | undefined;
-let device: Promise<NodeGpu> | undefined;
-
-/** A device whose facts include the number of lanes of a subgroup, where the adapter has only one. */
-export type NodeGpu = Gpu & { readonly facts: LaneFacts };
+let device: Promise<Gpu> | undefined;
 
 /** The one device of this process, made at the first call. */
-export function testGpu(): Promise<NodeGpu> {
+export function testGpu(): Promise<Gpu> {
   device ??= (async () => {
     Object.assign(globalThis, globals);
     instance = create([]);
-    const gpu = await requestGpu(instance);
-    const { subgroupMinSize, subgroupMaxSize } = gpu.device.adapterInfo;
-    return subgroupMinSize === subgroupMaxSize ? { ...gpu, facts: { ...gpu.facts, subgroupSize: subgroupMinSize } } : gpu;
+    return requestGpu(instance);
   })();
   return device;
-}
-
-let pipelines: PipelineCache | undefined;
-
-/** A context on the one device with buffers of its own; compiled pipelines are shared by the whole process. */
-export async function testContext(): Promise<Context> {
-  const gpu = await testGpu();
-  pipelines ??= new PipelineCache(gpu.device);
-  return { gpu, pipelines, pool: new BufferPool(gpu) };
 }
 
 const clock = new Int32Array(new SharedArrayBuffer(4));

@@ -73,7 +73,7 @@ export class Session implements LabApi {
     return { model: summary, datasets: datasets.summaries() };
   }
 
-  importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult> {
+  async importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult> {
     return this.#require().datasets.import(role, file, 'file', this.#maxLength, { skipRows });
   }
 
@@ -88,7 +88,7 @@ export class Session implements LabApi {
     return datasets.summaries();
   }
 
-  setMapping(role: DatasetRole, mapping: DatasetColumns, maxLength: number): Promise<ImportResult> {
+  async setMapping(role: DatasetRole, mapping: DatasetColumns, maxLength: number): Promise<ImportResult> {
     this.#maxLength = maxLength;
     return this.#require().datasets.remap(role, mapping, maxLength);
   }
@@ -97,7 +97,7 @@ export class Session implements LabApi {
     return this.#require().datasets.preview(role, from, count, maxLength);
   }
 
-  estimate(config: RunConfig, probe: boolean): Promise<Estimate> {
+  async estimate(config: RunConfig, probe: boolean): Promise<Estimate> {
     const idle = probe && !this.#active;
     return estimateRun(this.#material(config), config, idle ? this.#lock : undefined);
   }
@@ -140,7 +140,7 @@ export class Session implements LabApi {
     if (weights) await this.#lock.run(async () => run.material.lab.release(weights));
   }
 
-  ask(prompt: string, columns: readonly ('base' | RunId)[], options: SamplingOptions, stream: MessagePort): Promise<void> {
+  async ask(prompt: string, columns: readonly ('base' | RunId)[], options: SamplingOptions, stream: MessagePort): Promise<void> {
     const { playground } = this.#require();
     return playground.ask(prompt, columns.map((column) => this.#weightsOf(column)), options, (event) => stream.postMessage(event));
   }
@@ -149,11 +149,11 @@ export class Session implements LabApi {
     this.#require().playground.stop();
   }
 
-  alternatives(column: 'base' | RunId, prompt: string, answer: readonly number[]): Promise<readonly { readonly text: string; readonly probability: number }[]> {
+  async alternatives(column: 'base' | RunId, prompt: string, answer: readonly number[]): Promise<readonly { readonly text: string; readonly probability: number }[]> {
     return this.#require().playground.alternatives(this.#weightsOf(column), prompt, answer);
   }
 
-  exportRun(id: RunId): Promise<ExportResult> {
+  async exportRun(id: RunId): Promise<ExportResult> {
     const run = this.#runs.get(id);
     if (!run) throw new Error('This run is not kept any more.');
     const { datasets } = this.#require();

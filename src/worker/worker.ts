@@ -2,8 +2,11 @@
 import * as Comlink from 'comlink';
 import { Session } from './session.ts';
 
+/** The page hands its own address over as the worker's name: the script itself lies elsewhere, and elsewhere again in development. */
+const page = self.name;
+
 const fetchPublic = async (path: string): Promise<Blob> => {
-  const response = await fetch(new URL(`../${path}`, self.location.href));
+  const response = await fetch(new URL(path, page));
   if (!response.ok) throw new Error(`${path} could not be loaded: the server answered ${response.status}.`);
   return response.blob();
 };
