@@ -1,6 +1,6 @@
 /**
- * @file A device for tests and benchmarks in Node, where Dawn (the `webgpu` package) runs on whatever Vulkan adapter
- * the environment offers. A missing adapter is an error, never a skipped test.
+ * @file A device for tests, benchmarks and experiments in Node, where Dawn (the `webgpu` package) runs on whatever
+ * Vulkan, Metal or D3D12 adapter the environment offers. A missing adapter is an error, never a skipped test.
  */
 import { create, globals } from 'webgpu';
 import { BufferPool } from './buffers.ts';
@@ -11,22 +11,46 @@ import { PipelineCache } from './kernel.ts';
 /** Dawn frees the adapter and its devices with this object, so it is kept for the life of the process. */
 let instance: GPU | undefined;
 let device: Promise<Gpu> | undefined;
+let pipelines: PipelineCache | undefined;
 
 /** The one device of this process, made at the first call. */
 export function testGpu(): Promise<Gpu> {
   device ??= (async () => {
     Object.assign(globalThis, globals);
     instance = create([]);
-    return requestGpu(instance);
+    const gpu = await requestGpu(instance);
+    if (gpu.facts.software) napBetweenEvents();
+    return gpu;
   })();
   return device;
+}
+
+/** What `navigator.gpu` is in a browser, after the device of `testGpu` was found on it. */
+export async function testAdapters(): Promise<GPU> {
+  await testGpu();
+  return instance!;
+}
+
+/** A context on the one device with buffers of its own; compiled pipelines are shared by the whole process. */
+export async function testContext(): Promise<Context> {
+  const gpu = await testGpu();
+  pipelines ??= new PipelineCache(gpu.device);
+  return { gpu, pipelines, pool: new BufferPool(gpu) };
 }
 
 const clock = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Awaits work of the GPU while the main thread sleeps a millisecond at a time. Node's Dawn otherwise polls in a tight
- * loop, which takes one core from an adapter that itself runs on the CPU: on two cores everything runs at half speed.
+ * Lets the main thread sleep a millisecond in every turn of its event loop, without keeping the process alive. Node's
+ * Dawn otherwise polls in a tight loop, which takes one core from an adapter that itself runs on the CPU.
+ */
+function napBetweenEvents(): void {
+  Atomics.wait(clock, 0, 0, 1);
+  setImmediate(napBetweenEvents).unref();
+}
+
+/**
+ * Awaits work of the GPU while the main thread sleeps a millisecond at a time; also on adapters that are no software.
  */
 export async function idleUntil<T>(work: Promise<T>): Promise<T> {
   let waiting = true;
