@@ -1,67 +1,93 @@
-// Gradient of attention with respect to keys and values for adapters that run on the CPU: one invocation a key, which
-// walks the queries that may see it, over the query heads of its group in order; nothing is added from two places.
+// Gradient of attention with respect to keys and values for adapters that run on the CPU: lanes hold keys, and pass
+// round the queries as attention-rows.wgsl does keys. A key walks the queries that may see it over the query heads of
+// its group in order; nothing is added from two places.
 //   dv = sum of p d_attended,   dk = SCALE * sum of p (d_attended . v - delta) q
-// Queries come from bounds that depend on the workgroup alone, so their loads are one address for all lanes.
-// Writes the key and value parts of d_qkv. Grid: x over blocks of WIDTH keys, y over key-value heads, z over rows.
-@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+// Writes the key and value parts of d_qkv. Grid: x over blocks of LANES keys, y over key-value heads, z over rows.
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> document_start: array<u32>;
-@group(0) @binding(2) var<storage, read> d_attended: array<vec4f>;
+@group(0) @binding(2) var<storage, read> d_attended: array<f32>;
 @group(0) @binding(3) var<storage, read> log_sum_exp: array<f32>;
 @group(0) @binding(4) var<storage, read> delta: array<f32>;
-@group(0) @binding(5) var<storage, read_write> d_qkv: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> d_qkv: array<f32>;
 
-const TOKEN: u32 = (HEADS + 2u * KV_HEADS) * VECTORS;
+const DIM: u32 = PARTS * STEP;
+const TOKEN: u32 = (HEADS + 2u * KV_HEADS) * DIM;
 const SHARING: u32 = HEADS / KV_HEADS;
+const QUERIES: u32 = 2u;
 
-@compute @workgroup_size(WIDTH)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let row = group.z * LENGTH;
-  let first = group.x * WIDTH;
+  let first = group.x * LANES;
+  let part = lane % STEP;
   let key = first + lane;
-  let token = row + min(key, LENGTH - 1u);
-  let key_at = token * TOKEN + (HEADS + group.y) * VECTORS;
-  let value_at = key_at + KV_HEADS * VECTORS;
-//#for d VECTORS
-  let k$d = SCALE * qkv[key_at + $du];
-  let v$d = qkv[value_at + $du];
-  var dk$d = vec4f();
-  var dv$d = vec4f();
+  let key_at = (row + min(key, LENGTH - 1u)) * TOKEN + (HEADS + group.y) * DIM;
+  let value_at = key_at + KV_HEADS * DIM;
+//#for p PARTS
+//#for s STEP
+  let k$p_$s = SCALE * qkv[key_at + $pu * STEP + $su];
+  let v$p_$s = qkv[value_at + $pu * STEP + $su];
+  var dk$p_$s = 0.0;
+  var dv$p_$s = 0.0;
 //#next
-  let last = min(first + WIDTH, LENGTH) - 1u;
+//#next
   for (var head = group.y * SHARING; head < (group.y + 1u) * SHARING; head += 1u) {
-    for (var query = first; query < LENGTH; query += BLOCK) {
+    for (var query = first; query < LENGTH; query += QUERIES) {
       // Starts never decrease, so from here on no query sees a key of this block.
-      if (document_start[row + query] > last) {
+      if (document_start[row + query] >= first + LANES) {
         break;
       }
-//#for n BLOCK
+      let statistic = row + min(query + lane % QUERIES, LENGTH - 1u);
+      let starts = document_start[statistic];
+      let normalizers = log_sum_exp[statistic * HEADS + head];
+      let means = delta[statistic * HEADS + head];
+//#for n 2
       let token$n = row + min(query + $nu, LENGTH - 1u);
-      let q_at$n = token$n * TOKEN + head * VECTORS;
-      let dy_at$n = (token$n * HEADS + head) * VECTORS;
-      var products$n = vec4f();
-      var slopes$n = vec4f();
-//#for d VECTORS
-      products$n += k$d * qkv[q_at$n + $du];
-      slopes$n += v$d * d_attended[dy_at$n + $du];
+      let q_at$n = token$n * TOKEN + head * DIM + part;
+      let dy_at$n = (token$n * HEADS + head) * DIM + part;
+      var score$n = 0.0;
+      var slope$n = 0.0;
 //#next
-      let score$n = (products$n.x + products$n.y) + (products$n.z + products$n.w);
-      let slope$n = (slopes$n.x + slopes$n.y) + (slopes$n.z + slopes$n.w);
-      let seen$n = key <= query + $nu && query + $nu < LENGTH && key >= document_start[token$n];
-      let p$n = select(0.0, exp(score$n - log_sum_exp[token$n * HEADS + head]), seen$n);
-      let ds$n = p$n * (slope$n - delta[token$n * HEADS + head]);
+//#for p PARTS
+//#for n 2
+      let query$p_$n = qkv[q_at$n + $pu * STEP];
+      let slopes$p_$n = d_attended[dy_at$n + $pu * STEP];
 //#next
-//#for d VECTORS
-//#for n BLOCK
-      dv$d += p$n * d_attended[dy_at$n + $du];
-      dk$d += ds$n * qkv[q_at$n + $du];
+//#for s STEP
+//#for n 2
+      let q$p_$s_$n = subgroupBroadcast(query$p_$n, $su);
+      let dy$p_$s_$n = subgroupBroadcast(slopes$p_$n, $su);
+      score$n += k$p_$s * q$p_$s_$n;
+      slope$n += v$p_$s * dy$p_$s_$n;
+//#next
+//#next
+//#next
+//#for n 2
+      let start$n = subgroupBroadcast(starts, $nu);
+      let normalizer$n = subgroupBroadcast(normalizers, $nu);
+      let mean$n = subgroupBroadcast(means, $nu);
+      let seen$n = key <= query + $nu && query + $nu < LENGTH && key >= start$n;
+      let p$n = select(0.0, exp(score$n - normalizer$n), seen$n);
+      let ds$n = p$n * (slope$n - mean$n);
+//#next
+//#for p PARTS
+//#for s STEP
+//#for n 2
+      let again$p_$s_$n = subgroupBroadcast(query$p_$n, $su);
+      let dy_again$p_$s_$n = subgroupBroadcast(slopes$p_$n, $su);
+      dk$p_$s += ds$n * again$p_$s_$n;
+      dv$p_$s += p$n * dy_again$p_$s_$n;
+//#next
 //#next
 //#next
     }
   }
   if (key < LENGTH) {
-//#for d VECTORS
-    d_qkv[key_at + $du] = SCALE * dk$d;
-    d_qkv[value_at + $du] = dv$d;
+//#for p PARTS
+//#for s STEP
+    d_qkv[key_at + $pu * STEP + $su] = SCALE * dk$p_$s;
+    d_qkv[value_at + $pu * STEP + $su] = dv$p_$s;
+//#next
 //#next
   }
 }

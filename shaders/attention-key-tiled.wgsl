@@ -23,21 +23,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         break;
       }
       var scores = array<vec4f, 4>();
-//#for c CHUNKS
-      own_qkv(lane, row, first, key_at, $cu);
-      walk_qkv(lane, row, query, query_at, $cu);
-      workgroupBarrier();
-      add_products(down, across, &scores);
-      workgroupBarrier();
-//#next
+      for (var chunk = 0u; chunk < CHUNKS; chunk += 1u) {
+        own_qkv(lane, row, first, key_at, chunk);
+        walk_qkv(lane, row, query, query_at, chunk);
+        workgroupBarrier();
+        add_products(down, across, &scores);
+        workgroupBarrier();
+      }
       var slopes = array<vec4f, 4>();
-//#for c CHUNKS
-      own_qkv(lane, row, first, value_at, $cu);
-      walk_d_attended(lane, row, query, head, $cu);
-      workgroupBarrier();
-      add_products(down, across, &slopes);
-      workgroupBarrier();
-//#next
+      for (var chunk = 0u; chunk < CHUNKS; chunk += 1u) {
+        own_qkv(lane, row, first, value_at, chunk);
+        walk_d_attended(lane, row, query, head, chunk);
+        workgroupBarrier();
+        add_products(down, across, &slopes);
+        workgroupBarrier();
+      }
       let queries = vec4u(query + across * 4u) + vec4u(0u, 1u, 2u, 3u);
       let tokens = vec4u(row) + min(queries, vec4u(LENGTH - 1u));
       let at = tokens * HEADS + head;

@@ -8,6 +8,8 @@
 // Column 4 a + n of the walked tile is kept in slot 8 n + a: the eight invocations side by side then read eight
 // neighbouring slots, and a pitch of 9 vectors puts these in different banks.
 //
+// Variables in loops are given their zeros explicitly: on Vulkan, Tint zeroes a declaration without a value only once.
+//
 // Baked: LENGTH, HEADS, KV_HEADS, VECTORS (head dimension / 4), CHUNKS (of 8 vectors), SCALE. Flag: GRADIENT.
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> document_start: array<u32>;
@@ -28,8 +30,7 @@ const PITCH: u32 = 9u;
 var<workgroup> owned: array<vec4f, 576>;
 var<workgroup> walked: array<vec4f, 288>;
 
-// Eight vectors, from `chunk` on, of the head that begins at vector `head_at` of each token of qkv; zero past the
-// row's or the head's end.
+// One vector of the head that begins at vector `head_at` of each token of qkv; zero past the row's or the head's end.
 fn qkv_vector(row: u32, position: u32, head_at: u32, vector: u32) -> vec4f {
   if (position >= LENGTH || vector >= VECTORS) {
     return vec4f();

@@ -34,13 +34,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let end = min(first + 64u, LENGTH);
   for (var key = document_start[row + first]; key < end; key += 32u) {
     var scores = array<vec4f, 4>();
-//#for c CHUNKS
-    own_qkv(lane, row, first, query_at, $cu);
-    walk_qkv(lane, row, key, key_at, $cu);
-    workgroupBarrier();
-    add_products(down, across, &scores);
-    workgroupBarrier();
-//#next
+    for (var chunk = 0u; chunk < CHUNKS; chunk += 1u) {
+      own_qkv(lane, row, first, query_at, chunk);
+      walk_qkv(lane, row, key, key_at, chunk);
+      workgroupBarrier();
+      add_products(down, across, &scores);
+      workgroupBarrier();
+    }
     let keys = vec4u(key + across * 4u) + vec4u(0u, 1u, 2u, 3u);
 //#for i 4
     let seen$i = (keys >= vec4u(start$i)) & (keys <= vec4u(query$i));

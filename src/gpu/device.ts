@@ -56,6 +56,8 @@ export interface AdapterFacts {
   readonly description: string;
   /** Runs on the CPU (SwiftShader, lavapipe): workgroup barriers are slow, straight loads are not. */
   readonly software: boolean;
+  /** Invocations of a subgroup; 0 where subgroups are missing or their size varies. */
+  readonly subgroupSize: number;
   readonly features: readonly string[];
   readonly limits: Readonly<Record<keyof typeof REQUIRED_LIMITS | 'maxComputeWorkgroupsPerDimension' | 'minStorageBufferOffsetAlignment', number>>;
 }
@@ -123,12 +125,14 @@ export function wrapDevice(device: GPUDevice, info: GPUAdapterInfo = device.adap
 
 function describeAdapter(device: GPUDevice, info: GPUAdapterInfo): AdapterFacts {
   const { limits } = device;
+  const { subgroupMinSize, subgroupMaxSize } = info;
   const identity = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`.toLowerCase();
   return {
     vendor: info.vendor,
     architecture: info.architecture,
     description: info.description || info.device || info.architecture || info.vendor || 'unnamed adapter',
     software: /swiftshader|llvmpipe|lavapipe|basic render|warp/.test(identity),
+    subgroupSize: device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize ? subgroupMaxSize : 0,
     features: [...device.features].map(String).toSorted(),
     limits: {
       maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,

@@ -163,20 +163,16 @@ function shapeConstants({ length, heads, keyValueHeads, headDim }: AttentionShap
   return { LENGTH: length, HEADS: heads, KV_HEADS: keyValueHeads, SCALE: f32Constant(1 / Math.sqrt(headDim)) };
 }
 
-/** Queries (or keys) a lane of the rows family holds, and keys (or queries) it takes at a time. */
-function rowsBlocking({ headDim }: AttentionShape, lanes: number) {
-  let step = lanes;
-  while (headDim % step !== 0) step /= 2;
-  return { LANES: lanes, STEP: step, PARTS: headDim / step, PER: Number(process.env['PER'] ?? 1), KEYS: Number(process.env['KEYS'] ?? 2), QUERIES: Number(process.env['QUERIES'] ?? 2) };
-}
-
 function rowsCall(label: string, source: string, bindings: readonly Access[], slices: readonly Slice[], shape: AttentionShape, heads: number, lanes: number): Call {
-  const blocking = rowsBlocking(shape, lanes);
-  const specialised = kernel(label, unroll(source, blocking), bindings, { ...shapeConstants(shape), ...blocking });
+  // The lanes of a subgroup load STEP numbers of a head at a time.
+  let step = lanes;
+  while (shape.headDim % step !== 0) step /= 2;
+  const parts = { STEP: step, PARTS: shape.headDim / step };
+  const specialised = kernel(label, unroll(source, parts), bindings, { ...shapeConstants(shape), ...parts, LANES: lanes });
   return {
     kernel: { ...specialised, code: `enable subgroups;\n${specialised.code}` },
     slices,
-    grid: [Math.ceil(shape.length / (lanes * blocking.PER)), heads, shape.rows],
+    grid: [Math.ceil(shape.length / lanes), heads, shape.rows],
   };
 }
 
