@@ -88,9 +88,7 @@ interface TileGeometry {
   readonly staged?: boolean;
 }
 
-/** Lanes that every subgroup of the adapter has, where that is one number; without it lanes share nothing. */
-export type LaneFacts = AdapterFacts & { readonly subgroupSize?: number };
-
+/** `S` has as many lanes as the adapter's subgroups. */
 const GEOMETRY: Readonly<Record<Tile, TileGeometry>> = {
   G: { groupX: 8, groupY: 8, rowVectors: 1, columnVectors: 1 },
   W: { groupX: 4, groupY: 1, rowVectors: 2, columnVectors: 2 },
@@ -99,11 +97,20 @@ const GEOMETRY: Readonly<Record<Tile, TileGeometry>> = {
   L: { groupX: 16, groupY: 16, rowVectors: 2, columnVectors: 1, staged: true },
 };
 
+/** Terms of k that the staged kernels hold in workgroup memory at once; splits of k are whole multiples. */
+const STAGED_TERMS = 16;
+
+/** Below this many floating-point operations a dispatch is short anyway, and the small kernel compiles soonest. */
+const LARGE = 2 ** 23;
+
+/** A GPU is taken to be busy with this many workgroups of 256; its number of cores cannot be asked for. */
+const BUSY_WORKGROUPS = 128;
+
 /**
  * Chooses and specialises the kernels of a product.
  * @throws {RangeError} when the grid would exceed what WebGPU allows in one dimension.
  */
-export function planMatmul(shape: MatmulShape, facts: LaneFacts, force: { readonly tile?: Tile; readonly splits?: number } = {}): MatmulPlan {
+export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: { readonly tile?: Tile; readonly splits?: number } = {}): MatmulPlan {
   const { m, n, k, batch = 1 } = shape;
   for (const [name, value] of Object.entries({ m, n, k, batch })) {
     if (!Number.isInteger(value) || value < 1) throw new RangeError(`A matmul's ${name} must be a positive integer, not ${value}.`);
@@ -122,16 +129,7 @@ export function planMatmul(shape: MatmulShape, facts: LaneFacts, force: { readon
   return { shape, tile, splits, scratchBytes: 4 * splits * batch * m * n, product, productGrid, sum: sumKernel(shape, splits, limit) };
 }
 
-/** Terms of k that the staged kernels hold in workgroup memory at once; splits of k are whole multiples. */
-const STAGED_TERMS = 16;
-
-/** Below this many floating-point operations a dispatch is short anyway, and the small kernel compiles soonest. */
-const LARGE = 2 ** 23;
-
-/** A GPU is taken to be busy with this many workgroups of 256; its number of cores cannot be asked for. */
-const BUSY_WORKGROUPS = 128;
-
-function chooseTile(shape: MatmulShape, facts: LaneFacts): Tile {
+function chooseTile(shape: MatmulShape, facts: AdapterFacts): Tile {
   const { m, n, k, batch = 1 } = shape;
   if (facts.software) {
     const large = 2 * m * n * k * batch >= LARGE && m >= 16 && n >= 32 && loadsVectors(shape);
@@ -143,10 +141,10 @@ function chooseTile(shape: MatmulShape, facts: LaneFacts): Tile {
   return workgroups(shape, GEOMETRY.L) >= BUSY_WORKGROUPS ? 'L' : 'M';
 }
 
-/** @throws {RangeError} for `S` when the adapter's subgroups have no one size that divides the rows of a tile. */
-function geometryOf(tile: Tile, { subgroupSize = 1, features }: LaneFacts): TileGeometry {
+/** @throws {RangeError} for `S` unless the lanes of a subgroup divide the 32 rows of a tile. */
+function geometryOf(tile: Tile, { subgroupSize }: AdapterFacts): TileGeometry {
   if (tile !== 'S') return GEOMETRY[tile];
-  if (!features.includes('subgroups') || ![4, 8, 16, 32].includes(subgroupSize)) throw new RangeError(`Tile S needs subgroups of one size, not ${subgroupSize}.`);
+  if (![4, 8, 16, 32].includes(subgroupSize)) throw new RangeError(`Tile S needs subgroups of 4 to 32 lanes, not ${subgroupSize}.`);
   return { ...GEOMETRY.S, groupX: subgroupSize };
 }
 
