@@ -36,14 +36,15 @@ const headWidth = 68;
 const numberWidth = 44;
 /** Below this width only every fifth layer has its number. */
 const labelWidth = 20;
-const leastCell = 12;
+/** A map of at most 40 layers always fits its plate; beyond that cells keep a size that can be hit, and the map scrolls. */
+const leastCell = (layers: number): number => (layers > 40 ? 12 : 6);
 
 /** A grid of cells: arrows move, Enter or a click opens the matrix. Only one cell is in the tab order. */
 export function Heatmap({ label, layers, rows, ramp, selected, onSelect }: HeatmapProps): ReactElement {
   const { ref, width } = useWidth<HTMLDivElement>();
   const table = useRef<HTMLTableElement>(null);
   const columns = Math.max(1, layers.length);
-  const cellWidth = Math.max(leastCell, (width - headWidth) / columns);
+  const cellWidth = Math.max(leastCell(columns), (width - headWidth) / columns);
   const numbers = cellWidth >= numberWidth;
   const colours = useMemo(() => new Map(rows.flatMap((row) => row.cells.map((cell) => [cell.key, cell.position === null ? undefined : cellColour(ramp, cell.position)]))), [rows, ramp]);
   const keys = rows.map((row) => row.cells.map((cell) => cell.key));
@@ -62,7 +63,7 @@ export function Heatmap({ label, layers, rows, ramp, selected, onSelect }: Heatm
   };
   return (
     <div className="heatmap" ref={ref}>
-      <table ref={table} role="grid" aria-label={label} style={{ minWidth: headWidth + columns * leastCell }}>
+      <table ref={table} role="grid" aria-label={label} style={{ minWidth: headWidth + columns * leastCell(columns) }}>
         <thead>
           <tr>
             <td>layer</td>

@@ -3,16 +3,12 @@ import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type Reac
 import type { MethodId } from '../../worker/protocol.ts';
 import { useLab } from '../store.ts';
 import type { LegendEntry } from './names.ts';
+import { PlateBoundary } from './PlateBoundary.tsx';
 import { PlateMenu } from './PlateMenu.tsx';
 import { PlateTable } from './PlateTable.tsx';
 import { Swatch } from './Swatch.tsx';
 import type { TableData } from './table.ts';
 import './plate.css';
-
-/** `stale`: the data is of before; the caption says so. The plate of an error keeps its place, the others go on. */
-export type PlateStatus =
-  | { readonly kind: 'filled' | 'empty' }
-  | { readonly kind: 'loading' | 'stale' | 'error'; readonly message: string };
 
 export interface PlateProps {
   /** What the figure shows, in plain text: its caption, and the name of its files. */
@@ -28,7 +24,6 @@ export interface PlateProps {
   readonly controls?: ReactNode;
   /** Swatch and name of the runs that are drawn; goes into saved files. */
   readonly legend: readonly LegendEntry[];
-  readonly status?: PlateStatus;
   /** The numbers of the figure; asked for only when they are shown or copied. */
   readonly table?: () => TableData;
   /** Reading help under the drawing. */
@@ -43,10 +38,8 @@ export interface PlateProps {
 /** Key presses in a field are text, not commands. */
 const isField = (target: EventTarget): boolean => target instanceof HTMLElement && target.matches('input:not([type="radio"], [type="range"], [type="checkbox"]), textarea, select');
 
-const filled: PlateStatus = { kind: 'filled' };
-
 /** A figure with its caption and menu. T shows the focused figure as a table and back. */
-export function Plate({ title, swatch, unit, unitText, value, controls, legend, status = filled, table, foot, span, height, children }: PlateProps): ReactElement {
+export function Plate({ title, swatch, unit, unitText, value, controls, legend, table, foot, span, height, children }: PlateProps): ReactElement {
   const id = useId();
   const figure = useRef<HTMLElement>(null);
   const [asTable, setAsTable] = useState(false);
@@ -66,25 +59,24 @@ export function Plate({ title, swatch, unit, unitText, value, controls, legend, 
     byKey.current = false;
   });
   return (
-    <figure className={`figure-plate plate-${status.kind} plate-span${span}`} id={id} ref={figure} aria-busy={status.kind === 'loading'} onKeyDown={onKeyDown}>
+    <figure className={`figure-plate plate-span${span}`} id={id} ref={figure} onKeyDown={onKeyDown}>
       <figcaption className="plate-caption">
         <b className="plate-title">{swatch && <Swatch method={swatch} />}{title}</b>
         {unit !== undefined && <span className="plate-unit" title={unitText ?? (typeof unit === 'string' ? unit : undefined)}>{unit}</span>}
-        {status.kind === 'stale' && <span className="plate-stale">{status.message}</span>}
         <span className="plate-end">
           {controls}
           {value !== undefined && <b className="plate-value">{value}</b>}
         </span>
-        {table && status.kind !== 'error' && (
+        {table && (
           <PlateMenu figure={id} title={title} unit={unitText ?? (typeof unit === 'string' ? unit : '')} legend={legend} table={table} asTable={asTable} showTable={setAsTable} />
         )}
       </figcaption>
-      {status.kind === 'error' || status.kind === 'loading' ? (
-        <p className="plate-message" style={{ minHeight: height }}>{status.message}</p>
-      ) : asTable && table ? (
+      {asTable && table ? (
         <PlateTable table={table()} label={title} height={height} />
       ) : (
-        <div className="plate-drawing">{children}</div>
+        <PlateBoundary title={title} height={height}>
+          <div className="plate-drawing">{children}</div>
+        </PlateBoundary>
       )}
       {foot !== undefined && <p className="plate-foot">{foot}</p>}
     </figure>

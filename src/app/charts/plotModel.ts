@@ -78,6 +78,15 @@ export const pixelY = (box: PlotBox, axis: Axis, y: number): number => box.top +
 /** The last point of a line that has a value. */
 export const lastPoint = (points: readonly Point[]): Point | undefined => points.findLast((point) => point.y !== null);
 
+/** "RPSFT 77.0%, SFT 87.0%": the latest values of all lines, the current run first. */
+export function latestValues(series: readonly LineSeries[], format: (value: number) => string): string {
+  const latest = series.flatMap(({ name, line }) => {
+    const value = lastPoint(line)?.y;
+    return value === null || value === undefined ? [] : [`${name} ${format(value)}`];
+  });
+  return latest.reverse().join(', ');
+}
+
 /** The datum of a series under the cursor: on the line, or among its rings. */
 export function datumAt(series: LineSeries, x: number): Point | undefined {
   return [pointAt(series.line, x), series.rings && pointAt(series.rings, x)].find((point) => point !== undefined && point.y !== null);

@@ -1,7 +1,7 @@
 /** @file A figure by index of singular vector or value: sorted angles, singular values. */
 import { useMemo, type ReactElement, type ReactNode } from 'react';
 import { LineChart } from '../charts/LineChart.tsx';
-import type { LinePlotProps, LineSeries, Margins } from '../charts/plotModel.ts';
+import { latestValues, type LinePlotProps, type LineSeries, type Margins } from '../charts/plotModel.ts';
 import { Plate } from '../charts/Plate.tsx';
 import { niceStep, type Axis } from '../charts/scales.ts';
 import { curvesTable } from '../charts/table.ts';
@@ -37,10 +37,10 @@ export function IndexPlate({ title, unit, controls, series, y, value, foot, endL
   return (
     <Plate
       title={title} unit={unit} controls={controls} span={3} height={height} foot={foot} legend={series.map(({ name, method }) => ({ name, method })).reverse()}
-      table={() => curvesTable('Index', series.flatMap((one) => [{ title: one.name, points: one.line }, ...(one.rings ? [{ title: `${one.name}, before`, points: one.rings }] : [])]), value)}
+      table={() => curvesTable('Index', [...series].reverse().flatMap((one) => [{ title: one.name, points: one.line }, ...(one.rings ? [{ title: `${one.name}, before`, points: one.rings }] : [])]), value)}
     >
       <LineChart
-        label={`${title} by index, ${unit}`} height={height} margins={endLabels === 'none' ? withoutLabels : withLabels} x={x} y={y} series={series} value={value} endLabels={endLabels}
+        label={`${title} by index, ${unit}; the last: ${latestValues(series, value)}`} height={height} margins={endLabels === 'none' ? withoutLabels : withLabels} x={x} y={y} series={series} value={value} endLabels={endLabels}
         title={(index) => `${formatCount(index)} of ${formatCount(k)}`}
       />
     </Plate>

@@ -65,7 +65,7 @@ export function MatrixDetail({ runs, onMove, narrow }: MatrixDetailProps): React
         <IndexPlate title="Left angles" unit="sorted, degrees" series={angles.left} y={angleScale} value={formatAngleTick} endLabels={narrow ? 'none' : 'values'} foot={`${left.means} The last few vectors border on the rest of the spectrum and turn most.`} />
         <IndexPlate title="Right angles" unit="sorted, degrees" series={angles.right} y={angleScale} value={formatAngleTick} endLabels={narrow ? 'none' : 'values'} foot={metricOf('rightAngle').means} />
         <IndexPlate
-          title="Singular values" unit={sigmaView === 'change' ? 'Δσ / σ' : 'rings before'} series={sigma} y={sigmaScale} value={sigmaView === 'change' ? signedPercent : formatParameter} endLabels={narrow ? 'none' : 'names'}
+          title="Singular values" unit={sigmaView === 'change' ? 'Δσ / σ' : '○ before'} series={sigma} y={sigmaScale} value={sigmaView === 'change' ? signedPercent : formatParameter} endLabels={narrow ? 'none' : 'names'}
           controls={<Segments legend="Singular values as" value={sigmaView} onChange={setSigmaView} options={[{ value: 'change', label: 'Change' }, { value: 'values', label: 'σ' }]} />}
           foot={metricOf('singularValues').meansNot}
         />

@@ -13,7 +13,7 @@ export function NumbersPlate({ runs }: { readonly runs: readonly RunMatrix[] }):
       title="All metrics" unit="of this matrix" span={6} height={240} legend={legend} foot="Measured exactly from the weights, on one seed each."
       table={() => ({ columns: [{ title: 'Metric' }, ...runs.map(({ name }) => ({ title: name }))], rows: metrics.map((metric) => [`${metric.label}, ${metric.unit}`, ...runs.map(({ matrix }) => metric.value(matrix))]) })}
     >
-      <table className="tbl">
+      <table className="tbl spectrum-numbers">
         <thead>
           <tr>
             <th scope="col">Metric</th>

@@ -1,7 +1,7 @@
 /** @file Accuracy of a suite by step, with its 95% band and the base model as a dotted line. */
 import { useMemo, type ReactElement } from 'react';
 import { LineChart } from '../charts/LineChart.tsx';
-import { lastPoint } from '../charts/plotModel.ts';
+import { latestValues } from '../charts/plotModel.ts';
 import { Plate } from '../charts/Plate.tsx';
 import { curvesTable } from '../charts/table.ts';
 import { formatCount, formatPercent } from '../format.ts';
@@ -28,19 +28,17 @@ export function AccuracyPlate({ suite, figures }: { readonly suite: Suite; reado
   const from = Math.round(y.domain[0] * 100);
   const measured = [items === '' ? '' : `${items} items`, evaluated ? 'band 95%' : ''].filter(Boolean).join(', ');
   const unit = `%${from > 0 ? `, axis from ${from}` : ''}${measured === '' ? '' : from > 0 ? `; ${measured}` : ` of ${measured}`}`;
-  const last = series.at(-1);
-  const latest = last && lastPoint(last.line)?.y;
-  const described = latest === null || latest === undefined ? 'not evaluated yet' : `${last?.name} at ${formatPercent(latest)}`;
+  const described = evaluated ? `latest ${latestValues(series, formatPercent)}` : 'not evaluated yet';
   return (
     <Plate
-      title={titles[suite]} unit={unit} span={6} height={evaluated ? heights.accuracy : heights.emptyAccuracy} legend={legend} status={figures.status}
-      {...(evaluated ? { table: () => curvesTable('Step', series.map(({ name, line }) => ({ title: name, points: line })), formatPercent) } : {})}
+      title={titles[suite]} unit={unit} span={6} height={evaluated ? heights.accuracy : heights.emptyAccuracy} legend={legend}
+      {...(evaluated ? { table: () => curvesTable('Step', [...series].reverse().map(({ name, line }) => ({ title: name, points: line })), formatPercent) } : {})}
     >
       <LineChart
         label={`${titles[suite]} by step: ${described}`} height={evaluated ? heights.accuracy : heights.emptyAccuracy} margins={narrow ? narrowMargins : wideMargins}
         x={x} y={y} series={evaluated ? series : []} value={formatPercent} endLabels={narrow ? 'none' : 'values'} checkpoints={checkpoints} title={(step) => `Step ${formatCount(step)}`}
         reference={base && suite === 'outOfDomain' ? { value: base.correct / base.items, label: `base ${formatPercent(base.correct / base.items, base.items)}` } : undefined}
-        now={now} note={evaluated ? undefined : `First evaluation at step ${formatCount(figures.firstEvaluation)}`}
+        now={now} note={evaluated ? undefined : figures.waiting}
       />
     </Plate>
   );

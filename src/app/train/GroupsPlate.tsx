@@ -56,7 +56,7 @@ export function GroupsPlate({ figures }: { readonly figures: FigureSet }): React
   const unit = changes.length === 0 ? '% correct' : changes.length > shown.length ? `% correct, items; the ${shown.length} of ${changes.length} that lost most` : '% correct, items';
   return (
     <Plate
-      title="Out-of-domain by group" unit={unit} span={6} height={120} legend={figures.legend.slice(0, 1)} status={figures.status}
+      title="Out-of-domain by group" unit={unit} span={6} height={120} legend={figures.legend.slice(0, 1)}
       {...(changes.length > 0 ? { table: () => tableOf([...figures.drawn].reverse()) } : {})}
     >
       {current && changes.length > 0 ? (
@@ -66,7 +66,7 @@ export function GroupsPlate({ figures }: { readonly figures: FigureSet }): React
           ))}
         </ul>
       ) : (
-        <p className="groups-empty">First evaluation at step {formatCount(figures.firstEvaluation)}</p>
+        <p className="groups-empty">{figures.waiting}</p>
       )}
     </Plate>
   );

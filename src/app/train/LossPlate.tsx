@@ -1,7 +1,7 @@
 /** @file Loss per trained token: training, smoothed over raw, and held-out as rings. */
 import { useMemo, type ReactElement } from 'react';
 import { LineChart } from '../charts/LineChart.tsx';
-import { lastPoint } from '../charts/plotModel.ts';
+import { latestValues } from '../charts/plotModel.ts';
 import { Plate } from '../charts/Plate.tsx';
 import type { ScaleKind } from '../charts/scales.ts';
 import { curvesTable } from '../charts/table.ts';
@@ -17,19 +17,17 @@ export function LossPlate({ figures, scale, smoothing }: { readonly figures: Fig
   const x = useMemo(() => stepAxis(end, 6), [end]);
   const y = useMemo(() => valueAxis(series, scale, 6, powerTick), [series, scale]);
   const empty = series.every(({ line }) => line.length === 0);
-  const last = series.at(-1);
-  const latest = last && lastPoint(last.line)?.y;
   const height = drawn.length > 0 ? heights.loss : heights.emptyLoss;
   return (
     <Plate
-      title="Loss" unit={empty ? 'per trained token' : 'per trained token; rings held-out'} span={6} height={height} legend={legend} status={figures.status}
+      title="Loss" unit={empty ? 'per trained token' : 'per trained token; rings held-out'} span={6} height={height} legend={legend}
       {...(empty
         ? {}
         : {
             table: () =>
               curvesTable(
                 'Step',
-                series.flatMap(({ name, raw = [], line, rings = [] }) => [
+                [...series].reverse().flatMap(({ name, raw = [], line, rings = [] }) => [
                   { title: name, points: raw },
                   { title: `${name}, smoothed`, points: line },
                   { title: `${name}, held-out`, points: rings },
@@ -39,7 +37,7 @@ export function LossPlate({ figures, scale, smoothing }: { readonly figures: Fig
           })}
     >
       <LineChart
-        label={`Loss per trained token by step, ${scale === 'log' ? 'logarithmic' : 'linear'} axis: ${latest === null || latest === undefined ? 'no step yet' : `${last?.name} at ${formatLoss(latest)}`}`}
+        label={`Loss per trained token by step, ${scale === 'log' ? 'logarithmic' : 'linear'} axis: ${empty ? 'no step yet' : `latest ${latestValues(series, formatLoss)}`}`}
         height={height} margins={narrow ? narrowMargins : wideMargins} x={x} y={y} series={series} value={formatLoss} endLabels={narrow ? 'none' : 'values'} checkpoints={checkpoints}
         title={(step) => `Step ${formatCount(step)}`} now={now && { value: now.value, label: '' }} note={empty ? 'First point after step 1' : undefined}
       />

@@ -36,8 +36,8 @@ export function StepPlate({ title, unit, unitText, figures, series, y, format, h
   const hasData = series.some(({ line }) => line.length > 0);
   return (
     <Plate
-      title={title} {...(unit === undefined ? {} : { unit })} {...(unitText === undefined ? {} : { unitText })} value={shown} span={3} height={height} legend={legend} status={figures.status}
-      {...(hasData ? { table: () => curvesTable('Step', series.map((one) => ({ title: one.name, points: one.raw ?? one.line })), format) } : {})}
+      title={title} {...(unit === undefined ? {} : { unit })} {...(unitText === undefined ? {} : { unitText })} value={shown} span={3} height={height} legend={legend}
+      {...(hasData ? { table: () => curvesTable('Step', [...series].reverse().map((one) => ({ title: one.name, points: one.raw ?? one.line })), format) } : {})}
     >
       <LineChart
         label={`${title} by step: ${shown ?? 'no data yet'}`} height={height} margins={smallMargins} x={x} y={y} series={series} value={format} endLabels="none"

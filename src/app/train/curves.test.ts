@@ -80,3 +80,16 @@ describe('the plan', () => {
     expect(samePlan(config, { ...config, learningRate: 2 })).toBe(false);
   });
 });
+
+describe('before the first evaluation', () => {
+  const waiting = (change: Partial<ReturnType<typeof madeUpRun>>): string => figureSet([{ ...madeUpRun({}, 0), ...change }], madeUpRun().config, false).waiting;
+  it('says what has to be done first, with its count', () => {
+    expect(waiting({ state: 'preparing', phase: 'decompose', phases: [{ phase: 'decompose', done: 12, total: 29, unit: 'matrices' }] })).toBe('Decomposing matrices first: 12 of 29');
+    expect(waiting({ state: 'preparing', phase: 'evaluate-base', phases: [{ phase: 'evaluate-base', done: 120, total: 844, unit: 'items' }] })).toBe('Measuring the base model: 120 of 844 items');
+  });
+
+  it('says when it will be', () => {
+    expect(waiting({})).toBe('First evaluation at step 30');
+    expect(figureSet([], { ...madeUpRun().config, steps: 20 }, false).waiting).toBe('First evaluation at step 20');
+  });
+});

@@ -44,7 +44,8 @@ export function breaksOf(steps: readonly StepMetrics[], key: 'loss' | 'gradientN
   for (const metrics of steps) {
     const value = metrics[key];
     if (Number.isFinite(value) && !metrics.skipped) continue;
-    const short = Number.isNaN(value) ? 'NaN' : Number.isFinite(value) ? 'not finite' : 'infinite';
+    // In a recorded run, which is JSON, what is not finite has become null.
+    const short = Math.abs(value) === Infinity ? 'infinite' : Number.isFinite(value) ? 'not finite' : 'NaN';
     const last = breaks.at(-1);
     if (last?.to === metrics.step - 1 && last.short === short && last.skipped === metrics.skipped) last.to = metrics.step;
     else breaks.push({ from: metrics.step, to: metrics.step, short, skipped: metrics.skipped });

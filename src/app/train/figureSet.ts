@@ -3,8 +3,8 @@ import { cached } from '../charts/cache.ts';
 import type { Emphasis } from '../charts/series.ts';
 import type { LegendEntry } from '../charts/names.ts';
 import { runNames } from '../charts/names.ts';
-import type { PlateStatus } from '../charts/Plate.tsx';
 import type { RunConfig } from '../../worker/protocol.ts';
+import { formatCount } from '../format.ts';
 import { isLive, type LabRun } from '../runs.ts';
 import type { DrawnRun } from './curves.ts';
 
@@ -17,14 +17,25 @@ export interface FigureSet {
   readonly now: { readonly value: number; readonly label: string } | undefined;
   /** Evaluated steps of the current run. */
   readonly checkpoints: readonly number[];
-  readonly firstEvaluation: number;
-  readonly status: PlateStatus;
+  /** What accuracy figures say before the first evaluation. */
+  readonly waiting: string;
   /** Less than 720 px wide: figures go without names at their ends. */
   readonly narrow: boolean;
 }
 
 /** The same object for the same run, name and weight, so that what was computed for it can be kept. */
 const drawnRun = (run: LabRun, name: string, emphasis: Emphasis): DrawnRun => cached(run, `drawn ${name} ${emphasis}`, () => ({ run, name, emphasis }));
+
+/** What has to be done before the first evaluation, with its count; else when that will be. */
+function waitingFor(config: RunConfig, current: LabRun | undefined): string {
+  const now = current && isLive(current) ? current.phases.find(({ phase }) => phase === current.phase) : undefined;
+  if (now && now.done < now.total) {
+    const count = `${formatCount(now.done)} of ${formatCount(now.total)}`;
+    if (now.phase === 'decompose') return `Decomposing matrices first: ${count}`;
+    if (now.phase === 'evaluate-base') return `Measuring the base model: ${count} ${now.unit}`;
+  }
+  return `First evaluation at step ${formatCount(Math.min(config.evaluateEvery, config.steps))}`;
+}
 
 /** The figures of `runs`, the last of which is the current one; before any run, those of the run that `planned` describes. */
 export function figureSet(runs: readonly LabRun[], planned: RunConfig, narrow: boolean): FigureSet {
@@ -40,7 +51,6 @@ export function figureSet(runs: readonly LabRun[], planned: RunConfig, narrow: b
     end: Math.max(config.steps, ...runs.map((run) => run.config.steps)),
     now: live && current.completedSteps > 0 ? { value: current.completedSteps, label: current.state === 'paused' ? 'paused' : 'now' } : undefined,
     checkpoints: current?.evaluations.map((evaluation) => evaluation.step) ?? [],
-    firstEvaluation: Math.min(config.evaluateEvery, config.steps),
-    status: { kind: current ? 'filled' : 'empty' },
+    waiting: waitingFor(config, current),
   };
 }
