@@ -34,16 +34,16 @@ interface Case extends MatmulShape {
 }
 
 /** Runs a case on noise and compares every element, and every element around them, with sums in f64. */
-async function check(test: Case, force: { tile?: Tile; splits?: number } = {}): Promise<Float32Array> {
-  const { layout, m, n, k, batch = 1, table = [] } = test;
-  const [aStarts, bStarts, cStarts] = [starts(batch, m * k, test.a, table), starts(batch, k * n, test.b, table), starts(batch, m * n, test.c, table)];
+async function check(given: Case, force: { tile?: Tile; splits?: number } = {}): Promise<Float32Array> {
+  const { layout, m, n, k, batch = 1, table = [] } = given;
+  const [aStarts, bStarts, cStarts] = [starts(batch, m * k, given.a, table), starts(batch, k * n, given.b, table), starts(batch, m * n, given.c, table)];
   const length = (begins: readonly number[], size: number): number => Math.max(...begins) + size + 5;
   const a = noise(length(aStarts, m * k), 1);
-  const aMinus = test.aMinus ? noise(a.length, 2) : undefined;
+  const aMinus = given.aMinus ? noise(a.length, 2) : undefined;
   const b = noise(length(bStarts, k * n), 3);
   const before = noise(length(cStarts, m * n), 4);
 
-  const plan = planMatmul(test, gpu.facts, force);
+  const plan = planMatmul(given, gpu.facts, force);
   if (force.splits) expect(plan.splits).toBe(force.splits);
   const c = pool.upload(before, 'other', 'c');
   const calls = matmulCalls(plan, {
@@ -73,8 +73,8 @@ async function check(test: Case, force: { tile?: Tile; splits?: number } = {}): 
           sum += left * b[bAt]!;
           magnitude[at]! += Math.abs(left * b[bAt]!);
         }
-        if (test.accumulate) magnitude[at]! += Math.abs(expected[at]!);
-        expected[at] = sum + (test.accumulate ? expected[at]! : 0);
+        if (given.accumulate) magnitude[at]! += Math.abs(expected[at]!);
+        expected[at] = sum + (given.accumulate ? expected[at]! : 0);
       }
     }
   }
