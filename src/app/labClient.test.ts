@@ -1,6 +1,8 @@
 /** @file The page against a scripted engine: connecting, a run from start to end, pausing, discarding, and a bad file. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { changeMapping, connectLab, importFile, pauseRun, removeRun, restoreDemoData, resumeRun, startObstacle, startRun, stopRun } from './labClient.ts';
+import { changeMapping, importFile, restoreDemoData } from './data/importing.ts';
+import { connectLab } from './labClient.ts';
+import { pauseRun, removeRun, resumeRun, startObstacle, startRun, stopRun } from './run/control.ts';
 import { chooseMethod, editConfig, initialState, selectLiveRun, selectRun, selectWelcome, useLab } from './store.ts';
 import { fakeLab, type FakeOptions } from './testing.ts';
 
@@ -66,7 +68,21 @@ describe('a run', () => {
     await resumeRun();
     await until(() => selectLiveRun(state())?.state === 'running');
     await stopRun(false);
-    expect(state().runs).toEqual([]);
+    expect(state().asked).toBe('discard');
+    expect(startObstacle()).toBe('A run is going on.');
+    await until(() => state().runs.length === 0);
+    expect(state().asked).toBeUndefined();
+    expect(startObstacle()).toBeUndefined();
+  });
+
+  it('is kept when it is stopped so', async () => {
+    await connect();
+    editConfig({ steps: 10_000 });
+    await startRun();
+    await until(() => (selectLiveRun(state())?.completedSteps ?? 0) > 0);
+    await stopRun(true);
+    await until(() => selectRun(state())?.state === 'stopped');
+    expect(state()).toMatchObject({ asked: undefined, starting: false });
   });
 
   it('does not start with a value out of range', async () => {

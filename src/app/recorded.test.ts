@@ -1,6 +1,7 @@
 /** @file A recording becomes the same runs that its events made when they were live. */
 import { expect, it, vi } from 'vitest';
-import { connectLab, startRun } from './labClient.ts';
+import { connectLab } from './labClient.ts';
+import { startRun } from './run/control.ts';
 import { recordedRuns } from './recorded.ts';
 import { editConfig, initialState, selectRun, useLab } from './store.ts';
 import { fakeLab } from './testing.ts';

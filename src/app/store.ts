@@ -77,6 +77,8 @@ export interface LabState {
   readonly selectedRun: RunId | undefined;
   /** A start was asked for and not answered yet. */
   readonly starting: boolean;
+  /** What the live run was asked to do and has not done yet: it obeys between two steps, and after an evaluation that is going on. */
+  readonly asked: 'pause' | 'keep' | 'discard' | undefined;
   readonly recording: Recording;
   readonly fileProblem: FileProblem | undefined;
   /** A file of this role is being read. */
@@ -112,6 +114,7 @@ export const initialState: LabState = {
   runs: [],
   selectedRun: undefined,
   starting: false,
+  asked: undefined,
   recording: { status: 'none' },
   fileProblem: undefined,
   importing: undefined,

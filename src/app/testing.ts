@@ -229,9 +229,8 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
       return Promise.resolve();
     },
     stepOnce: () => Promise.resolve(advance()),
-    stop(keep) {
+    stop() {
       if (live !== undefined) live.stopped = true;
-      if (!keep) live = undefined;
       return Promise.resolve();
     },
     removeRun: () => Promise.resolve(),

@@ -2,7 +2,7 @@
 import { useState, type ReactElement } from 'react';
 import type { DatasetSummary } from '../../worker/protocol.ts';
 import { formatCount, formatCounted, formatPercent } from '../format.ts';
-import { importFile, restoreDemoData } from '../labClient.ts';
+import { importFile, restoreDemoData } from './importing.ts';
 import { FileButton } from '../parts/FileButton.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';

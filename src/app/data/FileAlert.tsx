@@ -1,6 +1,6 @@
 /** @file A file that was not loaded: what is wrong and where, what still holds, and what can be done. */
 import type { ReactElement } from 'react';
-import { importFile } from '../labClient.ts';
+import { importFile } from './importing.ts';
 import { Alert } from '../parts/Alert.tsx';
 import { FileButton } from '../parts/FileButton.tsx';
 import { dismissFileProblem, useLab } from '../store.ts';

@@ -1,7 +1,7 @@
 /** @file Which column of the file plays which part, with what the first row holds there. */
 import { useState, type ReactElement } from 'react';
 import type { DatasetSummary } from '../../worker/protocol.ts';
-import { changeMapping } from '../labClient.ts';
+import { changeMapping } from './importing.ts';
 import { columnParts, partNames, partOf, withPart, type ColumnPart } from './mappingParts.ts';
 
 export function MappingTable({ dataset }: { readonly dataset: DatasetSummary }): ReactElement {

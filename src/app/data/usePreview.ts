@@ -1,7 +1,8 @@
 /** @file Rows of a dataset as the model sees them, fetched from the worker. */
 import { useEffect, useState } from 'react';
 import type { DatasetRole, PreviewRow } from '../../worker/protocol.ts';
-import { previewRows } from '../labClient.ts';
+import { previewRows } from './importing.ts';
+import { sentence } from '../lab.ts';
 import { useLab } from '../store.ts';
 
 export interface Preview {
@@ -23,7 +24,7 @@ export function usePreview(role: DatasetRole, from: number, count: number): Prev
         if (current) setPreview({ rows, problem: undefined });
       },
       (error: unknown) => {
-        if (current) setPreview({ rows: [], problem: error instanceof Error ? error.message : String(error) });
+        if (current) setPreview({ rows: [], problem: sentence(error) });
       },
     );
     return () => {

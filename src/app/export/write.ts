@@ -1,6 +1,6 @@
 /** @file Writes the files of a run and hands them to the browser, if reading them back has found nothing wrong. */
 import type { ExportResult, RunId } from '../../worker/protocol.ts';
-import { exportRun } from '../labClient.ts';
+import { lab, sentence } from '../lab.ts';
 import { useLab } from '../store.ts';
 
 export const allPassed = ({ verification }: Pick<ExportResult, 'verification'>): boolean => verification.every(({ passed }) => passed);
@@ -23,12 +23,12 @@ export async function writeExport(run: RunId): Promise<void> {
   const { setState: set } = useLab;
   set({ exported: { run, state: 'writing', result: undefined, message: undefined } });
   try {
-    const result = await exportRun(run);
+    const result = await lab().exportRun(run);
     const passed = allPassed(result);
     const message = passed ? undefined : 'Reading the files back found a difference, so they are not offered. The run and its weights are as they were.';
     set({ exported: { run, state: passed ? 'done' : 'failed', result, message } });
     if (passed) download(result);
   } catch (error) {
-    set({ exported: { run, state: 'failed', result: undefined, message: error instanceof Error ? error.message : String(error) } });
+    set({ exported: { run, state: 'failed', result: undefined, message: sentence(error) } });
   }
 }

@@ -2,7 +2,8 @@
 import { useEffect, type ReactElement } from 'react';
 import { formatAbout, formatBytes, formatCounted } from '../format.ts';
 import { commandKey } from '../frame/keymap.ts';
-import { startObstacle, startRun } from '../labClient.ts';
+import { startObstacle, startRun } from '../run/control.ts';
+import { phaseCount } from '../run/phases.ts';
 import { methodLabel } from '../method/methods.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';
@@ -19,7 +20,7 @@ function Time(): ReactElement {
   const obstacle = useLab(() => startObstacle());
   const what = `${formatCounted(steps, 'step')} of ${methodLabel(method)} on the demo data`;
   if (connection !== 'ready') {
-    const bytes = loading?.unit === 'bytes' ? `, ${formatBytes(loading.done)} of ${formatBytes(loading.total)}` : '';
+    const bytes = loading === undefined ? '' : `, ${loading.done < loading.total ? phaseCount(loading) : formatBytes(loading.done)}`;
     return (
       <span className="hero-time">
         <Ring state="live" />

@@ -2,7 +2,7 @@
 import { useEffect, useState, type ReactElement } from 'react';
 import type { DatasetRole } from '../../worker/protocol.ts';
 import { roleInfos } from '../data/roles.ts';
-import { importFile } from '../labClient.ts';
+import { importFile } from '../data/importing.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { useLab } from '../store.ts';
 

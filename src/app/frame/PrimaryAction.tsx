@@ -1,6 +1,6 @@
 /** @file The one primary action, always in the same place: start, pause, resume, or start the next run. */
 import type { ReactElement } from 'react';
-import { pauseRun, resumeRun, startObstacle, startRun, stepRun } from '../labClient.ts';
+import { pauseRun, resumeRun, startObstacle, startRun, stepRun } from '../run/control.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';
 import { selectLiveRun, useLab } from '../store.ts';
@@ -11,18 +11,19 @@ export function PrimaryAction(): ReactElement {
   const state = useLab((lab) => selectLiveRun(lab)?.state);
   const hasRun = useLab((lab) => lab.runs.some((run) => !run.recorded));
   const starting = useLab((lab) => lab.starting);
+  const asked = useLab((lab) => lab.asked);
   // Recomputed with every part of the store it depends on: the obstacle is a sentence, so equal ones do not render again.
   const obstacle = useLab(() => startObstacle());
   if (state === 'running' || state === 'paused') {
     const paused = state === 'paused';
     return (
       <div className="acts">
-        <button type="button" className="btn primary" onClick={() => void (paused ? resumeRun() : pauseRun())}>
-          <Icon name={paused ? 'play' : 'pause'} />
-          {paused ? 'Resume' : 'Pause'}
+        <button type="button" className="btn primary" disabled={asked !== undefined} onClick={() => void (paused ? resumeRun() : pauseRun())}>
+          {asked === undefined ? <Icon name={paused ? 'play' : 'pause'} /> : <Ring state="live" />}
+          {asked === undefined ? (paused ? 'Resume' : 'Pause') : asked === 'pause' ? 'Pausing' : 'Stopping'}
           <kbd>P</kbd>
         </button>
-        <button type="button" className="btn" disabled={!paused} title={paused ? 'One step' : 'Pause first, then go step by step'} onClick={() => void stepRun()}>
+        <button type="button" className="btn" disabled={!paused || asked !== undefined} title={paused ? 'One step' : 'Pause first, then go step by step'} onClick={() => void stepRun()}>
           <Icon name="step" />
           Step
           <kbd>S</kbd>

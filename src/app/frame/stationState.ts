@@ -3,6 +3,7 @@ import { formatAbout, formatBytes, formatCount, formatCounted, formatPercent, fo
 import { configLine } from '../method/configLine.ts';
 import { checkConfig } from '../method/fields.ts';
 import { methodLabel } from '../method/methods.ts';
+import { phaseCount } from '../run/phases.ts';
 import type { RingState } from '../parts/Ring.tsx';
 import { isLive, type LabRun } from '../runs.ts';
 import { selectLiveRun, selectRun, type LabState, type StationId } from '../store.ts';
@@ -19,7 +20,7 @@ function modelState(state: LabState): StationState {
   const { model, loading } = state;
   if (model !== undefined) return { ring: 'ready', summary: model.name, detail: `${formatCount(model.parameters)} parameters, ${formatBytes(model.bytes)}` };
   if (unusable(state)) return { ring: 'off', summary: 'Not loaded', detail: 'Needs a graphics adapter' };
-  const detail = loading?.unit === 'bytes' ? `${formatBytes(loading.done)} of ${formatBytes(loading.total)}` : 'Built in';
+  const detail = loading === undefined ? 'Built in' : loading.done < loading.total ? phaseCount(loading) : formatBytes(loading.done);
   return { ring: 'live', summary: 'Loading', detail };
 }
 

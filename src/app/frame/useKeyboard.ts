@@ -1,7 +1,7 @@
 /** @file The keys that work everywhere on the page. What belongs to one figure or form is handled there. */
 import { useEffect } from 'react';
 import { cursor } from '../cursor.ts';
-import { pauseRun, resumeRun, startRun, stepRun } from '../labClient.ts';
+import { pauseRun, resumeRun, startRun, stepRun } from '../run/control.ts';
 import { closeSheet, openStation, selectLiveRun, showTab, tabIds, useLab, type StationId } from '../store.ts';
 
 const stationKeys: Readonly<Record<string, StationId>> = { m: 'model', d: 'data', h: 'method', r: 'run' };
@@ -26,7 +26,8 @@ function escape(): boolean {
 
 /** True when the key did something. */
 function pressLetter(key: string): boolean {
-  const live = selectLiveRun(useLab.getState())?.state;
+  const { asked } = useLab.getState();
+  const live = asked === undefined ? selectLiveRun(useLab.getState())?.state : undefined;
   const station = stationKeys[key];
   const tab = tabIds[Number(key) - 1];
   if (key === 'p' && live === 'running') void pauseRun();

@@ -2,7 +2,7 @@
 import { Fragment, useRef, useState, type CSSProperties, type KeyboardEvent, type ReactElement } from 'react';
 import { tokenText } from '../data/tokenText.ts';
 import { formatProbability } from '../format.ts';
-import { alternatives } from '../labClient.ts';
+import { lab } from '../lab.ts';
 import type { Answer, Mark } from './answers.ts';
 
 interface Likeliest {
@@ -48,7 +48,7 @@ export function AnswerTokens({ answer, marks, prompt }: { readonly answer: Answe
     if (ended === undefined) return;
     setLikeliest({ place, tokens: undefined });
     const before = tokens.slice(0, place).map(({ id }) => id);
-    alternatives(column, prompt, before).then(
+    lab().alternatives(column, prompt, before).then(
       (found) => setLikeliest((current) => (current?.place === place ? { place, tokens: found } : current)),
       // The run may be gone by now; the tokens stay, there is just nothing more to say about them.
       () => setLikeliest(undefined),

@@ -1,7 +1,9 @@
 /** @file What the playground does: keeps its settings and trials in the store, asks, and collects the streamed answers. */
+import { transfer } from 'comlink';
 import type { StreamEvent } from '../../worker/protocol.ts';
 import { runNames } from '../charts/names.ts';
-import { ask, previewRows, stopAsking } from '../labClient.ts';
+import { previewRows } from '../data/importing.ts';
+import { lab, sentence } from '../lab.ts';
 import type { LabRun } from '../runs.ts';
 import { useLab, type LabState } from '../store.ts';
 import { withStream, type Column, type Trial } from './answers.ts';
@@ -61,13 +63,17 @@ export async function askPrompt(): Promise<void> {
     updateTrial(id, (current) => ({ ...current, answers: withStream(current.answers, events) }));
   };
   const interval = matchMedia('(prefers-reduced-motion: reduce)').matches ? streamInterval.reduced : streamInterval.normal;
+  const { port1, port2 } = new MessageChannel();
+  let streaming = columns.length;
+  port1.onmessage = ({ data }: MessageEvent<StreamEvent>) => {
+    waiting.push(data);
+    timer ??= setTimeout(flush, interval);
+    if (data.type === 'done' && --streaming === 0) port1.close();
+  };
   try {
-    await ask(prompt, columns, playground.sampling, (event) => {
-      waiting.push(event);
-      timer ??= setTimeout(flush, interval);
-    });
+    await lab().ask(prompt, columns, playground.sampling, transfer(port2, [port2]));
   } catch (error) {
-    updateTrial(id, (current) => ({ ...current, problem: error instanceof Error ? error.message : String(error) }));
+    updateTrial(id, (current) => ({ ...current, problem: sentence(error) }));
   } finally {
     // The answer to the request may overtake the last events of the stream, which come over a port of their own.
     setTimeout(flush, interval);
@@ -75,7 +81,7 @@ export async function askPrompt(): Promise<void> {
   }
 }
 
-export const stop = (): void => void stopAsking();
+export const stop = (): void => void lab().stopAsking();
 
 /** Puts a row of the evaluation data into the form, with what it expects. */
 export async function takeQuestion(role: 'heldOut' | 'outOfDomain'): Promise<void> {

@@ -3,7 +3,7 @@ import { useState, type ReactElement } from 'react';
 import { runNames } from '../charts/names.ts';
 import { Swatch } from '../charts/Swatch.tsx';
 import { formatCount, formatPercent } from '../format.ts';
-import { removeRun } from '../labClient.ts';
+import { removeRun } from './control.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { isLive, type LabRun } from '../runs.ts';
 import { selectRun, selectRunById, showRun, useLab } from '../store.ts';

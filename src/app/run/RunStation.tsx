@@ -1,7 +1,7 @@
 /** @file The Run station: what the next run needs, what the live run does, how the last one ended, and the list of all. */
 import type { ReactElement } from 'react';
 import { formatAbout, formatCount, formatCounted, formatParameter, formatTime } from '../format.ts';
-import { startObstacle, startRun } from '../labClient.ts';
+import { startObstacle, startRun } from './control.ts';
 import { methodLabel, methods } from '../method/methods.ts';
 import { Alert } from '../parts/Alert.tsx';
 import { CopyButton } from '../parts/CopyButton.tsx';

@@ -1,11 +1,12 @@
 /** @file Ends the live run: with its weights kept, or without a trace, which is asked first. */
 import { useState, type ReactElement } from 'react';
 import { formatCounted } from '../format.ts';
-import { stopRun } from '../labClient.ts';
+import { stopRun } from './control.ts';
 import { Alert } from '../parts/Alert.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';
 import type { LabRun } from '../runs.ts';
+import { useLab } from '../store.ts';
 
 /** What would be lost, named: "480 steps and 8 evaluations". */
 export function whatIsDiscarded({ completedSteps, evaluations }: Pick<LabRun, 'completedSteps' | 'evaluations'>): string {
@@ -15,19 +16,22 @@ export function whatIsDiscarded({ completedSteps, evaluations }: Pick<LabRun, 'c
 
 export function StopButtons({ run }: { readonly run: LabRun }): ReactElement {
   const [asking, setAsking] = useState(false);
-  const [stopping, setStopping] = useState(false);
-  const keep = async (): Promise<void> => {
-    setStopping(true);
-    await stopRun(true);
-    setStopping(false);
-  };
+  const asked = useLab((state) => state.asked);
+  const stopping = asked === 'keep' || asked === 'discard';
   if (asking) {
     return (
       <Alert
         title={`Discard ${whatIsDiscarded(run)}?`}
         actions={
           <>
-            <button type="button" className="btn danger" onClick={() => void stopRun(false)}>
+            <button
+              type="button"
+              className="btn danger"
+              onClick={() => {
+                setAsking(false);
+                void stopRun(false);
+              }}
+            >
               Discard them
             </button>
             {/* The safe answer has the focus. */}
@@ -45,9 +49,9 @@ export function StopButtons({ run }: { readonly run: LabRun }): ReactElement {
   return (
     <>
       <div className="acts run-acts">
-        <button type="button" className="btn" disabled={stopping || run.completedSteps === 0} onClick={() => void keep()}>
+        <button type="button" className="btn" disabled={stopping || run.completedSteps === 0} onClick={() => void stopRun(true)}>
           {stopping ? <Ring state="live" /> : <Icon name="stop" />}
-          {stopping ? 'Stopping' : 'Stop and keep'}
+          {asked === 'discard' ? 'Discarding' : stopping ? 'Stopping' : 'Stop and keep'}
         </button>
         <button type="button" className="btn danger" disabled={stopping} onClick={() => setAsking(true)}>
           <Icon name="x" />

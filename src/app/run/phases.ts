@@ -16,10 +16,11 @@ const names: Readonly<Record<PhaseId, string>> = {
 export const phaseName = (phase: PhaseId): string => names[phase];
 
 /** Every run goes through these; a phase the worker leaves out is not shown as done. */
-const order: readonly PhaseId[] = ['weights', 'compile', 'decompose', 'evaluate-base', 'train', 'evaluate', 'save'];
+const order: readonly PhaseId[] = ['weights', 'decompose', 'compile', 'evaluate-base', 'train', 'evaluate', 'save'];
 
-/** "480 of 600 steps", "3.4 of 3.4 MB". */
+/** "480 of 600 steps", "3.4 of 3.4 MB"; nothing where there is only one thing to count. */
 export function phaseCount({ done, total, unit }: PhaseProgress): string {
+  if (total <= 1) return '';
   if (unit === 'bytes') {
     const [number, unitOfDone] = formatBytes(done).split(' ');
     return formatBytes(total).endsWith(` ${unitOfDone}`) ? `${number} of ${formatBytes(total)}` : `${formatBytes(done)} of ${formatBytes(total)}`;
