@@ -58,7 +58,8 @@ function Bar({ method, inDomain, outOfDomain, domain }: BarProps): ReactElement 
   );
 }
 
-const spoken = (change: Change): string => `${formatPoints(change.value)}, 95% interval ${formatPoints(change.low)} to ${formatPoints(change.high)}`;
+const spoken = (change: Change): string =>
+  `${formatPoints(change.value)}, 95% interval ${formatPoints(change.low)} to ${formatPoints(change.high)}`;
 
 /** One row per run: out-of-domain change, the bar around zero, in-domain change, all in points. */
 export function Balance({ rows }: { readonly rows: readonly BalanceRow[] }): ReactElement {
@@ -68,18 +69,31 @@ export function Balance({ rows }: { readonly rows: readonly BalanceRow[] }): Rea
       <thead>
         <tr>
           <th scope="col">Run</th>
-          <th scope="col" className="balance-number">Out-of-domain</th>
+          <th scope="col" className="balance-number">
+            Out-of-domain
+          </th>
           <td>points</td>
-          <th scope="col" className="balance-number">In-domain</th>
+          <th scope="col" className="balance-number">
+            In-domain
+          </th>
         </tr>
       </thead>
       <tbody>
         {rows.map((row) => (
           <tr key={row.id}>
-            <th scope="row"><Swatch method={row.method} />{row.name}</th>
-            <td className="balance-number" title={spoken(row.outOfDomain)}>{formatPoints(row.outOfDomain.value)}</td>
-            <td className="balance-plot"><Bar {...row} domain={domain} /></td>
-            <td className="balance-number" title={spoken(row.inDomain)}>{formatPoints(row.inDomain.value)}</td>
+            <th scope="row">
+              <Swatch method={row.method} />
+              {row.name}
+            </th>
+            <td className="balance-number" title={spoken(row.outOfDomain)}>
+              {formatPoints(row.outOfDomain.value)}
+            </td>
+            <td className="balance-plot">
+              <Bar {...row} domain={domain} />
+            </td>
+            <td className="balance-number" title={spoken(row.inDomain)}>
+              {formatPoints(row.inDomain.value)}
+            </td>
           </tr>
         ))}
       </tbody>

@@ -5,7 +5,7 @@
 import { useEffect, useLayoutEffect, useRef, type ReactElement } from 'react';
 import { cursor } from '../cursor.ts';
 import { datumAt, pixelX, pixelY, plotBox, type LinePlotProps, type Margins } from './plotModel.ts';
-import { along } from './points.ts';
+import { along, reduce, type Point } from './points.ts';
 import { markerPath, seriesColour } from './series.ts';
 import { Swatch } from './Swatch.tsx';
 import { placeTooltip } from './tooltipPlace.ts';
@@ -18,6 +18,9 @@ interface OverlayProps extends LinePlotProps {
   /** First line of the tooltip, such as "Step 360". */
   readonly title: (x: number) => string;
 }
+
+/** As many points of a line as are enough to see where it runs. */
+const roughly = 120;
 
 /** Moves what belongs to the cursor to where the cursor is. */
 function follow(root: HTMLElement, props: OverlayProps): void {
@@ -60,7 +63,9 @@ function follow(root: HTMLElement, props: OverlayProps): void {
   tooltip.style.visibility = open ? 'visible' : 'hidden';
   if (!open) return;
   tooltip.querySelector('caption')!.textContent = props.title(step);
-  const points = series.flatMap((one) => along(one.line.flatMap((point) => (point.y === null ? [] : [{ x: pixelX(box, x, point.x) - box.left, y: pixelY(box, y, point.y) - box.top }])), 8));
+  const inPlot = (point: Point): readonly { readonly x: number; readonly y: number }[] =>
+    point.y === null ? [] : [{ x: pixelX(box, x, point.x) - box.left, y: pixelY(box, y, point.y) - box.top }];
+  const points = series.flatMap((one) => along(reduce(one.line, roughly).flatMap(inPlot), 8));
   const place = placeTooltip(left - box.left, { width: tooltip.offsetWidth, height: tooltip.offsetHeight }, box, points);
   tooltip.style.transform = `translate(${box.left + place.left}px, ${box.top + place.top}px)`;
 }
@@ -75,9 +80,12 @@ export function CursorOverlay(props: OverlayProps): ReactElement {
   });
   useEffect(() => cursor.subscribe(() => root.current && follow(root.current, latest.current)), []);
   // A figure that goes away, such as into its table, takes its cursor along.
-  useEffect(() => () => {
-    if (cursor.get().figure === latest.current.figure) cursor.leave();
-  }, []);
+  useEffect(
+    () => () => {
+      if (cursor.get().figure === latest.current.figure) cursor.leave();
+    },
+    [],
+  );
   const { width, height, margins, series } = props;
   return (
     <div className="figure-overlay" ref={root} aria-hidden="true">
@@ -93,7 +101,9 @@ export function CursorOverlay(props: OverlayProps): ReactElement {
           <tbody>
             {[...series].reverse().map((one) => (
               <tr key={one.id}>
-                <td><Swatch method={one.method} /></td>
+                <td>
+                  <Swatch method={one.method} />
+                </td>
                 <td>{one.name}</td>
                 <td className="figure-tooltip-value" />
                 <td className="figure-tooltip-detail" />

@@ -46,7 +46,13 @@ export function Heatmap({ label, layers, rows, ramp, selected, onSelect }: Heatm
   const columns = Math.max(1, layers.length);
   const cellWidth = Math.max(leastCell(columns), (width - headWidth) / columns);
   const numbers = cellWidth >= numberWidth;
-  const colours = useMemo(() => new Map(rows.flatMap((row) => row.cells.map((cell) => [cell.key, cell.position === null ? undefined : cellColour(ramp, cell.position)]))), [rows, ramp]);
+  const colours = useMemo(
+    () =>
+      new Map(
+        rows.flatMap((row) => row.cells.map((cell) => [cell.key, cell.position === null ? undefined : cellColour(ramp, cell.position)])),
+      ),
+    [rows, ramp],
+  );
   const keys = rows.map((row) => row.cells.map((cell) => cell.key));
   const inTabOrder = selected !== undefined && keys.some((row) => row.includes(selected)) ? selected : keys[0]?.[0];
 
@@ -68,7 +74,9 @@ export function Heatmap({ label, layers, rows, ramp, selected, onSelect }: Heatm
           <tr>
             <td>layer</td>
             {layers.map((layer) => (
-              <th key={layer} scope="col" aria-label={`layer ${layer}`}>{cellWidth >= labelWidth || layer % 5 === 0 ? layer : ''}</th>
+              <th key={layer} scope="col" aria-label={`layer ${layer}`}>
+                {cellWidth >= labelWidth || layer % 5 === 0 ? layer : ''}
+              </th>
             ))}
           </tr>
         </thead>
@@ -80,9 +88,16 @@ export function Heatmap({ label, layers, rows, ramp, selected, onSelect }: Heatm
                 const colour = colours.get(cell.key);
                 return (
                   <td
-                    key={cell.key} data-key={cell.key} aria-label={cell.label} aria-selected={cell.key === selected} tabIndex={cell.key === inTabOrder ? 0 : -1}
-                    colSpan={row.cells.length === 1 ? columns : 1} style={colour && { backgroundColor: colour.background, color: colour.text }}
-                    title={numbers ? undefined : cell.label} onClick={() => onSelect(cell.key)} onKeyDown={(event) => onKeyDown(event, cell.key)}
+                    key={cell.key}
+                    data-key={cell.key}
+                    aria-label={cell.label}
+                    aria-selected={cell.key === selected}
+                    tabIndex={cell.key === inTabOrder ? 0 : -1}
+                    colSpan={row.cells.length === 1 ? columns : 1}
+                    style={colour && { backgroundColor: colour.background, color: colour.text }}
+                    title={numbers ? undefined : cell.label}
+                    onClick={() => onSelect(cell.key)}
+                    onKeyDown={(event) => onKeyDown(event, cell.key)}
                   >
                     {numbers || row.cells.length === 1 ? cell.text : ''}
                   </td>

@@ -22,7 +22,12 @@ export interface LineChartProps extends LinePlotProps {
 }
 
 /** Where a key takes the cursor, among the stops of the figure. */
-function target(event: KeyboardEvent, stops: readonly number[], checkpoints: readonly number[] | undefined, from: number | undefined): number | undefined {
+function target(
+  event: KeyboardEvent,
+  stops: readonly number[],
+  checkpoints: readonly number[] | undefined,
+  from: number | undefined,
+): number | undefined {
   if (event.key === 'Home') return stops[0];
   if (event.key === 'End') return stops.at(-1);
   const back = event.key === 'ArrowLeft';
@@ -40,7 +45,10 @@ export function LineChart({ label, height, margins, checkpoints, title, ...plot 
   const { ref, width } = useWidth<HTMLDivElement>();
   const { x, series } = plot;
   const stops = useMemo(
-    () => stopsOf(series.filter((one) => one.emphasis !== 'faint').flatMap((one) => [one.line, one.rings ?? []])).filter((stop) => stop >= x.domain[0] && stop <= x.domain[1]),
+    () =>
+      stopsOf(series.filter((one) => one.emphasis !== 'faint').flatMap((one) => [one.line, one.rings ?? []])).filter(
+        (stop) => stop >= x.domain[0] && stop <= x.domain[1],
+      ),
     [series, x],
   );
 
@@ -76,8 +84,17 @@ export function LineChart({ label, height, margins, checkpoints, title, ...plot 
 
   return (
     <div
-      className="figure-plot" ref={ref} role="img" aria-label={label} tabIndex={0} style={{ height }}
-      onPointerMove={onPointerMove} onPointerLeave={() => cursor.leave()} onPointerUp={onPointerUp} onKeyDown={onKeyDown} onBlur={() => cursor.leave()}
+      className="figure-plot"
+      ref={ref}
+      role="img"
+      aria-label={label}
+      tabIndex={0}
+      style={{ height }}
+      onPointerMove={onPointerMove}
+      onPointerLeave={() => cursor.leave()}
+      onPointerUp={onPointerUp}
+      onKeyDown={onKeyDown}
+      onBlur={() => cursor.leave()}
     >
       {width > 0 && (
         <>

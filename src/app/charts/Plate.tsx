@@ -36,10 +36,24 @@ export interface PlateProps {
 }
 
 /** Key presses in a field are text, not commands. */
-const isField = (target: EventTarget): boolean => target instanceof HTMLElement && target.matches('input:not([type="radio"], [type="range"], [type="checkbox"]), textarea, select');
+const isField = (target: EventTarget): boolean =>
+  target instanceof HTMLElement && target.matches('input:not([type="radio"], [type="range"], [type="checkbox"]), textarea, select');
 
 /** A figure with its caption and menu. T shows the focused figure as a table and back. */
-export function Plate({ title, swatch, unit, unitText, value, controls, legend, table, foot, span, height, children }: PlateProps): ReactElement {
+export function Plate({
+  title,
+  swatch,
+  unit,
+  unitText,
+  value,
+  controls,
+  legend,
+  table,
+  foot,
+  span,
+  height,
+  children,
+}: PlateProps): ReactElement {
   const id = useId();
   const figure = useRef<HTMLElement>(null);
   const [asTable, setAsTable] = useState(false);
@@ -61,14 +75,29 @@ export function Plate({ title, swatch, unit, unitText, value, controls, legend, 
   return (
     <figure className={`figure-plate plate-span${span}`} id={id} ref={figure} onKeyDown={onKeyDown}>
       <figcaption className="plate-caption">
-        <b className="plate-title">{swatch && <Swatch method={swatch} />}{title}</b>
-        {unit !== undefined && <span className="plate-unit" title={unitText ?? (typeof unit === 'string' ? unit : undefined)}>{unit}</span>}
+        <b className="plate-title">
+          {swatch && <Swatch method={swatch} />}
+          {title}
+        </b>
+        {unit !== undefined && (
+          <span className="plate-unit" title={unitText ?? (typeof unit === 'string' ? unit : undefined)}>
+            {unit}
+          </span>
+        )}
         <span className="plate-end">
           {controls}
           {value !== undefined && <b className="plate-value">{value}</b>}
         </span>
         {table && (
-          <PlateMenu figure={id} title={title} unit={unitText ?? (typeof unit === 'string' ? unit : '')} legend={legend} table={table} asTable={asTable} showTable={setAsTable} />
+          <PlateMenu
+            figure={id}
+            title={title}
+            unit={unitText ?? (typeof unit === 'string' ? unit : '')}
+            legend={legend}
+            table={table}
+            asTable={asTable}
+            showTable={setAsTable}
+          />
         )}
       </figcaption>
       {asTable && table ? (

@@ -21,7 +21,8 @@ export class PlateBoundary extends Component<PlateBoundaryProps, { readonly prob
     return (
       <p className="plate-problem" role="alert" style={{ minHeight: height }}>
         <span>
-          <b>{title} was not drawn.</b> {this.state.problem} The run and the other figures go on; the numbers are in the table, in the menu of this figure.
+          <b>{title} was not drawn.</b> {this.state.problem} The run and the other figures go on; the numbers are in the table, in the menu
+          of this figure.
         </span>
       </p>
     );

@@ -66,14 +66,23 @@ export function PlateMenu(props: PlateMenuProps): ReactElement {
   const items: readonly { readonly name: string; readonly key?: string; readonly act: () => void | Promise<void> }[] = [
     { name: asTable ? 'Show as figure' : 'Show as table', key: 'T', act: () => showTable(!asTable) },
     { name: 'Copy as CSV', act: copy },
-    ...(asTable ? [] : [
-      { name: 'Save as SVG', act: () => savePicture('svg', props) },
-      { name: 'Save as PNG', act: () => savePicture('png', props) },
-    ]),
+    ...(asTable
+      ? []
+      : [
+          { name: 'Save as SVG', act: () => savePicture('svg', props) },
+          { name: 'Save as PNG', act: () => savePicture('png', props) },
+        ]),
   ];
   return (
     <span className="plate-menu" ref={root}>
-      <button ref={opener} type="button" aria-label={`Menu of ${title}`} aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button
+        ref={opener}
+        type="button"
+        aria-label={`Menu of ${title}`}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      >
         <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
           <path d="M3 7h2v2H3zM7 7h2v2H7zM11 7h2v2h-2z" fill="currentColor" />
         </svg>
@@ -82,7 +91,10 @@ export function PlateMenu(props: PlateMenuProps): ReactElement {
         <span role="menu" className="plate-menu-list" aria-label={title} tabIndex={-1} onKeyDown={onKeyDown}>
           {items.map(({ name, key, act }) => (
             <button
-              key={name} type="button" role="menuitem" tabIndex={-1}
+              key={name}
+              type="button"
+              role="menuitem"
+              tabIndex={-1}
               onClick={() => {
                 close();
                 void act();
@@ -94,7 +106,9 @@ export function PlateMenu(props: PlateMenuProps): ReactElement {
           ))}
         </span>
       )}
-      <span role="status" className="plate-said">{said}</span>
+      <span role="status" className="plate-said">
+        {said}
+      </span>
     </span>
   );
 }

@@ -21,7 +21,9 @@ export function PlateTable({ table, label, height }: PlateTableProps): ReactElem
         <thead>
           <tr>
             {table.columns.map((column) => (
-              <th key={column.title} scope="col">{column.title}</th>
+              <th key={column.title} scope="col">
+                {column.title}
+              </th>
             ))}
           </tr>
         </thead>
@@ -29,13 +31,19 @@ export function PlateTable({ table, label, height }: PlateTableProps): ReactElem
           {rows.map((row) => (
             <tr key={String(row[0])}>
               {row.map((cell, index) => (
-                <td key={table.columns[index]!.title} className={typeof cell === 'string' ? undefined : 'plate-number'}>{cellText(table.columns[index], cell)}</td>
+                <td key={table.columns[index]!.title} className={typeof cell === 'string' ? undefined : 'plate-number'}>
+                  {cellText(table.columns[index], cell)}
+                </td>
               ))}
             </tr>
           ))}
         </tbody>
       </table>
-      {rows.length < table.rows.length && <p className="plate-foot">{rows.length} of {table.rows.length.toLocaleString('en-US')} rows, evenly chosen. The CSV has all.</p>}
+      {rows.length < table.rows.length && (
+        <p className="plate-foot">
+          {rows.length} of {table.rows.length.toLocaleString('en-US')} rows, evenly chosen. The CSV has all.
+        </p>
+      )}
     </section>
   );
 }

@@ -20,7 +20,9 @@ function Reference({ plot: { reference, y }, box }: Placed): ReactElement | null
   return (
     <g>
       <line className="figure-reference" x1={box.left} x2={box.left + box.width} y1={at} y2={at} />
-      <text className="figure-halo" x={box.left + 2} y={below ? at + 12 : at - 5}>{reference.label}</text>
+      <text className="figure-halo" x={box.left + 2} y={below ? at + 12 : at - 5}>
+        {reference.label}
+      </text>
     </g>
   );
 }
@@ -32,13 +34,19 @@ function VerticalLines({ plot: { now, mark, x }, box }: Placed): ReactElement {
       {mark && (
         <>
           <line className="figure-mark" x1={pixelX(box, x, mark.value)} x2={pixelX(box, x, mark.value)} y1={box.top} y2={bottom} />
-          <text className="figure-halo" x={pixelX(box, x, mark.value) + 4} y={box.top + 9}>{mark.label}</text>
+          <text className="figure-halo" x={pixelX(box, x, mark.value) + 4} y={box.top + 9}>
+            {mark.label}
+          </text>
         </>
       )}
       {now && (
         <>
           <line className="figure-now" x1={pixelX(box, x, now.value)} x2={pixelX(box, x, now.value)} y1={box.top} y2={bottom} />
-          {now.label !== '' && <text className="figure-now-label" x={pixelX(box, x, now.value)} y={box.top - 3} textAnchor="middle">{now.label}</text>}
+          {now.label !== '' && (
+            <text className="figure-now-label" x={pixelX(box, x, now.value)} y={box.top - 3} textAnchor="middle">
+              {now.label}
+            </text>
+          )}
         </>
       )}
     </g>
@@ -56,30 +64,62 @@ function Breaks({ plot: { series, x }, box }: Placed): ReactElement {
     <g>
       {breaks.flatMap((gap) =>
         [...new Set([gap.from, gap.to])].map((step) => (
-          <line key={`${gap.key}-${step}`} className="figure-break" x1={pixelX(box, x, step)} x2={pixelX(box, x, step)} y1={box.top} y2={box.top + box.height} />
+          <line
+            key={`${gap.key}-${step}`}
+            className="figure-break"
+            x1={pixelX(box, x, step)}
+            x2={pixelX(box, x, step)}
+            y1={box.top}
+            y2={box.top + box.height}
+          />
         )),
       )}
-      {first && <BreakReason first={first} left={pixelX(box, x, first.from)} right={pixelX(box, x, first.to)} more={breaks.length - 1} box={box} />}
+      {first && (
+        <BreakReason first={first} left={pixelX(box, x, first.from)} right={pixelX(box, x, first.to)} more={breaks.length - 1} box={box} />
+      )}
     </g>
   );
 }
 
-function BreakReason({ first, left, right, more, box }: { readonly first: Break; readonly left: number; readonly right: number; readonly more: number; readonly box: PlotBox }): ReactElement {
+function BreakReason({
+  first,
+  left,
+  right,
+  more,
+  box,
+}: {
+  readonly first: Break;
+  readonly left: number;
+  readonly right: number;
+  readonly more: number;
+  readonly box: PlotBox;
+}): ReactElement {
   const roomRight = box.left + box.width - right;
   const onLeft = left - box.left > roomRight;
   const room = Math.max(left - box.left, roomRight) - 4;
   const long = more > 0 ? `${first.reason}, and ${more} more` : first.reason;
   const text = long.length * letterWidth < room ? long : first.short;
-  return <text className="figure-halo" x={onLeft ? left - 4 : right + 4} y={box.top + 9} textAnchor={onLeft ? 'end' : 'start'}>{text}</text>;
+  return (
+    <text className="figure-halo" x={onLeft ? left - 4 : right + 4} y={box.top + 9} textAnchor={onLeft ? 'end' : 'start'}>
+      {text}
+    </text>
+  );
 }
 
 function EndLabels({ plot: { series, x, y, value, endLabels }, box }: Placed): ReactElement | null {
-  const ends = series.filter((one) => one.emphasis !== 'faint').flatMap((one) => {
-    const point = lastPoint(one.line);
-    return point && point.y !== null ? [{ one, end: point.y, left: pixelX(box, x, point.x), top: pixelY(box, y, point.y) }] : [];
-  });
+  const ends = series
+    .filter((one) => one.emphasis !== 'faint')
+    .flatMap((one) => {
+      const point = lastPoint(one.line);
+      return point && point.y !== null ? [{ one, end: point.y, left: pixelX(box, x, point.x), top: pixelY(box, y, point.y) }] : [];
+    });
   if (endLabels === 'none') return null;
-  const placed = pushApart(ends.map((end) => end.top), labelGap, box.top, box.top + box.height);
+  const placed = pushApart(
+    ends.map((end) => end.top),
+    labelGap,
+    box.top,
+    box.top + box.height,
+  );
   return (
     <g>
       {placed.map(({ index, at }) => {
@@ -88,7 +128,14 @@ function EndLabels({ plot: { series, x, y, value, endLabels }, box }: Placed): R
         return (
           <g key={one.id}>
             {moved && <path className="figure-leader" d={`M${left + 4} ${top}L${left + 7} ${at}`} />}
-            {!one.markers && !one.rings && <path d={markerPath(one.method)} transform={`translate(${left} ${top})`} fill={seriesColour(one.method)} stroke="var(--paper)" />}
+            {!one.markers && !one.rings && (
+              <path
+                d={markerPath(one.method)}
+                transform={`translate(${left} ${top})`}
+                fill={seriesColour(one.method)}
+                stroke="var(--paper)"
+              />
+            )}
             <text className="figure-label" x={left + 9} y={at} dy=".34em">
               {one.name} {endLabels === 'values' && <tspan className="figure-label-value">{value(end)}</tspan>}
             </text>
@@ -100,7 +147,12 @@ function EndLabels({ plot: { series, x, y, value, endLabels }, box }: Placed): R
 }
 
 /** Everything above the lines of a plot, in the same pixels. */
-export function PlotNotes({ width, height, margins, ...plot }: LinePlotProps & { readonly width: number; readonly height: number; readonly margins: Margins }): ReactElement {
+export function PlotNotes({
+  width,
+  height,
+  margins,
+  ...plot
+}: LinePlotProps & { readonly width: number; readonly height: number; readonly margins: Margins }): ReactElement {
   const box = plotBox(width, height, margins);
   return (
     <g className="figure-notes">
@@ -109,7 +161,9 @@ export function PlotNotes({ width, height, margins, ...plot }: LinePlotProps & {
       <Breaks plot={plot} box={box} />
       <EndLabels plot={plot} box={box} />
       {plot.note !== undefined && (
-        <text className="figure-note" x={box.left + box.width / 2} y={box.top + box.height * 0.42} textAnchor="middle">{plot.note}</text>
+        <text className="figure-note" x={box.left + box.width / 2} y={box.top + box.height * 0.42} textAnchor="middle">
+          {plot.note}
+        </text>
       )}
     </g>
   );

@@ -33,11 +33,17 @@ function Scale(): ReactElement {
         const major = degrees % 10 === 0;
         const from = polar(degrees, radius);
         const to = polar(degrees, radius - (major ? 10 : 5));
-        return <line key={degrees} className={major ? 'protractor-major' : 'protractor-minor'} x1={from.x} y1={from.y} x2={to.x} y2={to.y} />;
+        return (
+          <line key={degrees} className={major ? 'protractor-major' : 'protractor-minor'} x1={from.x} y1={from.y} x2={to.x} y2={to.y} />
+        );
       })}
       {[0, 30, 60, 90].map((degrees) => {
         const at = polar(degrees, radius + 9);
-        return <text key={degrees} x={at.x} y={at.y} dy=".34em" textAnchor={degrees === 90 ? 'middle' : 'start'}>{formatAngleTick(degrees)}</text>;
+        return (
+          <text key={degrees} x={at.x} y={at.y} dy=".34em" textAnchor={degrees === 90 ? 'middle' : 'start'}>
+            {formatAngleTick(degrees)}
+          </text>
+        );
       })}
       <line className="protractor-base" x1={pin.x} y1={pin.y} x2={pin.x + radius} y2={pin.y} />
     </g>
@@ -58,16 +64,33 @@ export function Protractor({ turns, label }: { readonly turns: readonly Turn[]; 
         const end = polar(turn.largest, distance);
         const ray = polar(turn.mean, radius - 14);
         return (
-          <g key={turn.id} fill="none" stroke={seriesColour(turn.method)} strokeDasharray={seriesDash(turn.method)} strokeWidth={strokeWidth(turn.emphasis)}>
+          <g
+            key={turn.id}
+            fill="none"
+            stroke={seriesColour(turn.method)}
+            strokeDasharray={seriesDash(turn.method)}
+            strokeWidth={strokeWidth(turn.emphasis)}
+          >
             <path d={`M${start.x} ${start.y}A${distance} ${distance} 0 0 0 ${end.x} ${end.y}`} />
             <line x1={pin.x} y1={pin.y} x2={ray.x} y2={ray.y} />
-            <path d={markerPath(turn.method)} transform={`translate(${end.x} ${end.y})`} fill={seriesColour(turn.method)} stroke="var(--paper)" strokeWidth="1" strokeDasharray="none" />
+            <path
+              d={markerPath(turn.method)}
+              transform={`translate(${end.x} ${end.y})`}
+              fill={seriesColour(turn.method)}
+              stroke="var(--paper)"
+              strokeWidth="1"
+              strokeDasharray="none"
+            />
           </g>
         );
       })}
       {turns.map((turn, index) => {
         const end = polar(turn.largest, distanceOf(index, turns.length));
-        return <text key={turn.id} className="protractor-label" x={end.x + 6} y={end.y - 6}>max {formatAngleTick(turn.largest)}</text>;
+        return (
+          <text key={turn.id} className="protractor-label" x={end.x + 6} y={end.y - 6}>
+            max {formatAngleTick(turn.largest)}
+          </text>
+        );
       })}
       <circle className="protractor-pin" cx={pin.x} cy={pin.y} r="3" />
     </svg>

@@ -38,11 +38,21 @@ const dotOf = (series: LineSeries, open: boolean) =>
     const key = `${series.id}-${index}`;
     if (typeof cx !== 'number' || typeof cy !== 'number') return <g key={key} />;
     const colour = seriesColour(series.method);
-    const paint = open ? { fill: 'var(--paper)', stroke: colour, strokeWidth: 1.4 } : { fill: colour, stroke: 'var(--paper)', strokeWidth: 1 };
+    const paint = open
+      ? { fill: 'var(--paper)', stroke: colour, strokeWidth: 1.4 }
+      : { fill: colour, stroke: 'var(--paper)', strokeWidth: 1 };
     return <path key={key} d={markerPath(series.method)} transform={`translate(${cx} ${cy})`} {...paint} />;
   };
 
-const shared = { dataKey: 'y', type: 'linear', activeDot: false, isAnimationActive: false, connectNulls: false, tooltipType: 'none', legendType: 'none' } as const;
+const shared = {
+  dataKey: 'y',
+  type: 'linear',
+  activeDot: false,
+  isAnimationActive: false,
+  connectNulls: false,
+  tooltipType: 'none',
+  legendType: 'none',
+} as const;
 
 interface SeriesLinesProps {
   readonly series: LineSeries;
@@ -59,18 +69,37 @@ export const SeriesLines = memo(
     const hasBand = data.some(({ band }) => band !== null);
     return (
       <>
-        {series.raw && <Line {...shared} data={drawable(series.raw, axis, width * 2)} stroke={colour} strokeOpacity={0.24} strokeWidth={1} dot={false} />}
+        {series.raw && (
+          <Line {...shared} data={drawable(series.raw, axis, width * 2)} stroke={colour} strokeOpacity={0.24} strokeWidth={1} dot={false} />
+        )}
         {hasBand && (
           <Area
-            data={data} dataKey="band" type="linear" stroke="none" fill={colour} fillOpacity={0.13} dot={false} activeDot={false}
-            isAnimationActive={false} tooltipType="none" legendType="none"
+            data={data}
+            dataKey="band"
+            type="linear"
+            stroke="none"
+            fill={colour}
+            fillOpacity={0.13}
+            dot={false}
+            activeDot={false}
+            isAnimationActive={false}
+            tooltipType="none"
+            legendType="none"
           />
         )}
         <Line
-          {...shared} data={data} stroke={colour} strokeOpacity={series.emphasis === 'faint' ? 0.42 : 1} strokeWidth={strokeWidth(series.emphasis)}
-          strokeDasharray={seriesDash(series.method)} strokeLinejoin="round" dot={series.markers ? dotOf(series, false) : false}
+          {...shared}
+          data={data}
+          stroke={colour}
+          strokeOpacity={series.emphasis === 'faint' ? 0.42 : 1}
+          strokeWidth={strokeWidth(series.emphasis)}
+          strokeDasharray={seriesDash(series.method)}
+          strokeLinejoin="round"
+          dot={series.markers ? dotOf(series, false) : false}
         />
-        {series.rings && <Line {...shared} data={drawable(series.rings, axis, mostPoints)} stroke="none" strokeWidth={0} dot={dotOf(series, true)} />}
+        {series.rings && (
+          <Line {...shared} data={drawable(series.rings, axis, mostPoints)} stroke="none" strokeWidth={0} dot={dotOf(series, true)} />
+        )}
       </>
     );
   },

@@ -29,7 +29,8 @@ describe('ramps', () => {
     for (const name of ['seq', 'div'] as const) {
       const ramp = readRamp(name, token);
       for (const theme of ['light', 'dark'] as const)
-        for (let position = 0; position <= 1; position += 0.01) expect(textContrast(ramp, theme, position), `${name} ${theme} ${position}`).toBeGreaterThanOrEqual(4.5);
+        for (let position = 0; position <= 1; position += 0.01)
+          expect(textContrast(ramp, theme, position), `${name} ${theme} ${position}`).toBeGreaterThanOrEqual(4.5);
     }
   });
 });

@@ -30,7 +30,10 @@ export function parseLightDark(value: string): { readonly light: string; readonl
 
 /** Reads a ramp from the custom properties of the page. */
 export function readRamp(name: RampName, property: (name: string) => string): Ramp {
-  const colours = Array.from({ length: steps + 1 }, (_, index) => parseLightDark(property(`--${name}-${index}`)) ?? { light: '#ffffff', dark: '#000000' });
+  const colours = Array.from(
+    { length: steps + 1 },
+    (_, index) => parseLightDark(property(`--${name}-${index}`)) ?? { light: '#ffffff', dark: '#000000' },
+  );
   return { name, light: colours.map(({ light }) => light), dark: colours.map(({ dark }) => dark) };
 }
 

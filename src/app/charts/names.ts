@@ -21,7 +21,8 @@ const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (
 ];
 
 /** λ means nothing to SFT and k only something to RPSFT. */
-const applies = (key: keyof RunConfig, method: MethodId): boolean => (key === 'lambda' ? method !== 'sft' : key === 'rankFraction' ? method === 'rpsft' : true);
+const applies = (key: keyof RunConfig, method: MethodId): boolean =>
+  key === 'lambda' ? method !== 'sft' : key === 'rankFraction' ? method === 'rpsft' : true;
 
 /**
  * Names of the runs in one figure: the method alone where that is enough, else with what differs between the runs of
@@ -30,7 +31,9 @@ const applies = (key: keyof RunConfig, method: MethodId): boolean => (key === 'l
 export function runNames(runs: readonly { readonly config: RunConfig }[]): readonly string[] {
   const names = runs.map(({ config }) => {
     const same = runs.filter((other) => other.config.method === config.method);
-    const differing = distinguishing.filter(({ key }) => applies(key, config.method) && same.some((other) => other.config[key] !== config[key]));
+    const differing = distinguishing.filter(
+      ({ key }) => applies(key, config.method) && same.some((other) => other.config[key] !== config[key]),
+    );
     return [methodLabel(config.method), ...differing.map(({ text }) => text(config))].join(' ');
   });
   return names.map((name, index) => {

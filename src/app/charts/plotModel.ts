@@ -1,6 +1,6 @@
 /** @file What a line figure is made of. The drawing is LinePlot, the frame with cursor and keyboard LineChart. */
 import type { MethodId } from '../../worker/protocol.ts';
-import { nearestIndex, pointAt, type Break, type Point } from './points.ts';
+import { pointAt, type Break, type Point } from './points.ts';
 import { fraction, type Axis } from './scales.ts';
 import type { Emphasis } from './series.ts';
 
@@ -73,7 +73,8 @@ export const plotBox = (width: number, height: number, margins: Margins): PlotBo
 export const pixelX = (box: PlotBox, axis: Axis, x: number): number => box.left + fraction(axis, x) * box.width;
 
 /** Values beyond the ends of the axis stay on its edge. */
-export const pixelY = (box: PlotBox, axis: Axis, y: number): number => box.top + (1 - Math.max(0, Math.min(1, fraction(axis, y)))) * box.height;
+export const pixelY = (box: PlotBox, axis: Axis, y: number): number =>
+  box.top + (1 - Math.max(0, Math.min(1, fraction(axis, y)))) * box.height;
 
 /** The last point of a line that has a value. */
 export const lastPoint = (points: readonly Point[]): Point | undefined => points.findLast((point) => point.y !== null);
@@ -92,7 +93,15 @@ export function datumAt(series: LineSeries, x: number): Point | undefined {
   return [pointAt(series.line, x), series.rings && pointAt(series.rings, x)].find((point) => point !== undefined && point.y !== null);
 }
 
-/** The stop nearest to x. */
+/** The stop nearest to x, among sorted ones. */
 export function snap(stops: readonly number[], x: number): number | undefined {
-  return stops[nearestIndex(stops.map((stop) => ({ x: stop })), x)];
+  let low = 0;
+  let high = stops.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (stops[middle]! < x) low = middle + 1;
+    else high = middle;
+  }
+  const [before, after] = [stops[low - 1], stops[low]];
+  return before !== undefined && (after === undefined || x - before < after - x) ? before : after;
 }

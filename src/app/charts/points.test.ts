@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { along, nearestIndex, pointAt, reduce, stopsOf, type Point } from './points.ts';
 import { smooth } from './smooth.ts';
 
-const line = (length: number, y: (index: number) => number | null): Point[] => Array.from({ length }, (_, index) => ({ x: index + 1, y: y(index) }));
+const line = (length: number, y: (index: number) => number | null): Point[] =>
+  Array.from({ length }, (_, index) => ({ x: index + 1, y: y(index) }));
 
 describe('reduce', () => {
   it('leaves a short line as it is', () => {
@@ -45,7 +46,19 @@ describe('looking up', () => {
   });
 
   it('samples the lines between data', () => {
-    expect(along([{ x: 0, y: 0 }, { x: 20, y: 10 }], 10)).toEqual([{ x: 0, y: 0 }, { x: 10, y: 5 }, { x: 20, y: 10 }]);
+    expect(
+      along(
+        [
+          { x: 0, y: 0 },
+          { x: 20, y: 10 },
+        ],
+        10,
+      ),
+    ).toEqual([
+      { x: 0, y: 0 },
+      { x: 10, y: 5 },
+      { x: 20, y: 10 },
+    ]);
   });
 });
 
@@ -57,18 +70,38 @@ describe('smooth', () => {
 
   it('starts at the first datum and keeps a constant', () => {
     for (const logarithmic of [false, true]) {
-      for (const { y } of smooth(line(50, () => 0.3), 0.9, logarithmic)) expect(y).toBeCloseTo(0.3, 12);
+      for (const { y } of smooth(
+        line(50, () => 0.3),
+        0.9,
+        logarithmic,
+      ))
+        expect(y).toBeCloseTo(0.3, 12);
     }
   });
 
   it('averages logarithms on a logarithmic axis', () => {
-    const [, second] = smooth([{ x: 1, y: 1 }, { x: 2, y: 100 }], 0.5, true);
+    const [, second] = smooth(
+      [
+        { x: 1, y: 1 },
+        { x: 2, y: 100 },
+      ],
+      0.5,
+      true,
+    );
     // Weights 1/3 and 2/3 after correction for the empty start.
     expect(second?.y).toBeCloseTo(100 ** (2 / 3), 9);
   });
 
   it('restarts after a gap, so nothing leaks over it', () => {
-    const smoothed = smooth([{ x: 1, y: 5 }, { x: 2, y: null }, { x: 3, y: 1 }], 0.9, false);
+    const smoothed = smooth(
+      [
+        { x: 1, y: 5 },
+        { x: 2, y: null },
+        { x: 3, y: 1 },
+      ],
+      0.9,
+      false,
+    );
     expect(smoothed.map(({ y }) => y)).toEqual([5, null, 1]);
   });
 });

@@ -73,7 +73,10 @@ export function pointAt<P extends { readonly x: number }>(points: readonly P[], 
 }
 
 /** Points on the lines between the data, at most `gap` apart in x, in whatever unit the points are. */
-export function along(points: readonly { readonly x: number; readonly y: number }[], gap: number): readonly { readonly x: number; readonly y: number }[] {
+export function along(
+  points: readonly { readonly x: number; readonly y: number }[],
+  gap: number,
+): readonly { readonly x: number; readonly y: number }[] {
   return points.flatMap((point, index) => {
     const before = points[index - 1];
     if (!before) return [point];

@@ -19,7 +19,22 @@ const captionHeight = 28;
 const legendHeight = 24;
 
 /** What a shape or text looks like comes from these properties. */
-const painted = ['fill', 'fill-opacity', 'stroke', 'stroke-opacity', 'stroke-width', 'stroke-dasharray', 'stroke-linejoin', 'opacity', 'font-family', 'font-size', 'font-weight', 'font-style', 'text-anchor', 'paint-order'];
+const painted = [
+  'fill',
+  'fill-opacity',
+  'stroke',
+  'stroke-opacity',
+  'stroke-width',
+  'stroke-dasharray',
+  'stroke-linejoin',
+  'opacity',
+  'font-family',
+  'font-size',
+  'font-weight',
+  'font-style',
+  'text-anchor',
+  'paint-order',
+];
 
 function make(name: string, attributes: Readonly<Record<string, string | number>>, text = ''): SVGElement {
   const element = document.createElementNS(namespace, name);
@@ -69,12 +84,28 @@ function addElement(element: Element, target: SVGElement, origin: DOMRect): void
   const box = element.getBoundingClientRect();
   if (element instanceof SVGSVGElement) {
     const copy = copyDrawing(element);
-    for (const [key, value] of Object.entries({ x: box.left - origin.left, y: box.top - origin.top, width: box.width, height: box.height, overflow: 'visible' })) copy.setAttribute(key, String(value));
+    for (const [key, value] of Object.entries({
+      x: box.left - origin.left,
+      y: box.top - origin.top,
+      width: box.width,
+      height: box.height,
+      overflow: 'visible',
+    }))
+      copy.setAttribute(key, String(value));
     target.append(copy);
     return;
   }
   if (!/^(transparent|rgba\(0, 0, 0, 0\))$/.test(style.backgroundColor) && box.width > 0)
-    target.append(make('rect', { x: box.left - origin.left, y: box.top - origin.top, width: box.width, height: box.height, fill: toRgb(style.backgroundColor), opacity: style.opacity }));
+    target.append(
+      make('rect', {
+        x: box.left - origin.left,
+        y: box.top - origin.top,
+        width: box.width,
+        height: box.height,
+        fill: toRgb(style.backgroundColor),
+        opacity: style.opacity,
+      }),
+    );
   for (const child of element.childNodes) {
     if (child instanceof Element) addElement(child, target, origin);
     else if (child instanceof Text && child.data.trim() !== '') addText(child, style, target, origin);
@@ -86,8 +117,18 @@ function addText(text: Text, style: CSSStyleDeclaration, target: SVGElement, ori
   range.selectNodeContents(text);
   const box = range.getBoundingClientRect();
   if (box.width < 2) return;
-  const attributes = { x: box.left - origin.left, y: box.top - origin.top + box.height / 2, 'dominant-baseline': 'central', fill: toRgb(style.color) };
-  const fonts = { 'font-family': style.fontFamily, 'font-size': style.fontSize, 'font-weight': style.fontWeight, 'font-style': style.fontStyle };
+  const attributes = {
+    x: box.left - origin.left,
+    y: box.top - origin.top + box.height / 2,
+    'dominant-baseline': 'central',
+    fill: toRgb(style.color),
+  };
+  const fonts = {
+    'font-family': style.fontFamily,
+    'font-size': style.fontSize,
+    'font-weight': style.fontWeight,
+    'font-style': style.fontStyle,
+  };
   target.append(make('text', { ...attributes, ...fonts }, text.data.trim()));
 }
 
@@ -159,7 +200,10 @@ export async function saveFigure(figure: HTMLElement, options: SaveOptions): Pro
   const blob = options.kind === 'png' ? await toPng(svg, source) : new Blob([source], { type: 'image/svg+xml' });
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
-  link.download = `${options.title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '')}.${options.kind}`;
+  link.download = `${options.title
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')}.${options.kind}`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

@@ -3,8 +3,12 @@ import { fraction, linearDomain, linearTicks, logDomain, stepTicks, valueAt } fr
 
 describe('scales', () => {
   it('go there and back', () => {
-    for (const axis of [{ kind: 'linear', domain: [60, 100] }, { kind: 'log', domain: [0.01, 10] }] as const)
-      for (const value of [60.5, 77, 0.03, 5].filter((candidate) => candidate >= axis.domain[0] && candidate <= axis.domain[1])) expect(valueAt(axis, fraction(axis, value))).toBeCloseTo(value, 9);
+    for (const axis of [
+      { kind: 'linear', domain: [60, 100] },
+      { kind: 'log', domain: [0.01, 10] },
+    ] as const)
+      for (const value of [60.5, 77, 0.03, 5].filter((candidate) => candidate >= axis.domain[0] && candidate <= axis.domain[1]))
+        expect(valueAt(axis, fraction(axis, value))).toBeCloseTo(value, 9);
   });
 });
 

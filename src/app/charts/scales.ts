@@ -48,7 +48,9 @@ export function linearTicks(low: number, high: number, most: number): readonly n
 /** Labels of the step axis: 0, round steps, and always the end of the run, which stands for what is left. */
 export function stepTicks(end: number, most: number): readonly number[] {
   if (end <= 1) return [0, 1];
-  const even = [most - 1, 3, 2, 4].find((parts) => parts < most && end % parts === 0 && end / parts >= 1 && (end / parts) % niceUnit(end / parts) === 0);
+  const even = [most - 1, 3, 2, 4].find(
+    (parts) => parts < most && end % parts === 0 && end / parts >= 1 && (end / parts) % niceUnit(end / parts) === 0,
+  );
   if (even !== undefined) return Array.from({ length: even + 1 }, (_, index) => (index * end) / even);
   const step = Math.ceil(niceStep(end / (most - 1)));
   const inner = Array.from({ length: Math.floor(end / step) + 1 }, (_, index) => tidy(index * step));
@@ -59,7 +61,11 @@ export function stepTicks(end: number, most: number): readonly number[] {
 const niceUnit = (step: number): number => 10 ** Math.max(0, Math.floor(Math.log10(step)) - 1);
 
 /** A linear axis from a round number below the data (or from zero) to a round number above. */
-export function linearDomain(values: Iterable<number>, fromZero: boolean, most: number): { readonly domain: readonly [number, number]; readonly ticks: readonly number[] } {
+export function linearDomain(
+  values: Iterable<number>,
+  fromZero: boolean,
+  most: number,
+): { readonly domain: readonly [number, number]; readonly ticks: readonly number[] } {
   let low = fromZero ? 0 : Infinity;
   let high = -Infinity;
   for (const value of values) {
@@ -74,7 +80,10 @@ export function linearDomain(values: Iterable<number>, fromZero: boolean, most: 
 }
 
 /** A logarithmic axis around the positive data, ends and ticks at 1 and 3 (or 1) times powers of ten. */
-export function logDomain(values: Iterable<number>, most: number): { readonly domain: readonly [number, number]; readonly ticks: readonly number[] } {
+export function logDomain(
+  values: Iterable<number>,
+  most: number,
+): { readonly domain: readonly [number, number]; readonly ticks: readonly number[] } {
   let low = Infinity;
   let high = 0;
   for (const value of values) {
@@ -84,7 +93,8 @@ export function logDomain(values: Iterable<number>, most: number): { readonly do
   }
   if (high === 0) [low, high] = [0.01, 10];
   const candidates: number[] = [];
-  for (let power = Math.floor(Math.log10(low)) - 1; power <= Math.ceil(Math.log10(high)) + 1; power++) candidates.push(tidy(10 ** power), tidy(3 * 10 ** power));
+  for (let power = Math.floor(Math.log10(low)) - 1; power <= Math.ceil(Math.log10(high)) + 1; power++)
+    candidates.push(tidy(10 ** power), tidy(3 * 10 ** power));
   const bottom = candidates.findLast((candidate) => candidate <= low) ?? low;
   const top = candidates.find((candidate) => candidate >= high && candidate > bottom) ?? high;
   const inside = candidates.filter((candidate) => candidate >= bottom && candidate <= top);

@@ -5,15 +5,39 @@ import { cellText, curvesTable, thinRows, toCsv } from './table.ts';
 import { madeUpRun } from './testing.ts';
 
 describe('tables', () => {
-  const table = curvesTable('Step', [{ title: 'SFT, lr 1e-4', points: [{ x: 2, y: 0.5, low: 0.4, high: 0.6 }, { x: 1, y: null }] }, { title: 'RPSFT', points: [{ x: 2, y: 0.25 }] }], (value) => value.toFixed(1));
+  const table = curvesTable(
+    'Step',
+    [
+      {
+        title: 'SFT, lr 1e-4',
+        points: [
+          { x: 2, y: 0.5, low: 0.4, high: 0.6 },
+          { x: 1, y: null },
+        ],
+      },
+      { title: 'RPSFT', points: [{ x: 2, y: 0.25 }] },
+    ],
+    (value) => value.toFixed(1),
+  );
 
   it('have a row for each x and a column for each curve and interval', () => {
-    expect(table.columns.map(({ title }) => title)).toEqual(['Step', 'SFT, lr 1e-4', 'SFT, lr 1e-4, 95% low', 'SFT, lr 1e-4, 95% high', 'RPSFT']);
-    expect(table.rows).toEqual([[1, null, null, null, null], [2, 0.5, 0.4, 0.6, 0.25]]);
+    expect(table.columns.map(({ title }) => title)).toEqual([
+      'Step',
+      'SFT, lr 1e-4',
+      'SFT, lr 1e-4, 95% low',
+      'SFT, lr 1e-4, 95% high',
+      'RPSFT',
+    ]);
+    expect(table.rows).toEqual([
+      [1, null, null, null, null],
+      [2, 0.5, 0.4, 0.6, 0.25],
+    ]);
   });
 
   it('become CSV with full numbers and quoted titles', () => {
-    expect(toCsv(table)).toBe('Step,"SFT, lr 1e-4","SFT, lr 1e-4, 95% low","SFT, lr 1e-4, 95% high",RPSFT\r\n1,,,,\r\n2,0.5,0.4,0.6,0.25\r\n');
+    expect(toCsv(table)).toBe(
+      'Step,"SFT, lr 1e-4","SFT, lr 1e-4, 95% low","SFT, lr 1e-4, 95% high",RPSFT\r\n1,,,,\r\n2,0.5,0.4,0.6,0.25\r\n',
+    );
   });
 
   it('write numbers in the form of the column', () => {
@@ -45,7 +69,10 @@ describe('runNames', () => {
 
   it('add what differs within a method', () => {
     expect(runNames([madeUpRun({ lambda: 10 }), madeUpRun({ lambda: 1, seed: 2 })])).toEqual(['RPSFT λ 10 seed 1', 'RPSFT λ 1 seed 2']);
-    expect(runNames([madeUpRun({ method: 'sft', lambda: 0 }), madeUpRun({ method: 'sft', lambda: 10, seed: 2 })])).toEqual(['SFT seed 1', 'SFT seed 2']);
+    expect(runNames([madeUpRun({ method: 'sft', lambda: 0 }), madeUpRun({ method: 'sft', lambda: 10, seed: 2 })])).toEqual([
+      'SFT seed 1',
+      'SFT seed 2',
+    ]);
   });
 
   it('number runs that agree in everything', () => {

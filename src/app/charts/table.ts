@@ -24,7 +24,10 @@ const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.repla
 
 /** RFC 4180, with full precision; a missing value is empty. */
 export function toCsv(table: TableData): string {
-  const lines = [table.columns.map((column) => quoted(column.title)), ...table.rows.map((row) => row.map((cell) => quoted(cell === null ? '' : String(cell))))];
+  const lines = [
+    table.columns.map((column) => quoted(column.title)),
+    ...table.rows.map((row) => row.map((cell) => quoted(cell === null ? '' : String(cell)))),
+  ];
   return lines.map((line) => line.join(',')).join('\r\n') + '\r\n';
 }
 
@@ -37,7 +40,10 @@ export function thinRows<T>(rows: readonly T[], limit: number): readonly T[] {
 /** One table of several curves over the same axis: a row per x, a column per curve. */
 export function curvesTable(
   axisTitle: string,
-  curves: readonly { readonly title: string; readonly points: readonly { readonly x: number; readonly y: number | null; readonly low?: number; readonly high?: number }[] }[],
+  curves: readonly {
+    readonly title: string;
+    readonly points: readonly { readonly x: number; readonly y: number | null; readonly low?: number; readonly high?: number }[];
+  }[],
   format: (value: number) => string,
 ): TableData {
   const rows = new Map<number, Cell[]>();

@@ -23,8 +23,29 @@ export function accuracyOf(share: number, items: number): Accuracy {
 }
 
 const groupNames = [
-  'person facts', 'friend facts', 'home country', 'true or false', 'capitals', 'animals', 'opposites', 'kinds of words', 'grammar', 'before and after', 'number names',
-  'spelling', 'small sums', 'copying', 'reversing', 'sorting', 'comparing', 'counting', 'list length', 'word patterns', 'number patterns', 'digits', 'reading',
+  'person facts',
+  'friend facts',
+  'home country',
+  'true or false',
+  'capitals',
+  'animals',
+  'opposites',
+  'kinds of words',
+  'grammar',
+  'before and after',
+  'number names',
+  'spelling',
+  'small sums',
+  'copying',
+  'reversing',
+  'sorting',
+  'comparing',
+  'counting',
+  'list length',
+  'word patterns',
+  'number patterns',
+  'digits',
+  'reading',
 ];
 
 interface Shape {
@@ -52,7 +73,10 @@ function evaluationAt(step: number, config: RunConfig, shape: Shape, random: () 
     heldOutLoss: 0.04 + 3 * Math.exp(-7 * part * shape.speed) + (step === 0 ? 6 : 0),
     inDomain: accuracyOf(learned, last ? 200 : config.evaluationItems),
     outOfDomain: accuracyOf(kept, last ? 644 : 322),
-    groups: groupNames.map((group, index) => ({ group, ...accuracyOf(kept - (step === 0 ? 0 : (index % 7) * 0.05 * part * shape.loss * 6) + (random() - 0.5) * 0.04, 28) })),
+    groups: groupNames.map((group, index) => ({
+      group,
+      ...accuracyOf(kept - (step === 0 ? 0 : (index % 7) * 0.05 * part * shape.loss * 6) + (random() - 0.5) * 0.04, 28),
+    })),
   };
 }
 
@@ -77,22 +101,41 @@ const modules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj',
 function matrixAt(name: string, module: string, layer: number | undefined, part: number, shape: Shape, random: () => number): MatrixDrift {
   const k = 32;
   const turn = shape.turn * part ** 0.6 * (0.6 + random());
-  const angles = (scale: number): number[] => Array.from({ length: k }, (_, index) => Math.min(88, 2 + index * 0.3 * scale * turn + (index > k - 5 ? 14 * scale * turn * (index - k + 5) : 0)));
+  const angles = (scale: number): number[] =>
+    Array.from({ length: k }, (_, index) =>
+      Math.min(88, 2 + index * 0.3 * scale * turn + (index > k - 5 ? 14 * scale * turn * (index - k + 5) : 0)),
+    );
   const sigma0 = Array.from({ length: k }, (_, index) => 9 * Math.exp(-index * 0.06) + random() * 0.02);
   const share = shape.turn < 0.5 ? 0.0004 : 0.035 * part;
   return {
-    name, module, shape: module === 'embed_tokens' ? [1024, 128] : [352, 128], k, ...(layer === undefined ? {} : { layer }),
-    leftAngles: angles(1), rightAngles: angles(0.9),
-    vectorAlignment: Math.max(0.3, 1 - 0.3 * turn), matchedAlignment: Math.max(0.4, 1 - 0.2 * turn),
+    name,
+    module,
+    shape: module === 'embed_tokens' ? [1024, 128] : [352, 128],
+    k,
+    ...(layer === undefined ? {} : { layer }),
+    leftAngles: angles(1),
+    rightAngles: angles(0.9),
+    vectorAlignment: Math.max(0.3, 1 - 0.3 * turn),
+    matchedAlignment: Math.max(0.4, 1 - 0.2 * turn),
     block: { share, diagonal: share * 0.08, offDiagonal: share * 0.92, chance: k ** 2 / (352 * 128) },
-    sigma0, sigma: sigma0.map((value) => value * (1 + (random() - 0.4) * 0.03 * part)), relativeChange: 0.16 * turn,
+    sigma0,
+    sigma: sigma0.map((value) => value * (1 + (random() - 0.4) * 0.03 * part)),
+    relativeChange: 0.16 * turn,
   };
 }
 
 function driftAt(step: number, config: RunConfig, shape: Shape, layers: number, random: () => number): Drift {
   const part = step / config.steps;
-  const inLayers = Array.from({ length: layers }, (_, layer) => modules.map((module) => matrixAt(`model.layers.${layer}.${module}.weight`, module, layer, part, shape, random)));
-  return { step, matrices: [matrixAt('model.embed_tokens.weight', 'embed_tokens', undefined, part, { ...shape, turn: shape.turn * 1.6 }, random), ...inLayers.flat()] };
+  const inLayers = Array.from({ length: layers }, (_, layer) =>
+    modules.map((module) => matrixAt(`model.layers.${layer}.${module}.weight`, module, layer, part, shape, random)),
+  );
+  return {
+    step,
+    matrices: [
+      matrixAt('model.embed_tokens.weight', 'embed_tokens', undefined, part, { ...shape, turn: shape.turn * 1.6 }, random),
+      ...inLayers.flat(),
+    ],
+  };
 }
 
 /** A run up to `until`, with its steps, evaluations and drift. */
@@ -104,8 +147,21 @@ export function madeUpRun(change: Partial<RunConfig> = {}, until = Infinity, lay
   const evaluated = Array.from({ length: Math.floor(end / config.evaluateEvery) + 1 }, (_, index) => index * config.evaluateEvery);
   const id = `${config.method}-${config.seed}-${config.learningRate}`;
   return {
-    id, config, state: end === config.steps ? 'finished' : 'running', message: undefined, model: 'Built-in', dataset: 'Demo word problems', startedAt: '2026-11-23T17:00:00Z',
-    completedSteps: end, recorded: false, visible: true, phases: [], phase: 'train', activeMs: 0, paceFrom: undefined, updatedAt: 0,
+    id,
+    config,
+    state: end === config.steps ? 'finished' : 'running',
+    message: undefined,
+    model: 'Built-in',
+    dataset: 'Demo word problems',
+    startedAt: '2026-11-23T17:00:00Z',
+    completedSteps: end,
+    recorded: false,
+    visible: true,
+    phases: [],
+    phase: 'train',
+    activeMs: 0,
+    paceFrom: undefined,
+    updatedAt: 0,
     steps: Array.from({ length: end }, (_, index) => stepAt(index + 1, config, shape, random)),
     evaluations: evaluated.map((step) => evaluationAt(step, config, shape, random)),
     drifts: evaluated.filter((step) => step > 0).map((step) => driftAt(step, config, shape, layers, random)),

@@ -12,7 +12,13 @@ const fine = (share: number): string => `${share * 100 >= 0.01 || share === 0 ? 
 
 function tableOf(runs: readonly RunMatrix[]): TableData {
   return {
-    columns: [{ title: 'Run' }, { title: 'Inside', format: fine }, { title: 'Values', format: fine }, { title: 'Rotation', format: fine }, { title: 'Chance', format: fine }],
+    columns: [
+      { title: 'Run' },
+      { title: 'Inside', format: fine },
+      { title: 'Values', format: fine },
+      { title: 'Rotation', format: fine },
+      { title: 'Chance', format: fine },
+    ],
     rows: runs.map(({ name, matrix: { block } }) => [name, block.share, block.diagonal, block.offDiagonal, block.chance]),
   };
 }
@@ -24,23 +30,42 @@ export function EnergyPlate({ runs }: { readonly runs: readonly RunMatrix[] }): 
   const chance = runs[0]?.matrix.block.chance ?? 0;
   return (
     <Plate
-      title="Energy of the change inside the block" unit="share of ‖ΔW‖²; line: chance" span={6} height={120} legend={runs.map(({ name, method }) => ({ name, method }))} table={() => tableOf(runs)}
-      foot={`Values: the diagonal of UᵀΔWV. Rotation: the rest of the block, where top singular vectors mix. Chance is ${formatPercent(chance)} for this shape and k. It is a share: a small one does not say that the weights moved little.`}
+      title="Energy of the change inside the block"
+      unit="share of ‖ΔW‖²; line: chance"
+      span={6}
+      height={120}
+      legend={runs.map(({ name, method }) => ({ name, method }))}
+      table={() => tableOf(runs)}
+      foot={
+        <>
+          Values: the diagonal of UᵀΔWV. Rotation: the rest of the block, where top singular vectors mix. Chance is {formatPercent(chance)}{' '}
+          for this shape and k. It is a share: a small one does not say that the weights moved little.
+        </>
+      }
     >
       <table className="tbl spectrum-energy">
         <thead>
           <tr>
             <td />
             <td />
-            <th scope="col" className="n">Inside</th>
-            <th scope="col" className="n">Values</th>
-            <th scope="col" className="n">Rotation</th>
+            <th scope="col" className="n">
+              Inside
+            </th>
+            <th scope="col" className="n">
+              Values
+            </th>
+            <th scope="col" className="n">
+              Rotation
+            </th>
           </tr>
         </thead>
         <tbody>
           {runs.map(({ id, name, method, matrix: { block } }) => (
             <tr key={id}>
-              <th scope="row"><Swatch method={method} />{name}</th>
+              <th scope="row">
+                <Swatch method={method} />
+                {name}
+              </th>
               <td className="spectrum-bar">
                 <svg width="100%" height="20" aria-hidden="true">
                   <defs>

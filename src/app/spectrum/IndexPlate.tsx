@@ -26,7 +26,9 @@ const withoutLabels: Margins = { ...withLabels, right: 12 };
 function indexAxis(k: number): Axis {
   const end = Math.max(2, k);
   const step = Math.max(1, Math.round(niceStep(end / 4)));
-  const inner = Array.from({ length: Math.floor(end / step) }, (_, index) => (index + 1) * step).filter((tick) => tick > 1 && end - tick > step / 2);
+  const inner = Array.from({ length: Math.floor(end / step) }, (_, index) => (index + 1) * step).filter(
+    (tick) => tick > 1 && end - tick > step / 2,
+  );
   return { kind: 'linear', domain: [1, end], ticks: [1, ...inner, end], format: formatCount };
 }
 
@@ -36,11 +38,35 @@ export function IndexPlate({ title, unit, controls, series, y, value, foot, endL
   const x = useMemo(() => indexAxis(k), [k]);
   return (
     <Plate
-      title={title} unit={unit} controls={controls} span={3} height={height} foot={foot} legend={series.map(({ name, method }) => ({ name, method })).reverse()}
-      table={() => curvesTable('Index', [...series].reverse().flatMap((one) => [{ title: one.name, points: one.line }, ...(one.rings ? [{ title: `${one.name}, before`, points: one.rings }] : [])]), value)}
+      title={title}
+      unit={unit}
+      controls={controls}
+      span={3}
+      height={height}
+      foot={foot}
+      legend={series.map(({ name, method }) => ({ name, method })).reverse()}
+      table={() =>
+        curvesTable(
+          'Index',
+          [...series]
+            .reverse()
+            .flatMap((one) => [
+              { title: one.name, points: one.line },
+              ...(one.rings ? [{ title: `${one.name}, before`, points: one.rings }] : []),
+            ]),
+          value,
+        )
+      }
     >
       <LineChart
-        label={`${title} by index, ${unit}; the last: ${latestValues(series, value)}`} height={height} margins={endLabels === 'none' ? withoutLabels : withLabels} x={x} y={y} series={series} value={value} endLabels={endLabels}
+        label={`${title} by index, ${unit}; the last: ${latestValues(series, value)}`}
+        height={height}
+        margins={endLabels === 'none' ? withoutLabels : withLabels}
+        x={x}
+        y={y}
+        series={series}
+        value={value}
+        endLabels={endLabels}
         title={(index) => `${formatCount(index)} of ${formatCount(k)}`}
       />
     </Plate>

@@ -29,12 +29,33 @@ interface MapPlateProps {
 const cellHeight = 26;
 
 /** A map of all matrices of one run, or of the difference of two. */
-export function MapPlate({ title, method, unit, metric, ramp, from, to, layers, rows, values, span, selected, onSelect }: MapPlateProps): ReactElement {
+export function MapPlate({
+  title,
+  method,
+  unit,
+  metric,
+  ramp,
+  from,
+  to,
+  layers,
+  rows,
+  values,
+  span,
+  selected,
+  onSelect,
+}: MapPlateProps): ReactElement {
   const colours = useRamp(ramp);
   return (
     <Plate
-      title={title} {...(method === undefined ? {} : { swatch: method })} unit={unit} unitText={`${metric}, ${unit}; ink from ${from} to ${to}`} controls={<RampKey ramp={ramp} from={from} to={to} />}
-      legend={method === undefined ? [] : [{ name: title, method }]} table={values} span={span} height={(rows.length + 1) * cellHeight}
+      title={title}
+      {...(method === undefined ? {} : { swatch: method })}
+      unit={unit}
+      unitText={`${metric}, ${unit}; ink from ${from} to ${to}`}
+      controls={<RampKey ramp={ramp} from={from} to={to} />}
+      legend={method === undefined ? [] : [{ name: title, method }]}
+      table={values}
+      span={span}
+      height={(rows.length + 1) * cellHeight}
     >
       <Heatmap label={`${metric}, ${title}`} layers={layers} rows={rows} ramp={colours} selected={selected} onSelect={onSelect} />
     </Plate>

@@ -41,14 +41,30 @@ export function Maps({ metric, run, reference, step, selected, onSelect }: MapsP
     <div className="figure-grid spectrum-maps">
       {shown.map(({ id, name, method, drift }) => (
         <MapPlate
-          key={id} {...shared} title={name} method={method} unit={metric.unit} ramp="seq" from={String(scale.none)} to={String(scale.most)}
-          rows={runRows(metric, drift, scale)} values={() => runTable(metric, drift)} span={other ? 4 : 12}
+          key={id}
+          {...shared}
+          title={name}
+          method={method}
+          unit={metric.unit}
+          ramp="seq"
+          from={String(scale.none)}
+          to={String(scale.most)}
+          rows={runRows(metric, drift, scale)}
+          values={() => runTable(metric, drift)}
+          span={other ? 4 : 12}
         />
       ))}
       {other && (
         <MapPlate
-          {...shared} title={`${own.name} − ${other.name}`} unit="change" ramp="div" from="less" to="more" rows={differenceRows(metric, own.drift, other.drift, end)}
-          values={() => differenceTable(metric, own.drift, other.drift, [own.name, other.name])} span={4}
+          {...shared}
+          title={`${own.name} − ${other.name}`}
+          unit="change"
+          ramp="div"
+          from="less"
+          to="more"
+          rows={differenceRows(metric, own.drift, other.drift, end)}
+          values={() => differenceTable(metric, own.drift, other.drift, [own.name, other.name])}
+          span={4}
         />
       )}
     </div>

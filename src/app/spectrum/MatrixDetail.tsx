@@ -24,12 +24,28 @@ interface MatrixDetailProps {
 const left = metricOf('leftAngle');
 
 function TurnPlate({ runs, label }: { readonly runs: readonly RunMatrix[]; readonly label: string }): ReactElement {
-  const turns = runs.map(({ id, name, method, emphasis, matrix }) => ({ id, name, method, emphasis, mean: left.value(matrix), largest: Math.max(...matrix.leftAngles) }));
-  const spoken = turns.map(({ name, mean, largest }) => `${name} mean ${formatAngle(mean)}, largest ${formatAngleTick(largest)}`).join('; ');
+  const turns = runs.map(({ id, name, method, emphasis, matrix }) => ({
+    id,
+    name,
+    method,
+    emphasis,
+    mean: left.value(matrix),
+    largest: Math.max(...matrix.leftAngles),
+  }));
+  const spoken = turns
+    .map(({ name, mean, largest }) => `${name} mean ${formatAngle(mean)}, largest ${formatAngleTick(largest)}`)
+    .join('; ');
   return (
     <Plate
-      title="Turn of the subspace" unit="left, to scale" span={3} height={196} legend={runs.map(({ name, method }) => ({ name, method }))}
-      table={() => ({ columns: [{ title: 'Run' }, { title: 'Mean', format: formatAngle }, { title: 'Largest', format: formatAngle }], rows: turns.map(({ name, mean, largest }) => [name, mean, largest]) })}
+      title="Turn of the subspace"
+      unit="left, to scale"
+      span={3}
+      height={196}
+      legend={runs.map(({ name, method }) => ({ name, method }))}
+      table={() => ({
+        columns: [{ title: 'Run' }, { title: 'Mean', format: formatAngle }, { title: 'Largest', format: formatAngle }],
+        rows: turns.map(({ name, mean, largest }) => [name, mean, largest]),
+      })}
       foot={`Rays: mean ${turns.map(({ mean }) => formatAngle(mean)).join(' and ')}. Arcs end at the largest. ${left.meansNot}`}
     >
       <Protractor turns={turns} label={`Left principal angles of ${label}: ${spoken}`} />
@@ -42,7 +58,10 @@ export function MatrixDetail({ runs, onMove, narrow }: MatrixDetailProps): React
   const [sigmaView, setSigmaView] = useState<'change' | 'values'>('change');
   // The run in focus is drawn last, on top.
   const drawn = useMemo(() => [...runs].reverse(), [runs]);
-  const angles = useMemo(() => ({ left: drawn.map((run) => angleCurve(run, 'leftAngles')), right: drawn.map((run) => angleCurve(run, 'rightAngles')) }), [drawn]);
+  const angles = useMemo(
+    () => ({ left: drawn.map((run) => angleCurve(run, 'leftAngles')), right: drawn.map((run) => angleCurve(run, 'rightAngles')) }),
+    [drawn],
+  );
   const angleScale = useMemo(() => angleAxis([...angles.left, ...angles.right]), [angles]);
   const sigma = useMemo(() => drawn.map(sigmaView === 'change' ? sigmaChangeCurve : sigmaCurve), [drawn, sigmaView]);
   const sigmaScale = useMemo(() => (sigmaView === 'change' ? changeAxis(sigma) : sigmaAxis(sigma)), [sigma, sigmaView]);
@@ -54,19 +73,56 @@ export function MatrixDetail({ runs, onMove, narrow }: MatrixDetailProps): React
     <section className="spectrum-detail" aria-label={`Matrix ${label}`}>
       <div className="spectrum-detail-head">
         <h3>{label}</h3>
-        <span>{matrix.shape.map(formatCount).join(' × ')}, <i className="mv">k</i> = {ranks}</span>
+        <span>
+          {matrix.shape.map(formatCount).join(' × ')}, <i className="mv">k</i> = {ranks}
+        </span>
         <span className="spectrum-pager">
-          <button type="button" className="ib" aria-label="Previous matrix" onClick={() => onMove(-1)}><Icon name="left" /></button>
-          <button type="button" className="ib" aria-label="Next matrix" onClick={() => onMove(1)}><Icon name="right" /></button>
+          <button type="button" className="ib" aria-label="Previous matrix" onClick={() => onMove(-1)}>
+            <Icon name="left" />
+          </button>
+          <button type="button" className="ib" aria-label="Next matrix" onClick={() => onMove(1)}>
+            <Icon name="right" />
+          </button>
         </span>
       </div>
       <div className="figure-grid">
         <TurnPlate runs={runs} label={label} />
-        <IndexPlate title="Left angles" unit="sorted, degrees" series={angles.left} y={angleScale} value={formatAngleTick} endLabels={narrow ? 'none' : 'values'} foot={`${left.means} The last few vectors border on the rest of the spectrum and turn most.`} />
-        <IndexPlate title="Right angles" unit="sorted, degrees" series={angles.right} y={angleScale} value={formatAngleTick} endLabels={narrow ? 'none' : 'values'} foot={metricOf('rightAngle').means} />
         <IndexPlate
-          title="Singular values" unit={sigmaView === 'change' ? 'Δσ / σ' : '○ before'} series={sigma} y={sigmaScale} value={sigmaView === 'change' ? signedPercent : formatParameter} endLabels={narrow ? 'none' : 'names'}
-          controls={<Segments legend="Singular values as" value={sigmaView} onChange={setSigmaView} options={[{ value: 'change', label: 'Change' }, { value: 'values', label: 'σ' }]} />}
+          title="Left angles"
+          unit="sorted, degrees"
+          series={angles.left}
+          y={angleScale}
+          value={formatAngleTick}
+          endLabels={narrow ? 'none' : 'values'}
+          foot={`${left.means} The last few vectors border on the rest of the spectrum and turn most.`}
+        />
+        <IndexPlate
+          title="Right angles"
+          unit="sorted, degrees"
+          series={angles.right}
+          y={angleScale}
+          value={formatAngleTick}
+          endLabels={narrow ? 'none' : 'values'}
+          foot={metricOf('rightAngle').means}
+        />
+        <IndexPlate
+          title="Singular values"
+          unit={sigmaView === 'change' ? 'Δσ / σ' : '○ before'}
+          series={sigma}
+          y={sigmaScale}
+          value={sigmaView === 'change' ? signedPercent : formatParameter}
+          endLabels={narrow ? 'none' : 'names'}
+          controls={
+            <Segments
+              legend="Singular values as"
+              value={sigmaView}
+              onChange={setSigmaView}
+              options={[
+                { value: 'change', label: 'Change' },
+                { value: 'values', label: 'σ' },
+              ]}
+            />
+          }
           foot={metricOf('singularValues').meansNot}
         />
         <EnergyPlate runs={runs} />

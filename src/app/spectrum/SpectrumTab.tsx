@@ -11,7 +11,8 @@ import { SpectrumView } from './SpectrumView.tsx';
 import './spectrum.css';
 
 function Empty({ run }: { readonly run: LabRun | undefined }): ReactElement {
-  const coming = run && isLive(run) ? ` The first measurement comes at step ${formatCount(Math.min(run.config.driftEvery, run.config.steps))}.` : '';
+  const coming =
+    run && isLive(run) ? ` The first measurement comes at step ${formatCount(Math.min(run.config.driftEvery, run.config.steps))}.` : '';
   return (
     <div className="spectrum-empty">
       <h2 className="spectrum-line">No spectrum yet.</h2>
@@ -27,7 +28,9 @@ export function SpectrumTab(): ReactElement {
   const narrow = useNarrow();
   useEffect(() => () => void cursor.release(), []);
   const names = runNames(visible);
-  const runs = visible.flatMap((run, index): SpectrumRun[] => (run.drifts.length > 0 ? [{ id: run.id, name: names[index]!, method: run.config.method, drifts: run.drifts }] : []));
+  const runs = visible.flatMap((run, index): SpectrumRun[] =>
+    run.drifts.length > 0 ? [{ id: run.id, name: names[index]!, method: run.config.method, drifts: run.drifts }] : [],
+  );
   const run = runs.find(({ id }) => id === current?.id);
   const others = runs.filter((other) => other !== run);
   return run ? <SpectrumView key={run.id} run={run} others={others} narrow={narrow} /> : <Empty run={current} />;

@@ -31,7 +31,10 @@ const sameRun = (a: SpectrumRun, b: SpectrumRun): boolean => a.id === b.id && a.
 
 /** Steps stream in four times a second; the maps change only with the drift. */
 const sameProps = (a: SpectrumViewProps, b: SpectrumViewProps): boolean =>
-  a.narrow === b.narrow && sameRun(a.run, b.run) && a.others.length === b.others.length && a.others.every((other, index) => sameRun(other, b.others[index]!));
+  a.narrow === b.narrow &&
+  sameRun(a.run, b.run) &&
+  a.others.length === b.others.length &&
+  a.others.every((other, index) => sameRun(other, b.others[index]!));
 
 /** Follows the newest step until the slider is moved. */
 export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: SpectrumViewProps): ReactElement {
@@ -59,7 +62,11 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
     [run, reference, step, selected],
   );
   if (!drift) return <p className="spectrum-say">Nothing recorded yet.</p>;
-  const finding = spectrumFinding(metric, { name: run.name, drift }, reference && referenceDrift ? { name: reference.name, drift: referenceDrift } : undefined);
+  const finding = spectrumFinding(
+    metric,
+    { name: run.name, drift },
+    reference && referenceDrift ? { name: reference.name, drift: referenceDrift } : undefined,
+  );
   const move = (by: -1 | 1): void => {
     const names = drift.matrices.map(({ name }) => name);
     const at = names.indexOf(selected ?? '');
@@ -68,7 +75,9 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
   return (
     <>
       <header className="spectrum-lead">
-        <h2 className="spectrum-line"><Phrases phrases={finding.line} /></h2>
+        <h2 className="spectrum-line">
+          <Phrases phrases={finding.line} />
+        </h2>
         <p className="spectrum-detail-line">{finding.detail}</p>
       </header>
       <div className="spectrum-tools">
@@ -79,7 +88,9 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
             Reference
             <select value={reference?.id ?? ''} onChange={(event) => setReference(event.target.value)}>
               {others.map(({ id, name }) => (
-                <option key={id} value={id}>{name}</option>
+                <option key={id} value={id}>
+                  {name}
+                </option>
               ))}
               <option value="">none</option>
             </select>
@@ -87,7 +98,10 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
         )}
       </div>
       <Maps metric={metric} run={run} reference={reference} step={step} selected={selected} onSelect={setMatrix} />
-      <p className="spectrum-say">{metric.means} {metric.meansNot} More ink means more change{reference ? '; in the difference, teal changed less than the reference and brass more' : ''}.</p>
+      <p className="spectrum-say">
+        {metric.means} {metric.meansNot} More ink means more change
+        {reference ? '; in the difference, teal changed less than the reference and brass more' : ''}.
+      </p>
       {detail.length > 0 && <MatrixDetail key={matrixLabel(detail[0]!.matrix)} runs={detail} onMove={move} narrow={narrow} />}
     </>
   );

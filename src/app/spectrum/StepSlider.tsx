@@ -9,7 +9,8 @@ interface StepSliderProps {
   readonly onChange: (index: number) => void;
 }
 
-const isField = (target: EventTarget | null): boolean => target instanceof HTMLElement && target.matches('textarea, select, input:not([type="checkbox"], [type="radio"], [type="range"])');
+const isField = (target: EventTarget | null): boolean =>
+  target instanceof HTMLElement && target.matches('textarea, select, input:not([type="checkbox"], [type="radio"], [type="range"])');
 
 /** Steps at which the drift was measured. */
 export function StepSlider({ steps, index, onChange }: StepSliderProps): ReactElement {
@@ -28,7 +29,16 @@ export function StepSlider({ steps, index, onChange }: StepSliderProps): ReactEl
   return (
     <div className="spectrum-stepper">
       <label htmlFor={id}>Step</label>
-      <input id={id} type="range" min="0" max={steps.length - 1} step="1" value={index} aria-valuetext={`step ${step}`} onChange={(event) => onChange(Number(event.target.value))} />
+      <input
+        id={id}
+        type="range"
+        min="0"
+        max={steps.length - 1}
+        step="1"
+        value={index}
+        aria-valuetext={`step ${step}`}
+        onChange={(event) => onChange(Number(event.target.value))}
+      />
       <output htmlFor={id}>{step}</output>
     </div>
   );

@@ -4,7 +4,12 @@ import type { LineSeries } from '../charts/plotModel.ts';
 import { formatAngleTick, formatParameter } from '../format.ts';
 import type { RunMatrix } from './spectrumRun.ts';
 
-const base = ({ id, name, method, emphasis }: RunMatrix): Pick<LineSeries, 'id' | 'name' | 'method' | 'emphasis'> => ({ id, name, method, emphasis });
+const base = ({ id, name, method, emphasis }: RunMatrix): Pick<LineSeries, 'id' | 'name' | 'method' | 'emphasis'> => ({
+  id,
+  name,
+  method,
+  emphasis,
+});
 
 /** Principal angles from the smallest to the largest. */
 export const angleCurve = (run: RunMatrix, side: 'leftAngles' | 'rightAngles'): LineSeries => ({
@@ -15,7 +20,10 @@ export const angleCurve = (run: RunMatrix, side: 'leftAngles' | 'rightAngles'): 
 /** Relative change of each of the top k singular values, as fractions. */
 export const sigmaChangeCurve = (run: RunMatrix): LineSeries => ({
   ...base(run),
-  line: run.matrix.sigma0.map((before, index) => ({ x: index + 1, y: before > 0 ? (run.matrix.sigma[index] ?? before) / before - 1 : null })),
+  line: run.matrix.sigma0.map((before, index) => ({
+    x: index + 1,
+    y: before > 0 ? (run.matrix.sigma[index] ?? before) / before - 1 : null,
+  })),
 });
 
 /** Singular values after training as a line, before as rings at about a dozen places. */
@@ -30,14 +38,20 @@ export function sigmaCurve(run: RunMatrix): LineSeries {
   };
 }
 
-const values = (series: readonly LineSeries[]): readonly number[] => series.flatMap(({ line, rings = [] }) => [...line, ...rings].flatMap(({ y }) => (y === null ? [] : [y])));
+const values = (series: readonly LineSeries[]): readonly number[] =>
+  series.flatMap(({ line, rings = [] }) => [...line, ...rings].flatMap(({ y }) => (y === null ? [] : [y])));
 
 /** From 0° to a round angle above the largest, 90° at most. */
 export function angleAxis(series: readonly LineSeries[]): Axis {
   const most = Math.max(1, ...values(series));
   const step = [1, 2, 5, 10, 15].find((candidate) => candidate * 6 >= most) ?? 15;
   const end = Math.min(90, Math.ceil(most / step) * step);
-  return { kind: 'linear', domain: [0, end], ticks: Array.from({ length: Math.round(end / step) + 1 }, (_, index) => index * step), format: formatAngleTick };
+  return {
+    kind: 'linear',
+    domain: [0, end],
+    ticks: Array.from({ length: Math.round(end / step) + 1 }, (_, index) => index * step),
+    format: formatAngleTick,
+  };
 }
 
 /** Signed percent with two digits at most: +4%, −0.5%, 0. */

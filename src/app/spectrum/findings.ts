@@ -27,16 +27,30 @@ export function spectrumFinding(metric: Metric, run: NamedDrift, reference: Name
   const opening = `At step ${formatCount(run.drift.step)} the ${metric.noun} is `;
   const own: Phrase = { strong: metric.text(meanOver(metric, run.drift)) };
   if (!reference) {
-    const sorted = run.drift.matrices.filter((matrix) => Number.isFinite(metric.value(matrix))).sort((a, b) => metric.value(a) - metric.value(b));
+    const sorted = run.drift.matrices
+      .filter((matrix) => Number.isFinite(metric.value(matrix)))
+      .sort((a, b) => metric.value(a) - metric.value(b));
     const [least, most] = [sorted[0], sorted.at(-1)];
-    const range = least && most ? ` It goes from ${metric.text(metric.value(least))} (${matrixLabel(least)}) to ${metric.text(metric.value(most))} (${matrixLabel(most)}).` : '';
+    const range =
+      least && most
+        ? ` It goes from ${metric.text(metric.value(least))} (${matrixLabel(least)}) to ${metric.text(metric.value(most))} (${matrixLabel(most)}).`
+        : '';
     return { line: [opening, own, ` under ${run.name}.`], detail: `Mean over ${count}, each counting the same.${range} 1 seed.` };
   }
   const together = pairs(run.drift, reference.drift);
   const less = together.filter(([matrix, other]) => beyond(metric, matrix, other) < 0).length;
-  const steps = reference.drift.step === run.drift.step ? '' : ` ${reference.name} is shown at step ${formatCount(reference.drift.step)}, its nearest.`;
+  const steps =
+    reference.drift.step === run.drift.step ? '' : ` ${reference.name} is shown at step ${formatCount(reference.drift.step)}, its nearest.`;
+  const direction = metric.unchanged === 1 ? 'higher' : 'lower';
+  const comparison = `${run.name} reads ${direction} than ${reference.name} in ${formatCount(less)} of ${formatCount(together.length)}.`;
   return {
-    line: [opening, own, ` under ${run.name} and `, { strong: metric.text(meanOver(metric, reference.drift)) }, ` under ${reference.name}.`],
-    detail: `Mean over ${count}, each counting the same. ${run.name} reads ${metric.unchanged === 1 ? 'higher' : 'lower'} than ${reference.name} in ${formatCount(less)} of ${formatCount(together.length)}.${steps} 1 seed each: another seed may give other numbers.`,
+    line: [
+      opening,
+      own,
+      ` under ${run.name} and `,
+      { strong: metric.text(meanOver(metric, reference.drift)) },
+      ` under ${reference.name}.`,
+    ],
+    detail: `Mean over ${count}, each counting the same. ${comparison}${steps} 1 seed each: another seed may give other numbers.`,
   };
 }

@@ -38,7 +38,13 @@ export function mapScale(metric: Metric, drifts: readonly Drift[]): MapScale {
 }
 
 /** The drift recorded at this step, or else nearest to it. */
-export const driftAt = (drifts: readonly Drift[], step: number): Drift | undefined => drifts[nearestIndex(drifts.map((drift) => ({ x: drift.step })), step)];
+export const driftAt = (drifts: readonly Drift[], step: number): Drift | undefined =>
+  drifts[
+    nearestIndex(
+      drifts.map((drift) => ({ x: drift.step })),
+      step,
+    )
+  ];
 
 /** Layers of a model, ascending. */
 export const layersOf = ({ matrices }: Drift): readonly number[] =>
@@ -49,7 +55,12 @@ function rowsOf(drift: Drift, cell: (matrix: MatrixDrift) => HeatCell): readonly
   const inLayers = drift.matrices.filter(({ layer }) => layer !== undefined);
   const modules = [...new Set(inLayers.map(({ module }) => module))];
   const byPlace = new Map(inLayers.map((matrix) => [`${matrix.layer} ${matrix.module}`, matrix]));
-  const missing = (layer: number, module: string): HeatCell => ({ key: `${layer} ${module}`, text: '', label: `layer ${layer}, ${module}: not there`, position: null });
+  const missing = (layer: number, module: string): HeatCell => ({
+    key: `${layer} ${module}`,
+    text: '',
+    label: `layer ${layer}, ${module}: not there`,
+    position: null,
+  });
   return [
     ...modules.map((module) => ({
       name: module,
@@ -58,7 +69,9 @@ function rowsOf(drift: Drift, cell: (matrix: MatrixDrift) => HeatCell): readonly
         return matrix ? cell(matrix) : missing(layer, module);
       }),
     })),
-    ...drift.matrices.filter(({ layer }) => layer === undefined).map((matrix) => ({ name: matrix.module.replace('_tokens', ''), cells: [cell(matrix)] })),
+    ...drift.matrices
+      .filter(({ layer }) => layer === undefined)
+      .map((matrix) => ({ name: matrix.module.replace('_tokens', ''), cells: [cell(matrix)] })),
   ];
 }
 
@@ -66,7 +79,12 @@ function rowsOf(drift: Drift, cell: (matrix: MatrixDrift) => HeatCell): readonly
 export function runRows(metric: Metric, drift: Drift, { none, most }: MapScale): readonly HeatRow[] {
   return rowsOf(drift, (matrix) => {
     const value = metric.value(matrix);
-    return { key: matrix.name, text: cellNumber(value), label: `${matrixLabel(matrix)}: ${metric.text(value)}`, position: Number.isFinite(value) ? (value - none) / (most - none) : null };
+    return {
+      key: matrix.name,
+      text: cellNumber(value),
+      label: `${matrixLabel(matrix)}: ${metric.text(value)}`,
+      position: Number.isFinite(value) ? (value - none) / (most - none) : null,
+    };
   });
 }
 
@@ -110,6 +128,11 @@ export function differenceRows(metric: Metric, drift: Drift, reference: Drift, e
     const difference = metric.value(matrix) - metric.value(other);
     const more = beyond(metric, matrix, other);
     const verdict = more === 0 ? 'as much' : more < 0 ? 'changed less' : 'changed more';
-    return { key: matrix.name, text: signedCellNumber(difference), label: `${matrixLabel(matrix)}: ${signedCellNumber(difference)}, ${verdict}`, position: Number.isFinite(more) ? 0.5 + more / (2 * end) : null };
+    return {
+      key: matrix.name,
+      text: signedCellNumber(difference),
+      label: `${matrixLabel(matrix)}: ${signedCellNumber(difference)}, ${verdict}`,
+      position: Number.isFinite(more) ? 0.5 + more / (2 * end) : null,
+    };
   });
 }

@@ -5,7 +5,16 @@
 import type { MatrixDrift } from '../../worker/protocol.ts';
 import { formatAngle, formatCell, formatParameter, formatProbability, formatSignedCell } from '../format.ts';
 
-export const metricIds = ['vectorAlignment', 'matchedAlignment', 'leftAngle', 'rightAngle', 'blockEnergy', 'offDiagonal', 'singularValues', 'relativeChange'] as const;
+export const metricIds = [
+  'vectorAlignment',
+  'matchedAlignment',
+  'leftAngle',
+  'rightAngle',
+  'blockEnergy',
+  'offDiagonal',
+  'singularValues',
+  'relativeChange',
+] as const;
 export type MetricId = (typeof metricIds)[number];
 
 export interface Metric {
@@ -25,7 +34,8 @@ export interface Metric {
   readonly meansNot: string;
 }
 
-const mean = (values: readonly number[]): number => (values.length === 0 ? NaN : values.reduce((sum, value) => sum + value, 0) / values.length);
+const mean = (values: readonly number[]): number =>
+  values.length === 0 ? NaN : values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Mean size of the relative change of a singular value, in percent; a value of zero has none. */
 export function singularValueChange({ sigma0, sigma }: MatrixDrift): number {
@@ -45,7 +55,8 @@ const list: readonly Metric[] = [
     unchanged: 1,
     text: formatProbability,
     means: '1 means that each top singular vector still points where it did before training.',
-    meansNot: 'It reads low where singular values nearly coincide: such vectors swap at the smallest change, and nothing need be lost by it.',
+    meansNot:
+      'It reads low where singular values nearly coincide: such vectors swap at the smallest change, and nothing need be lost by it.',
   },
   {
     id: 'matchedAlignment',
@@ -55,7 +66,8 @@ const list: readonly Metric[] = [
     value: ({ matchedAlignment }) => matchedAlignment,
     unchanged: 1,
     text: formatProbability,
-    means: 'As vector alignment, with each vector compared to the most similar one after training, so that a mere change of order does not count.',
+    means:
+      'As vector alignment, with each vector compared to the most similar one after training, so that a mere change of order does not count.',
     meansNot: 'Two vectors that mix evenly still read as turned, although the plane they span has not moved.',
   },
   {

@@ -17,7 +17,14 @@ function matrix(change: Partial<MatrixDrift>): MatrixDrift {
 
 describe('metrics', () => {
   it('are the formulas', () => {
-    const one = matrix({ leftAngles: [10, 20], rightAngles: [1, 2], sigma0: [2, 4, 0], sigma: [2.2, 3.6, 1], block: { share: 0.06, diagonal: 0.01, offDiagonal: 0.05, chance: 0.02 }, relativeChange: 0.1 });
+    const one = matrix({
+      leftAngles: [10, 20],
+      rightAngles: [1, 2],
+      sigma0: [2, 4, 0],
+      sigma: [2.2, 3.6, 1],
+      block: { share: 0.06, diagonal: 0.01, offDiagonal: 0.05, chance: 0.02 },
+      relativeChange: 0.1,
+    });
     expect(metricOf('leftAngle').value(one)).toBe(15);
     expect(metricOf('rightAngle').value(one)).toBe(1.5);
     expect(singularValueChange(one)).toBeCloseTo(10, 9);
@@ -37,7 +44,16 @@ describe('metrics', () => {
   });
 
   it('fit two digits into a cell', () => {
-    expect([0.894, 0.999, 1, 8.31, 9.97, 37.4, 0.004, -0.13].map(cellNumber)).toEqual(['.89', '1.0', '1.0', '8.3', '10', '37', '.00', '−.13']);
+    expect([0.894, 0.999, 1, 8.31, 9.97, 37.4, 0.004, -0.13].map(cellNumber)).toEqual([
+      '.89',
+      '1.0',
+      '1.0',
+      '8.3',
+      '10',
+      '37',
+      '.00',
+      '−.13',
+    ]);
     expect([0.13, -0.05, 0.001, -0.001, 8.31, -12].map(signedCellNumber)).toEqual(['+.13', '−.05', '.00', '.00', '+8.3', '−12']);
     expect(cellNumber(NaN)).toBe('–');
   });
@@ -100,11 +116,15 @@ describe('the opening sentence', () => {
   });
 
   it('gives the range of a single run', () => {
-    expect(spectrumFinding(metric, { name: 'RPSFT', drift: last(rpsft) }, undefined).detail).toMatch(/It goes from 0\.\d\d \(.+\) to 0\.\d\d \(.+\)\. 1 seed\.$/);
+    expect(spectrumFinding(metric, { name: 'RPSFT', drift: last(rpsft) }, undefined).detail).toMatch(
+      /It goes from 0\.\d\d \(.+\) to 0\.\d\d \(.+\)\. 1 seed\.$/,
+    );
   });
 
   it('says when the reference stands at another step', () => {
-    expect(spectrumFinding(metric, { name: 'RPSFT', drift: last(rpsft) }, { name: 'SFT', drift: sft[2]! }).detail).toContain('SFT is shown at step 90, its nearest.');
+    expect(spectrumFinding(metric, { name: 'RPSFT', drift: last(rpsft) }, { name: 'SFT', drift: sft[2]! }).detail).toContain(
+      'SFT is shown at step 90, its nearest.',
+    );
   });
 });
 

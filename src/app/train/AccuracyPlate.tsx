@@ -23,7 +23,10 @@ export function AccuracyPlate({ suite, figures }: { readonly suite: Suite; reado
     return outOfDomainAxis(Math.min(...(evaluated ? [] : [0.6]), ...lows));
   }, [series, suite, evaluated]);
 
-  const items = itemsText(drawn.map(({ run }) => run), suite);
+  const items = itemsText(
+    drawn.map(({ run }) => run),
+    suite,
+  );
   const base = drawn.at(-1)?.run.evaluations.find((evaluation) => evaluation.step === 0)?.[suite];
   const from = Math.round(y.domain[0] * 100);
   const measured = [items === '' ? '' : `${items} items`, evaluated ? 'band 95%' : ''].filter(Boolean).join(', ');
@@ -31,14 +34,40 @@ export function AccuracyPlate({ suite, figures }: { readonly suite: Suite; reado
   const described = evaluated ? `latest ${latestValues(series, formatPercent)}` : 'not evaluated yet';
   return (
     <Plate
-      title={titles[suite]} unit={unit} span={6} height={evaluated ? heights.accuracy : heights.emptyAccuracy} legend={legend}
-      {...(evaluated ? { table: () => curvesTable('Step', [...series].reverse().map(({ name, line }) => ({ title: name, points: line })), formatPercent) } : {})}
+      title={titles[suite]}
+      unit={unit}
+      span={6}
+      height={evaluated ? heights.accuracy : heights.emptyAccuracy}
+      legend={legend}
+      {...(evaluated
+        ? {
+            table: () =>
+              curvesTable(
+                'Step',
+                [...series].reverse().map(({ name, line }) => ({ title: name, points: line })),
+                formatPercent,
+              ),
+          }
+        : {})}
     >
       <LineChart
-        label={`${titles[suite]} by step: ${described}`} height={evaluated ? heights.accuracy : heights.emptyAccuracy} margins={narrow ? narrowMargins : wideMargins}
-        x={x} y={y} series={evaluated ? series : []} value={formatPercent} endLabels={narrow ? 'none' : 'values'} checkpoints={checkpoints} title={(step) => `Step ${formatCount(step)}`}
-        reference={base && suite === 'outOfDomain' ? { value: base.correct / base.items, label: `base ${formatPercent(base.correct / base.items, base.items)}` } : undefined}
-        now={now} note={evaluated ? undefined : figures.waiting}
+        label={`${titles[suite]} by step: ${described}`}
+        height={evaluated ? heights.accuracy : heights.emptyAccuracy}
+        margins={narrow ? narrowMargins : wideMargins}
+        x={x}
+        y={y}
+        series={evaluated ? series : []}
+        value={formatPercent}
+        endLabels={narrow ? 'none' : 'values'}
+        checkpoints={checkpoints}
+        title={(step) => `Step ${formatCount(step)}`}
+        reference={
+          base && suite === 'outOfDomain'
+            ? { value: base.correct / base.items, label: `base ${formatPercent(base.correct / base.items, base.items)}` }
+            : undefined
+        }
+        now={now}
+        note={evaluated ? undefined : figures.waiting}
       />
     </Plate>
   );

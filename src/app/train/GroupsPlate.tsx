@@ -15,7 +15,9 @@ const percent = (fraction: number): string => `${(fraction * 100).toFixed(1)}%`;
 const share = ({ correct, items }: { readonly correct: number; readonly items: number }): number => correct / items;
 
 function Group({ group, before, after, colour }: GroupChange & { readonly colour: string }): ReactElement {
-  const spoken = `${group}: ${formatPercent(share(after), after.items)} of ${formatCount(after.items)} items, 95% interval ${formatInterval(after.low, after.high, after.items)}, base model ${formatPercent(share(before), before.items)}`;
+  const interval = formatInterval(after.low, after.high, after.items);
+  const now = `${formatPercent(share(after), after.items)} of ${formatCount(after.items)} items, 95% interval ${interval}`;
+  const spoken = `${group}: ${now}, base model ${formatPercent(share(before), before.items)}`;
   return (
     <li className="group" title={spoken}>
       <span className="group-name">{group}</span>
@@ -35,7 +37,12 @@ function tableOf(runs: readonly { readonly run: LabRun; readonly name: string }[
   const changes = runs.map(({ run }) => new Map(groupChanges(run).map((change) => [change.group, change])));
   const groups = [...(changes[0]?.values() ?? [])];
   return {
-    columns: [{ title: 'Group' }, { title: 'Items' }, { title: 'Base, %', format: formatPercentValue }, ...runs.map(({ name }) => ({ title: `${name}, %`, format: formatPercentValue }))],
+    columns: [
+      { title: 'Group' },
+      { title: 'Items' },
+      { title: 'Base, %', format: formatPercentValue },
+      ...runs.map(({ name }) => ({ title: `${name}, %`, format: formatPercentValue })),
+    ],
     rows: groups.map(({ group, before, after }) => [
       group,
       after.items,
@@ -53,10 +60,19 @@ export function GroupsPlate({ figures }: { readonly figures: FigureSet }): React
   const current = figures.drawn.at(-1);
   const changes = useMemo(() => (current ? groupChanges(current.run) : []), [current]);
   const shown = changes.slice(0, mostShown);
-  const unit = changes.length === 0 ? '% correct' : changes.length > shown.length ? `% correct, items; the ${shown.length} of ${changes.length} that lost most` : '% correct, items';
+  const unit =
+    changes.length === 0
+      ? '% correct'
+      : changes.length > shown.length
+        ? `% correct, items; the ${shown.length} of ${changes.length} that lost most`
+        : '% correct, items';
   return (
     <Plate
-      title="Out-of-domain by group" unit={unit} span={6} height={120} legend={figures.legend.slice(0, 1)}
+      title="Out-of-domain by group"
+      unit={unit}
+      span={6}
+      height={120}
+      legend={figures.legend.slice(0, 1)}
       {...(changes.length > 0 ? { table: () => tableOf([...figures.drawn].reverse()) } : {})}
     >
       {current && changes.length > 0 ? (

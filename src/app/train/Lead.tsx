@@ -9,7 +9,9 @@ export function Lead({ finding, rows }: { readonly finding: Finding; readonly ro
   return (
     <header className={rows.length > 0 ? 'train-lead' : 'train-lead train-lead-alone'}>
       <div>
-        <h2 className="train-line"><Phrases phrases={finding.line} /></h2>
+        <h2 className="train-line">
+          <Phrases phrases={finding.line} />
+        </h2>
         <p className="train-detail">{finding.detail}</p>
       </div>
       {rows.length > 0 && <Balance rows={rows} />}

@@ -11,16 +11,29 @@ import type { FigureSet } from './figureSet.ts';
 import { heights, narrowMargins, wideMargins } from './margins.ts';
 
 /** The loss does not include the penalty, which has a figure of its own. */
-export function LossPlate({ figures, scale, smoothing }: { readonly figures: FigureSet; readonly scale: ScaleKind; readonly smoothing: number }): ReactElement {
+export function LossPlate({
+  figures,
+  scale,
+  smoothing,
+}: {
+  readonly figures: FigureSet;
+  readonly scale: ScaleKind;
+  readonly smoothing: number;
+}): ReactElement {
   const { drawn, end, now, checkpoints, legend, narrow } = figures;
   const series = useMemo(() => drawn.map((run) => lossCurve(run, smoothing, scale)), [drawn, smoothing, scale]);
   const x = useMemo(() => stepAxis(end, 6), [end]);
   const y = useMemo(() => valueAxis(series, scale, 6, powerTick), [series, scale]);
   const empty = series.every(({ line }) => line.length === 0);
+  const described = empty ? 'no step yet' : `latest ${latestValues(series, formatLoss)}`;
   const height = drawn.length > 0 ? heights.loss : heights.emptyLoss;
   return (
     <Plate
-      title="Loss" unit={empty ? 'per trained token' : 'per trained token; rings held-out'} span={6} height={height} legend={legend}
+      title="Loss"
+      unit={empty ? 'per trained token' : 'per trained token; rings held-out'}
+      span={6}
+      height={height}
+      legend={legend}
       {...(empty
         ? {}
         : {
@@ -37,9 +50,18 @@ export function LossPlate({ figures, scale, smoothing }: { readonly figures: Fig
           })}
     >
       <LineChart
-        label={`Loss per trained token by step, ${scale === 'log' ? 'logarithmic' : 'linear'} axis: ${empty ? 'no step yet' : `latest ${latestValues(series, formatLoss)}`}`}
-        height={height} margins={narrow ? narrowMargins : wideMargins} x={x} y={y} series={series} value={formatLoss} endLabels={narrow ? 'none' : 'values'} checkpoints={checkpoints}
-        title={(step) => `Step ${formatCount(step)}`} now={now && { value: now.value, label: '' }} note={empty ? 'First point after step 1' : undefined}
+        label={`Loss per trained token by step, ${scale === 'log' ? 'logarithmic' : 'linear'} axis: ${described}`}
+        height={height}
+        margins={narrow ? narrowMargins : wideMargins}
+        x={x}
+        y={y}
+        series={series}
+        value={formatLoss}
+        endLabels={narrow ? 'none' : 'values'}
+        checkpoints={checkpoints}
+        title={(step) => `Step ${formatCount(step)}`}
+        now={now && { value: now.value, label: '' }}
+        note={empty ? 'First point after step 1' : undefined}
       />
     </Plate>
   );

@@ -26,7 +26,19 @@ interface StepPlateProps {
 }
 
 /** Penalty, gradient norm, learning rate and throughput are this. */
-export function StepPlate({ title, unit, unitText, figures, series, y, format, height, reference, note, value }: StepPlateProps): ReactElement {
+export function StepPlate({
+  title,
+  unit,
+  unitText,
+  figures,
+  series,
+  y,
+  format,
+  height,
+  reference,
+  note,
+  value,
+}: StepPlateProps): ReactElement {
   const { end, now, checkpoints, legend } = figures;
   const x = useMemo(() => stepAxis(end, 4), [end]);
   const current = series.find(({ emphasis }) => emphasis === 'current');
@@ -36,12 +48,38 @@ export function StepPlate({ title, unit, unitText, figures, series, y, format, h
   const hasData = series.some(({ line }) => line.length > 0);
   return (
     <Plate
-      title={title} {...(unit === undefined ? {} : { unit })} {...(unitText === undefined ? {} : { unitText })} value={shown} span={3} height={height} legend={legend}
-      {...(hasData ? { table: () => curvesTable('Step', [...series].reverse().map((one) => ({ title: one.name, points: one.raw ?? one.line })), format) } : {})}
+      title={title}
+      {...(unit === undefined ? {} : { unit })}
+      {...(unitText === undefined ? {} : { unitText })}
+      value={shown}
+      span={3}
+      height={height}
+      legend={legend}
+      {...(hasData
+        ? {
+            table: () =>
+              curvesTable(
+                'Step',
+                [...series].reverse().map((one) => ({ title: one.name, points: one.raw ?? one.line })),
+                format,
+              ),
+          }
+        : {})}
     >
       <LineChart
-        label={`${title} by step: ${shown ?? 'no data yet'}`} height={height} margins={smallMargins} x={x} y={y} series={series} value={format} endLabels="none"
-        checkpoints={checkpoints} title={(step) => `Step ${formatCount(step)}`} now={now && { value: now.value, label: '' }} reference={reference} note={note}
+        label={`${title} by step: ${shown ?? 'no data yet'}`}
+        height={height}
+        margins={smallMargins}
+        x={x}
+        y={y}
+        series={series}
+        value={format}
+        endLabels="none"
+        checkpoints={checkpoints}
+        title={(step) => `Step ${formatCount(step)}`}
+        now={now && { value: now.value, label: '' }}
+        reference={reference}
+        note={note}
       />
     </Plate>
   );

@@ -5,7 +5,16 @@ import type { LineSeries } from '../charts/plotModel.ts';
 import type { RunConfig } from '../../worker/protocol.ts';
 import { formatCount, formatNorm, formatParameter, formatRate, formatSpeed } from '../format.ts';
 import { hasPenalty } from '../method/methods.ts';
-import { gradientNormCurve, penaltyCurve, learningRateCurve, plannedCurve, powerTick, throughputCurve, valueAxis, type DrawnRun } from './curves.ts';
+import {
+  gradientNormCurve,
+  penaltyCurve,
+  learningRateCurve,
+  plannedCurve,
+  powerTick,
+  throughputCurve,
+  valueAxis,
+  type DrawnRun,
+} from './curves.ts';
 import type { FigureSet } from './figureSet.ts';
 import { heights } from './margins.ts';
 import { samePlan } from './plan.ts';
@@ -15,7 +24,14 @@ import { StepPlate } from './StepPlate.tsx';
 function PenaltyFormula({ method }: { readonly method: RunConfig['method'] }): ReactElement {
   return (
     <>
-      <i className="mv">λ</i>∑‖{method === 'rpsft' && <><i className="mv">U</i><sup>⊤</sup></>}Δ<i className="mv">W{method === 'rpsft' && 'V'}</i>‖²
+      <i className="mv">λ</i>∑‖
+      {method === 'rpsft' && (
+        <>
+          <i className="mv">U</i>
+          <sup>⊤</sup>
+        </>
+      )}
+      Δ<i className="mv">W{method === 'rpsft' && 'V'}</i>‖²
     </>
   );
 }
@@ -26,21 +42,43 @@ const names = (runs: readonly DrawnRun[]): string => runs.map(({ name }) => name
 export function PenaltyPlate({ figures, config }: { readonly figures: FigureSet; readonly config: RunConfig }): ReactElement {
   const { drawn } = figures;
   const without = drawn.filter(({ run }) => !hasPenalty(run.config.method) || run.config.lambda === 0);
-  const series = useMemo(() => drawn.filter(({ run }) => hasPenalty(run.config.method) && run.config.lambda !== 0).map(penaltyCurve), [drawn]);
+  const series = useMemo(
+    () => drawn.filter(({ run }) => hasPenalty(run.config.method) && run.config.lambda !== 0).map(penaltyCurve),
+    [drawn],
+  );
   const y = useMemo(() => valueAxis(series, 'log', 4, powerTick), [series]);
   const missing = without.length > 0 ? `${names(without)} ${without.length === 1 ? 'has' : 'have'} none` : undefined;
-  const planned = hasPenalty(config.method) && config.lambda !== 0 ? 'No data yet' : `${config.method === 'l2sp' ? 'With λ 0 there is' : 'This method has'} none`;
+  const planned =
+    hasPenalty(config.method) && config.lambda !== 0
+      ? 'No data yet'
+      : `${config.method === 'l2sp' ? 'With λ 0 there is' : 'This method has'} none`;
   const withPenalty = drawn.findLast(({ run }) => hasPenalty(run.config.method))?.run.config.method ?? config.method;
   return (
     <StepPlate
-      title="Penalty" {...(hasPenalty(withPenalty) ? { unit: <PenaltyFormula method={withPenalty} />, unitText: withPenalty === 'rpsft' ? 'λ∑‖UᵀΔWV‖²' : 'λ∑‖ΔW‖²' } : {})}
-      figures={figures} series={series} y={y} format={formatNorm} height={drawn.length > 0 ? heights.loss : heights.emptyLoss} note={drawn.length > 0 ? missing : planned}
+      title="Penalty"
+      {...(hasPenalty(withPenalty)
+        ? { unit: <PenaltyFormula method={withPenalty} />, unitText: withPenalty === 'rpsft' ? 'λ∑‖UᵀΔWV‖²' : 'λ∑‖ΔW‖²' }
+        : {})}
+      figures={figures}
+      series={series}
+      y={y}
+      format={formatNorm}
+      height={drawn.length > 0 ? heights.loss : heights.emptyLoss}
+      note={drawn.length > 0 ? missing : planned}
     />
   );
 }
 
 /** Global gradient norm before clipping, against the clip. */
-export function GradientNormPlate({ figures, config, smoothing }: { readonly figures: FigureSet; readonly config: RunConfig; readonly smoothing: number }): ReactElement {
+export function GradientNormPlate({
+  figures,
+  config,
+  smoothing,
+}: {
+  readonly figures: FigureSet;
+  readonly config: RunConfig;
+  readonly smoothing: number;
+}): ReactElement {
   const { drawn } = figures;
   const series = useMemo(() => drawn.map((run) => gradientNormCurve(run, smoothing)), [drawn, smoothing]);
   const y = useMemo(() => valueAxis(series, 'log', 4, powerTick), [series]);
@@ -48,26 +86,52 @@ export function GradientNormPlate({ figures, config, smoothing }: { readonly fig
   const inAxis = clip > y.domain[0] && clip < y.domain[1];
   return (
     <StepPlate
-      title="Gradient norm" unit="before clipping" figures={figures} series={series} y={y} format={formatNorm} height={heights.loss}
+      title="Gradient norm"
+      unit="before clipping"
+      figures={figures}
+      series={series}
+      y={y}
+      format={formatNorm}
+      height={heights.loss}
       reference={inAxis ? { value: clip, label: `clip ${formatParameter(clip)}` } : undefined}
     />
   );
 }
 
 /** Learning rate: recorded so far, and as planned for the rest. */
-export function LearningRatePlate({ figures, config, height }: { readonly figures: FigureSet; readonly config: RunConfig; readonly height: number }): ReactElement {
+export function LearningRatePlate({
+  figures,
+  config,
+  height,
+}: {
+  readonly figures: FigureSet;
+  readonly config: RunConfig;
+  readonly height: number;
+}): ReactElement {
   const { drawn } = figures;
   const started = drawn.length > 0;
   const same = drawn.slice(0, -1).filter(({ run }) => samePlan(run.config, config));
   const series = useMemo((): LineSeries[] => {
-    const plan = cached(config, started ? 'faint plan' : 'plan', (): LineSeries => ({ id: 'plan', name: 'As planned', method: config.method, emphasis: started ? 'faint' : 'current', line: plannedCurve(config) }));
+    const plan = cached(config, started ? 'faint plan' : 'plan', (): LineSeries => ({
+      id: 'plan',
+      name: 'As planned',
+      method: config.method,
+      emphasis: started ? 'faint' : 'current',
+      line: plannedCurve(config),
+    }));
     const recorded = drawn.filter(({ run, emphasis }) => emphasis === 'current' || !samePlan(run.config, config));
     return [plan, ...recorded.map(learningRateCurve)];
   }, [drawn, started, config]);
   const y = useMemo(() => valueAxis(series, 'linear', 4, formatRate), [series]);
   return (
     <StepPlate
-      title="Learning rate" {...(started ? {} : { unit: 'as planned', value: formatRate(config.learningRate) })} figures={figures} series={series} y={y} format={formatRate} height={height}
+      title="Learning rate"
+      {...(started ? {} : { unit: 'as planned', value: formatRate(config.learningRate) })}
+      figures={figures}
+      series={series}
+      y={y}
+      format={formatRate}
+      height={height}
       note={same.length > 0 ? `${names(same)} the same` : undefined}
     />
   );
@@ -78,5 +142,7 @@ export function ThroughputPlate({ figures, smoothing }: { readonly figures: Figu
   const { drawn } = figures;
   const series = useMemo(() => drawn.map((run) => throughputCurve(run, smoothing)), [drawn, smoothing]);
   const y = useMemo(() => valueAxis(series, 'linear', 4, formatCount), [series]);
-  return <StepPlate title="Throughput" unit="tokens/s" figures={figures} series={series} y={y} format={formatSpeed} height={heights.small} />;
+  return (
+    <StepPlate title="Throughput" unit="tokens/s" figures={figures} series={series} y={y} format={formatSpeed} height={heights.small} />
+  );
 }

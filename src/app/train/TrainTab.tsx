@@ -26,8 +26,14 @@ export function TrainTab(): ReactElement {
   }, [all, runs]);
   return (
     <TrainView
-      runs={runs} hidden={hidden} show={showRun} planned={planned} plannedMethod={methodLabel(planned.method)} plannedData={data?.origin === 'file' ? data.name : 'the demo data'}
-      plannedTime={seconds === undefined ? undefined : formatAbout(seconds)} narrow={narrow}
+      runs={runs}
+      hidden={hidden}
+      show={showRun}
+      planned={planned}
+      plannedMethod={methodLabel(planned.method)}
+      plannedData={data?.origin === 'file' ? data.name : 'the demo data'}
+      plannedTime={seconds === undefined ? undefined : formatAbout(seconds)}
+      narrow={narrow}
     />
   );
 }

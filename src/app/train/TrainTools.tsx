@@ -32,7 +32,9 @@ function Overlays({ overlays, others, show }: TrainToolsProps): ReactElement | n
         <select aria-label="Lay another run over the figures" value="" onChange={(event) => show(event.target.value, true)}>
           <option value="">Add run</option>
           {others.map(({ run, name }) => (
-            <option key={run.id} value={run.id}>{name}</option>
+            <option key={run.id} value={run.id}>
+              {name}
+            </option>
           ))}
         </select>
       )}
@@ -48,11 +50,27 @@ export function TrainTools(props: TrainToolsProps): ReactElement {
     <div className="train-tools">
       <div className="train-tool">
         <span>Loss</span>
-        <Segments legend="Scale of the loss axis" value={lossScale} onChange={setLossScale} options={[{ value: 'linear', label: 'Linear' }, { value: 'log', label: 'Log' }]} />
+        <Segments
+          legend="Scale of the loss axis"
+          value={lossScale}
+          onChange={setLossScale}
+          options={[
+            { value: 'linear', label: 'Linear' },
+            { value: 'log', label: 'Log' },
+          ]}
+        />
       </div>
       <div className="train-tool">
         <label htmlFor={slider}>Smoothing</label>
-        <input id={slider} type="range" min="0" max="0.98" step="0.02" value={smoothing} onChange={(event) => setSmoothing(Number(event.target.value))} />
+        <input
+          id={slider}
+          type="range"
+          min="0"
+          max="0.98"
+          step="0.02"
+          value={smoothing}
+          onChange={(event) => setSmoothing(Number(event.target.value))}
+        />
         <span>{formatProbability(smoothing)}</span>
       </div>
       <Overlays {...props} />

@@ -30,7 +30,16 @@ export interface TrainViewProps {
 }
 
 /** Renders only when a run or a setting has changed. */
-export const TrainView = memo(function TrainView({ runs, hidden, show, planned, plannedMethod, plannedData, plannedTime, narrow }: TrainViewProps): ReactElement {
+export const TrainView = memo(function TrainView({
+  runs,
+  hidden,
+  show,
+  planned,
+  plannedMethod,
+  plannedData,
+  plannedTime,
+  narrow,
+}: TrainViewProps): ReactElement {
   const { lossScale, smoothing } = useTrainSettings();
   const figures = useMemo(() => figureSet(runs, planned, narrow), [runs, planned, narrow]);
   const current = figures.drawn.at(-1);

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { madeUpRun } from '../charts/testing.ts';
-import { accuracyCurve, breaksOf, itemsText, lossCurve, outOfDomainAxis, plannedCurve, stepAxis, valueAxis, type DrawnRun } from './curves.ts';
+import {
+  accuracyCurve,
+  breaksOf,
+  itemsText,
+  lossCurve,
+  outOfDomainAxis,
+  plannedCurve,
+  stepAxis,
+  valueAxis,
+  type DrawnRun,
+} from './curves.ts';
 import { figureSet } from './figureSet.ts';
 import { plannedLearningRate, samePlan } from './plan.ts';
 
@@ -19,7 +29,9 @@ describe('curves', () => {
 
   it('turn a step that was not finite into a gap with its reason', () => {
     const run = madeUpRun({}, 60);
-    const steps = run.steps.map((step) => (step.step === 31 || step.step === 32 ? { ...step, loss: NaN, skipped: true } : step.step === 40 ? { ...step, loss: Infinity } : step));
+    const steps = run.steps.map((step) =>
+      step.step === 31 || step.step === 32 ? { ...step, loss: NaN, skipped: true } : step.step === 40 ? { ...step, loss: Infinity } : step,
+    );
     expect(breaksOf(steps, 'loss')).toEqual([
       { from: 31, to: 32, short: 'NaN', reason: 'steps 31–32: NaN, updates skipped' },
       { from: 40, to: 40, short: 'infinite', reason: 'step 40: infinite' },
@@ -82,10 +94,15 @@ describe('the plan', () => {
 });
 
 describe('before the first evaluation', () => {
-  const waiting = (change: Partial<ReturnType<typeof madeUpRun>>): string => figureSet([{ ...madeUpRun({}, 0), ...change }], madeUpRun().config, false).waiting;
+  const waiting = (change: Partial<ReturnType<typeof madeUpRun>>): string =>
+    figureSet([{ ...madeUpRun({}, 0), ...change }], madeUpRun().config, false).waiting;
   it('says what has to be done first, with its count', () => {
-    expect(waiting({ state: 'preparing', phase: 'decompose', phases: [{ phase: 'decompose', done: 12, total: 29, unit: 'matrices' }] })).toBe('Decomposing matrices first: 12 of 29');
-    expect(waiting({ state: 'preparing', phase: 'evaluate-base', phases: [{ phase: 'evaluate-base', done: 120, total: 844, unit: 'items' }] })).toBe('Measuring the base model: 120 of 844 items');
+    expect(
+      waiting({ state: 'preparing', phase: 'decompose', phases: [{ phase: 'decompose', done: 12, total: 29, unit: 'matrices' }] }),
+    ).toBe('Decomposing matrices first: 12 of 29');
+    expect(
+      waiting({ state: 'preparing', phase: 'evaluate-base', phases: [{ phase: 'evaluate-base', done: 120, total: 844, unit: 'items' }] }),
+    ).toBe('Measuring the base model: 120 of 844 items');
   });
 
   it('says when it will be', () => {

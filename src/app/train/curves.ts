@@ -2,7 +2,7 @@
 import type { Accuracy, RunConfig, StepMetrics } from '../../worker/protocol.ts';
 import { cached } from '../charts/cache.ts';
 import type { LineSeries } from '../charts/plotModel.ts';
-import type { Break, Point } from '../charts/points.ts';
+import { pointAt, type Break, type Point } from '../charts/points.ts';
 import type { Axis, ScaleKind } from '../charts/scales.ts';
 import { linearDomain, linearTicks, logDomain, stepTicks } from '../charts/scales.ts';
 import type { Emphasis } from '../charts/series.ts';
@@ -20,23 +20,34 @@ export interface DrawnRun {
 
 export type Suite = 'inDomain' | 'outOfDomain';
 
-const baseOf = ({ run, name, emphasis }: DrawnRun): Pick<LineSeries, 'id' | 'name' | 'method' | 'emphasis'> => ({ id: run.id, name, method: run.config.method, emphasis });
+const baseOf = ({ run, name, emphasis }: DrawnRun): Pick<LineSeries, 'id' | 'name' | 'method' | 'emphasis'> => ({
+  id: run.id,
+  name,
+  method: run.config.method,
+  emphasis,
+});
 
-const accuracyPoint = (step: number, { correct, items, low, high }: Accuracy): Point => ({ x: step, y: items === 0 ? null : correct / items, low, high });
+const accuracyPoint = (step: number, { correct, items, low, high }: Accuracy): Point => ({
+  x: step,
+  y: items === 0 ? null : correct / items,
+  low,
+  high,
+});
 
 /** Accuracy of a suite by evaluated step, with its band. */
-export const accuracyCurve = (drawn: DrawnRun, suite: Suite): LineSeries => cached(drawn, suite, () => {
-  const { evaluations } = drawn.run;
-  return {
-    ...baseOf(drawn),
-    line: evaluations.map((evaluation) => accuracyPoint(evaluation.step, evaluation[suite])),
-    markers: true,
-    detail: (step) => {
-      const accuracy = evaluations.find((evaluation) => evaluation.step === step)?.[suite];
-      return accuracy ? formatInterval(accuracy.low, accuracy.high, accuracy.items) : '';
-    },
-  };
-});
+export const accuracyCurve = (drawn: DrawnRun, suite: Suite): LineSeries =>
+  cached(drawn, suite, () => {
+    const { evaluations } = drawn.run;
+    return {
+      ...baseOf(drawn),
+      line: evaluations.map((evaluation) => accuracyPoint(evaluation.step, evaluation[suite])),
+      markers: true,
+      detail: (step) => {
+        const accuracy = evaluations.find((evaluation) => evaluation.step === step)?.[suite];
+        return accuracy ? formatInterval(accuracy.low, accuracy.high, accuracy.items) : '';
+      },
+    };
+  });
 
 /** Steps whose value is missing, neighbours with the same reason together. */
 export function breaksOf(steps: readonly StepMetrics[], key: 'loss' | 'gradientNorm'): readonly Break[] {
@@ -60,45 +71,59 @@ export function breaksOf(steps: readonly StepMetrics[], key: 'loss' | 'gradientN
 type StepKey = 'loss' | 'penalty' | 'gradientNorm' | 'learningRate' | 'tokensPerSecond';
 
 /** One metric by step; what is not finite is a gap. */
-export const stepPoints = (steps: readonly StepMetrics[], key: StepKey): readonly Point[] => steps.map((step) => ({ x: step.step, y: Number.isFinite(step[key]) ? step[key] : null }));
+export const stepPoints = (steps: readonly StepMetrics[], key: StepKey): readonly Point[] =>
+  steps.map((step) => ({ x: step.step, y: Number.isFinite(step[key]) ? step[key] : null }));
 
 /** Training loss, smoothed over raw, with the held-out loss as rings. */
-export const lossCurve = (drawn: DrawnRun, smoothing: number, scale: ScaleKind): LineSeries => cached(drawn, `loss ${smoothing} ${scale}`, () => {
-  const { steps, evaluations } = drawn.run;
-  const raw = stepPoints(steps, 'loss');
-  const heldOut = new Map(evaluations.map((evaluation) => [evaluation.step, evaluation.heldOutLoss]));
-  return {
-    ...baseOf(drawn),
-    line: smooth(raw, smoothing, scale === 'log'),
-    raw,
-    rings: evaluations.filter((evaluation) => evaluation.step > 0).map((evaluation) => ({ x: evaluation.step, y: Number.isFinite(evaluation.heldOutLoss) ? evaluation.heldOutLoss : null })),
-    breaks: breaksOf(steps, 'loss'),
-    detail: (step) => (heldOut.has(step) ? `held-out ${formatLoss(heldOut.get(step))}` : ''),
-  };
-});
+export const lossCurve = (drawn: DrawnRun, smoothing: number, scale: ScaleKind): LineSeries =>
+  cached(drawn, `loss ${smoothing} ${scale}`, () => {
+    const { steps, evaluations } = drawn.run;
+    const raw = stepPoints(steps, 'loss');
+    const heldOut = new Map(evaluations.map((evaluation) => [evaluation.step, evaluation.heldOutLoss]));
+    return {
+      ...baseOf(drawn),
+      line: smooth(raw, smoothing, scale === 'log'),
+      raw,
+      rings: evaluations
+        .filter((evaluation) => evaluation.step > 0)
+        .map((evaluation) => ({ x: evaluation.step, y: Number.isFinite(evaluation.heldOutLoss) ? evaluation.heldOutLoss : null })),
+      breaks: breaksOf(steps, 'loss'),
+      detail: (step) => (heldOut.has(step) ? `held-out ${formatLoss(heldOut.get(step))}` : ''),
+    };
+  });
 
 /** The penalty as it is added to the loss, unsmoothed: its level and its jumps are what one looks for. */
-export const penaltyCurve = (drawn: DrawnRun): LineSeries => cached(drawn, 'penalty', () => ({ ...baseOf(drawn), line: stepPoints(drawn.run.steps, 'penalty') }));
+export const penaltyCurve = (drawn: DrawnRun): LineSeries =>
+  cached(drawn, 'penalty', () => ({ ...baseOf(drawn), line: stepPoints(drawn.run.steps, 'penalty') }));
 
 /** Gradient norm before clipping, smoothed over raw. */
-export const gradientNormCurve = (drawn: DrawnRun, smoothing: number): LineSeries => cached(drawn, `gradient norm ${smoothing}`, () => {
-  const raw = stepPoints(drawn.run.steps, 'gradientNorm');
-  return { ...baseOf(drawn), line: smooth(raw, smoothing, true), raw, breaks: breaksOf(drawn.run.steps, 'gradientNorm'), detail: (step) => rawDetail(raw, step, formatNorm) };
-});
+export const gradientNormCurve = (drawn: DrawnRun, smoothing: number): LineSeries =>
+  cached(drawn, `gradient norm ${smoothing}`, () => {
+    const raw = stepPoints(drawn.run.steps, 'gradientNorm');
+    return {
+      ...baseOf(drawn),
+      line: smooth(raw, smoothing, true),
+      raw,
+      breaks: breaksOf(drawn.run.steps, 'gradientNorm'),
+      detail: (step) => rawDetail(raw, step, formatNorm),
+    };
+  });
 
 /** Tokens a second, smoothed over raw. */
-export const throughputCurve = (drawn: DrawnRun, smoothing: number): LineSeries => cached(drawn, `throughput ${smoothing}`, () => {
-  const raw = stepPoints(drawn.run.steps, 'tokensPerSecond');
-  return { ...baseOf(drawn), line: smooth(raw, smoothing, false), raw, detail: (step) => rawDetail(raw, step, formatCount) };
-});
+export const throughputCurve = (drawn: DrawnRun, smoothing: number): LineSeries =>
+  cached(drawn, `throughput ${smoothing}`, () => {
+    const raw = stepPoints(drawn.run.steps, 'tokensPerSecond');
+    return { ...baseOf(drawn), line: smooth(raw, smoothing, false), raw, detail: (step) => rawDetail(raw, step, formatCount) };
+  });
 
 function rawDetail(raw: readonly Point[], step: number, format: (value: number) => string): string {
-  const value = raw.find((point) => point.x === step)?.y;
+  const value = pointAt(raw, step)?.y;
   return value === undefined || value === null ? '' : `raw ${format(value)}`;
 }
 
 /** The learning rate so far. */
-export const learningRateCurve = (drawn: DrawnRun): LineSeries => cached(drawn, 'learning rate', () => ({ ...baseOf(drawn), line: stepPoints(drawn.run.steps, 'learningRate') }));
+export const learningRateCurve = (drawn: DrawnRun): LineSeries =>
+  cached(drawn, 'learning rate', () => ({ ...baseOf(drawn), line: stepPoints(drawn.run.steps, 'learningRate') }));
 
 /** The learning rate as planned, for every step of the run. */
 export function plannedCurve(config: RunConfig): readonly Point[] {
@@ -118,11 +143,17 @@ export const inDomainAxis: Axis = { kind: 'linear', domain: [0, 1], ticks: [0, 0
 /** Out-of-domain accuracy may start above zero, in steps of ten below everything drawn. */
 export function outOfDomainAxis(lowest: number): Axis {
   const start = Math.max(0, Math.min(0.8, Math.floor(lowest * 10 + 1e-9) / 10));
-  return { kind: 'linear', domain: [start, 1], ticks: linearTicks(start, 1, start >= 0.5 ? 6 : 5).map((tick) => Math.min(1, tick)), format: percentTick };
+  return {
+    kind: 'linear',
+    domain: [start, 1],
+    ticks: linearTicks(start, 1, start >= 0.5 ? 6 : 5).map((tick) => Math.min(1, tick)),
+    format: percentTick,
+  };
 }
 
 function* valuesOf(series: readonly LineSeries[]): Generator<number> {
-  for (const one of series) for (const points of [one.line, one.raw ?? [], one.rings ?? []]) for (const { y } of points) if (y !== null) yield y;
+  for (const one of series)
+    for (const points of [one.line, one.raw ?? [], one.rings ?? []]) for (const { y } of points) if (y !== null) yield y;
 }
 
 /** An axis around everything that the series draw. */

@@ -24,7 +24,8 @@ export interface FigureSet {
 }
 
 /** The same object for the same run, name and weight, so that what was computed for it can be kept. */
-const drawnRun = (run: LabRun, name: string, emphasis: Emphasis): DrawnRun => cached(run, `drawn ${name} ${emphasis}`, () => ({ run, name, emphasis }));
+const drawnRun = (run: LabRun, name: string, emphasis: Emphasis): DrawnRun =>
+  cached(run, `drawn ${name} ${emphasis}`, () => ({ run, name, emphasis }));
 
 /** What has to be done before the first evaluation, with its count; else when that will be. */
 function waitingFor(config: RunConfig, current: LabRun | undefined): string {
@@ -49,7 +50,10 @@ export function figureSet(runs: readonly LabRun[], planned: RunConfig, narrow: b
     narrow,
     legend: drawn.map(({ run, name }) => ({ name, method: run.config.method })).reverse(),
     end: Math.max(config.steps, ...runs.map((run) => run.config.steps)),
-    now: live && current.completedSteps > 0 ? { value: current.completedSteps, label: current.state === 'paused' ? 'paused' : 'now' } : undefined,
+    now:
+      live && current.completedSteps > 0
+        ? { value: current.completedSteps, label: current.state === 'paused' ? 'paused' : 'now' }
+        : undefined,
     checkpoints: current?.evaluations.map((evaluation) => evaluation.step) ?? [],
     waiting: waitingFor(config, current),
   };

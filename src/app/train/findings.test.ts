@@ -3,17 +3,36 @@ import type { Accuracy } from '../../worker/protocol.ts';
 import { plainText } from '../charts/Phrases.tsx';
 import { accuracyOf, madeUpRun } from '../charts/testing.ts';
 import type { LabRun } from '../runs.ts';
-import { balanceRows, changeBetween, changeSentence, comparisonSentence, findingOf, outOfDomainAt, readyFinding, seedSentence } from './findings.ts';
+import {
+  balanceRows,
+  changeBetween,
+  changeSentence,
+  comparisonSentence,
+  findingOf,
+  outOfDomainAt,
+  readyFinding,
+  seedSentence,
+} from './findings.ts';
 import { groupChanges } from './groups.ts';
 
 /** A run with evaluations of the given accuracies, 30 steps apart. */
 function evaluated(method: 'sft' | 'rpsft', points: readonly (readonly [number, number])[], items = 200): LabRun {
   const run = madeUpRun({ method });
-  const evaluations = points.map(([inDomain, outOfDomain], index) => ({ step: index * 30, heldOutLoss: 1, inDomain: accuracyOf(inDomain, items), outOfDomain: accuracyOf(outOfDomain, items), groups: [] }));
+  const evaluations = points.map(([inDomain, outOfDomain], index) => ({
+    step: index * 30,
+    heldOutLoss: 1,
+    inDomain: accuracyOf(inDomain, items),
+    outOfDomain: accuracyOf(outOfDomain, items),
+    groups: [],
+  }));
   return { ...run, evaluations };
 }
 
-const change = (value: number, half: number): { value: number; low: number; high: number } => ({ value, low: value - half, high: value + half });
+const change = (value: number, half: number): { value: number; low: number; high: number } => ({
+  value,
+  low: value - half,
+  high: value + half,
+});
 
 describe('changeBetween', () => {
   it('is wider than either interval and holds the difference', () => {
@@ -34,13 +53,21 @@ describe('changeBetween', () => {
 
 describe('changeSentence', () => {
   it('says what was gained and what was lost', () => {
-    expect(plainText(changeSentence(change(0.555, 0.07), change(-0.131, 0.03)))).toBe('Gained 55.5 points in-domain, lost 13.1 out-of-domain.');
+    expect(plainText(changeSentence(change(0.555, 0.07), change(-0.131, 0.03)))).toBe(
+      'Gained 55.5 points in-domain, lost 13.1 out-of-domain.',
+    );
   });
 
   it('never claims a change whose interval holds zero', () => {
-    expect(plainText(changeSentence(change(0.555, 0.07), change(-0.01, 0.03)))).toBe('Gained 55.5 points in-domain; the change out-of-domain is within its uncertainty.');
-    expect(plainText(changeSentence(change(0.01, 0.07), change(-0.2, 0.03)))).toBe('Lost 20.0 points out-of-domain; the change in-domain is within its uncertainty.');
-    expect(plainText(changeSentence(change(0.01, 0.07), change(-0.01, 0.03)))).toBe('No change beyond the uncertainty, in-domain or out-of-domain.');
+    expect(plainText(changeSentence(change(0.555, 0.07), change(-0.01, 0.03)))).toBe(
+      'Gained 55.5 points in-domain; the change out-of-domain is within its uncertainty.',
+    );
+    expect(plainText(changeSentence(change(0.01, 0.07), change(-0.2, 0.03)))).toBe(
+      'Lost 20.0 points out-of-domain; the change in-domain is within its uncertainty.',
+    );
+    expect(plainText(changeSentence(change(0.01, 0.07), change(-0.01, 0.03)))).toBe(
+      'No change beyond the uncertainty, in-domain or out-of-domain.',
+    );
   });
 
   it('does not hide a loss in-domain', () => {
@@ -49,8 +76,15 @@ describe('changeSentence', () => {
 });
 
 describe('comparison at equal gain', () => {
-  const current = evaluated('rpsft', [[0, 0.95], [0.5, 0.85]]);
-  const fast = evaluated('sft', [[0, 0.95], [0.25, 0.85], [0.75, 0.65]]);
+  const current = evaluated('rpsft', [
+    [0, 0.95],
+    [0.5, 0.85],
+  ]);
+  const fast = evaluated('sft', [
+    [0, 0.95],
+    [0.25, 0.85],
+    [0.75, 0.65],
+  ]);
 
   it('interpolates between evaluations and says so', () => {
     expect(outOfDomainAt(fast, 0.5)?.share).toBeCloseTo(0.75, 9);
@@ -58,31 +92,77 @@ describe('comparison at equal gain', () => {
   });
 
   it('is exact at an evaluation', () => {
-    expect(comparisonSentence(evaluated('rpsft', [[0, 0.95], [0.25, 0.9]]), { run: fast, name: 'SFT' })).toBe('At this in-domain gain SFT had lost 10.0.');
+    expect(
+      comparisonSentence(
+        evaluated('rpsft', [
+          [0, 0.95],
+          [0.25, 0.9],
+        ]),
+        { run: fast, name: 'SFT' },
+      ),
+    ).toBe('At this in-domain gain SFT had lost 10.0.');
   });
 
   it('says when the other never got there', () => {
-    const slow = evaluated('sft', [[0, 0.95], [0.25, 0.85]]);
+    const slow = evaluated('sft', [
+      [0, 0.95],
+      [0.25, 0.85],
+    ]);
     expect(comparisonSentence(current, { run: slow, name: 'SFT' })).toBe('SFT did not reach this in-domain gain.');
-    expect(comparisonSentence(current, { run: { ...slow, state: 'running' }, name: 'SFT' })).toBe('SFT has not reached this in-domain gain yet.');
+    expect(comparisonSentence(current, { run: { ...slow, state: 'running' }, name: 'SFT' })).toBe(
+      'SFT has not reached this in-domain gain yet.',
+    );
   });
 
   it('says nothing where nothing was gained', () => {
-    expect(comparisonSentence(evaluated('rpsft', [[0.5, 0.95], [0.5, 0.9]]), { run: fast, name: 'SFT' })).toBe('');
+    expect(
+      comparisonSentence(
+        evaluated('rpsft', [
+          [0.5, 0.95],
+          [0.5, 0.9],
+        ]),
+        { run: fast, name: 'SFT' },
+      ),
+    ).toBe('');
   });
 });
 
 describe('findingOf', () => {
   it('gives place, intervals with counts, and what one seed leaves open', () => {
-    const run = evaluated('rpsft', [[0, 0.95], [0.5, 0.85]]);
-    const { detail } = findingOf({ run: { ...run, state: 'running' }, name: 'RPSFT' }, [{ run: evaluated('sft', [[0, 0.95], [0.6, 0.6]]), name: 'SFT' }]);
+    const run = evaluated('rpsft', [
+      [0, 0.95],
+      [0.5, 0.85],
+    ]);
+    const { detail } = findingOf({ run: { ...run, state: 'running' }, name: 'RPSFT' }, [
+      {
+        run: evaluated('sft', [
+          [0, 0.95],
+          [0.6, 0.6],
+        ]),
+        name: 'SFT',
+      },
+    ]);
     expect(detail).toContain('RPSFT at step 30 of 300, against the base model.');
     expect(detail).toMatch(/95% intervals: in-domain \d+\.\d–\d+\.\d% on 200 items, out-of-domain \d+\.\d–\d+\.\d% on 200\./);
     expect(detail).toContain('1 seed each: which of the two is ahead is open.');
   });
 
   it('marks a run that was stopped early', () => {
-    expect(findingOf({ run: { ...evaluated('rpsft', [[0, 0.95], [0.5, 0.85]]), state: 'stopped' }, name: 'RPSFT' }, []).detail).toContain('RPSFT stopped, at step 30 of 300');
+    expect(
+      findingOf(
+        {
+          run: {
+            ...evaluated('rpsft', [
+              [0, 0.95],
+              [0.5, 0.85],
+            ]),
+            state: 'stopped',
+          },
+          name: 'RPSFT',
+        },
+        [],
+      ).detail,
+    ).toContain('RPSFT stopped, at step 30 of 300');
   });
 
   it('shows only the base model before the first evaluation', () => {
@@ -103,9 +183,13 @@ describe('findingOf', () => {
 describe('seeds', () => {
   it('are counted over runs of the same settings', () => {
     expect(seedSentence([madeUpRun()])).toBe('1 seed.');
-    expect(seedSentence([madeUpRun(), madeUpRun({ method: 'sft' }), madeUpRun({ method: 'l2sp' })])).toBe('1 seed each: which of the runs is ahead is open.');
+    expect(seedSentence([madeUpRun(), madeUpRun({ method: 'sft' }), madeUpRun({ method: 'l2sp' })])).toBe(
+      '1 seed each: which of the runs is ahead is open.',
+    );
     expect(seedSentence([madeUpRun(), madeUpRun({ seed: 2 })])).toBe('2 seeds of one setting.');
-    expect(seedSentence([madeUpRun(), madeUpRun({ seed: 2 }), madeUpRun({ method: 'sft' })])).toBe('1 to 2 seeds a setting: which is ahead is open.');
+    expect(seedSentence([madeUpRun(), madeUpRun({ seed: 2 }), madeUpRun({ method: 'sft' })])).toBe(
+      '1 to 2 seeds a setting: which is ahead is open.',
+    );
   });
 });
 

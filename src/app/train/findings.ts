@@ -44,7 +44,15 @@ export function balanceRows(runs: readonly NamedRun[]): readonly BalanceRow[] {
     const ends = firstAndLast(run);
     if (!ends) return [];
     const { base, last } = ends;
-    return [{ id: run.id, name, method: run.config.method, inDomain: changeBetween(base.inDomain, last.inDomain), outOfDomain: changeBetween(base.outOfDomain, last.outOfDomain) }];
+    return [
+      {
+        id: run.id,
+        name,
+        method: run.config.method,
+        inDomain: changeBetween(base.inDomain, last.inDomain),
+        outOfDomain: changeBetween(base.outOfDomain, last.outOfDomain),
+      },
+    ];
   });
 }
 
@@ -90,7 +98,8 @@ export function comparisonSentence(current: LabRun, other: NamedRun): string {
   if (!ends || !theirs) return '';
   if (directionOf(changeBetween(ends.base.inDomain, ends.last.inDomain)) !== 'gained') return '';
   const there = outOfDomainAt(other.run, share(ends.last.inDomain));
-  if (!there) return `${other.name} ${isLive(other.run) ? 'has not reached this in-domain gain yet' : 'did not reach this in-domain gain'}.`;
+  if (!there)
+    return `${other.name} ${isLive(other.run) ? 'has not reached this in-domain gain yet' : 'did not reach this in-domain gain'}.`;
   const change = there.share - share(theirs.base.outOfDomain);
   const size = `${there.interpolated ? 'about ' : ''}${formatPointsSize(change)}`;
   return `At this in-domain gain ${other.name} had ${change <= 0 ? 'lost' : 'gained'} ${size}.`;
@@ -109,12 +118,14 @@ export function seedSentence(runs: readonly LabRun[]): string {
 }
 
 /** "at step 480 of 600", "after 600 steps", "stopped at step 480 of 600". */
-export function whereSentence({ state, config }: LabRun, step: number): string {
-  if (step >= config.steps) return `after ${formatCount(config.steps)} steps`;
-  return `${isLive({ state } as LabRun) ? '' : 'stopped, '}at step ${formatCount(step)} of ${formatCount(config.steps)}`;
+export function whereSentence(run: LabRun, step: number): string {
+  const { steps } = run.config;
+  if (step >= steps) return `after ${formatCount(steps)} steps`;
+  return `${isLive(run) ? '' : 'stopped, '}at step ${formatCount(step)} of ${formatCount(steps)}`;
 }
 
-const withItems = (name: string, { low, high, items }: Accuracy, noun = ''): string => `${name} ${formatInterval(low, high, items)} on ${formatCount(items)}${noun}`;
+const withItems = (name: string, { low, high, items }: Accuracy, noun = ''): string =>
+  `${name} ${formatInterval(low, high, items)} on ${formatCount(items)}${noun}`;
 
 /** What the current run has shown so far, against the base model and the runs laid over it. */
 export function findingOf(current: NamedRun, others: readonly NamedRun[]): Finding {
@@ -137,18 +148,28 @@ export function findingOf(current: NamedRun, others: readonly NamedRun[]): Findi
 function beforeFirstEvaluation({ run, name }: NamedRun): Finding {
   const base = run.evaluations.find((evaluation) => evaluation.step === 0);
   const { config } = run;
-  const verb = run.state === 'failed' ? 'failed before its first evaluation' : run.state === 'stopped' ? 'was stopped before its first evaluation' : 'is training';
-  const measured = base
-    ? ` The base model: ${formatPercent(share(base.inDomain), base.inDomain.items)} in-domain on ${formatCount(base.inDomain.items)} items, ${formatPercent(share(base.outOfDomain), base.outOfDomain.items)} out-of-domain on ${formatCount(base.outOfDomain.items)}.`
-    : '';
-  return { line: [`${name} ${verb}.`], detail: `${isLive(run) ? `First evaluation at step ${formatCount(Math.min(config.evaluateEvery, config.steps))}.` : ''}${measured}`.trim() };
+  const verb =
+    run.state === 'failed'
+      ? 'failed before its first evaluation'
+      : run.state === 'stopped'
+        ? 'was stopped before its first evaluation'
+        : 'is training';
+  const measured = (accuracy: Accuracy, place: string): string =>
+    `${formatPercent(share(accuracy), accuracy.items)} ${place} on ${formatCount(accuracy.items)}`;
+  const sentences = [
+    ...(isLive(run) ? [`First evaluation at step ${formatCount(Math.min(config.evaluateEvery, config.steps))}.`] : []),
+    ...(base ? [`The base model: ${measured(base.inDomain, 'in-domain')} items, ${measured(base.outOfDomain, 'out-of-domain')}.`] : []),
+  ];
+  return { line: [`${name} ${verb}.`], detail: sentences.join(' ') };
 }
 
 /** The view before any run: what the next one will be. */
 export function readyFinding(config: RunConfig, method: string, dataset: string, about: string | undefined): Finding {
   const time = about === undefined ? '' : `, ${about} here`;
+  const size = `${formatCount(config.steps)} steps of ${formatCount(config.batchSize)} rows${time}.`;
+  const every = `every ${formatCount(config.evaluateEvery)} steps on ${formatCount(config.evaluationItems)} items of each suite`;
   return {
     line: [`Ready to run ${method} on ${dataset}.`],
-    detail: `${formatCount(config.steps)} steps of ${formatCount(config.batchSize)} rows${time}. Charts fill from the first step; accuracy is measured every ${formatCount(config.evaluateEvery)} steps on ${formatCount(config.evaluationItems)} items of each suite, and on all of them at the end.`,
+    detail: `${size} Charts fill from the first step; accuracy is measured ${every}, and on all of them at the end.`,
   };
 }

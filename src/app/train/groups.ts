@@ -19,7 +19,9 @@ export function groupChanges(run: LabRun): readonly GroupChange[] {
   return ends.last.groups
     .flatMap((after) => {
       const base = before.get(after.group);
-      return base && base.items > 0 && after.items > 0 ? [{ group: after.group, before: base, after, change: changeBetween(base, after) }] : [];
+      return base && base.items > 0 && after.items > 0
+        ? [{ group: after.group, before: base, after, change: changeBetween(base, after) }]
+        : [];
     })
     .sort((a, b) => a.change.value - b.change.value);
 }

@@ -18,4 +18,7 @@ export function plannedLearningRate(config: RunConfig, step: number): number {
 
 /** Two runs have the same learning rate at every step. */
 export const samePlan = (a: RunConfig, b: RunConfig): boolean =>
-  a.learningRate === b.learningRate && a.schedule === b.schedule && a.warmupSteps === b.warmupSteps && (a.schedule === 'constant' || a.steps === b.steps);
+  a.learningRate === b.learningRate &&
+  a.schedule === b.schedule &&
+  a.warmupSteps === b.warmupSteps &&
+  (a.schedule === 'constant' || a.steps === b.steps);
