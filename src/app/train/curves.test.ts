@@ -32,6 +32,7 @@ describe('curves', () => {
     const steps = run.steps.map((step) =>
       step.step === 31 || step.step === 32 ? { ...step, loss: NaN, skipped: true } : step.step === 40 ? { ...step, loss: Infinity } : step,
     );
+    expect(breaksOf(steps, 'gradientNorm')).toEqual([{ from: 31, to: 32, short: 'skipped', reason: 'steps 31–32: updates skipped' }]);
     expect(breaksOf(steps, 'loss')).toEqual([
       { from: 31, to: 32, short: 'NaN', reason: 'steps 31–32: NaN, updates skipped' },
       { from: 40, to: 40, short: 'infinite', reason: 'step 40: infinite' },

@@ -49,22 +49,26 @@ export const accuracyCurve = (drawn: DrawnRun, suite: Suite): LineSeries =>
     };
   });
 
-/** Steps whose value is missing, neighbours with the same reason together. */
+/** Why a value is missing; a recorded run is JSON, where what is not finite has become null. */
+function missing(value: number): string {
+  if (Number.isFinite(value)) return 'skipped';
+  return Math.abs(value) === Infinity ? 'infinite' : 'NaN';
+}
+
+/** Steps whose value is missing or whose update was left out, neighbours with the same reason together. */
 export function breaksOf(steps: readonly StepMetrics[], key: 'loss' | 'gradientNorm'): readonly Break[] {
   const breaks: { from: number; to: number; short: string; skipped: boolean }[] = [];
-  for (const metrics of steps) {
-    const value = metrics[key];
-    if (Number.isFinite(value) && !metrics.skipped) continue;
-    // In a recorded run, which is JSON, what is not finite has become null.
-    const short = Math.abs(value) === Infinity ? 'infinite' : Number.isFinite(value) ? 'not finite' : 'NaN';
+  for (const { step, skipped, [key]: value } of steps) {
+    if (Number.isFinite(value) && !skipped) continue;
+    const short = missing(value);
     const last = breaks.at(-1);
-    if (last?.to === metrics.step - 1 && last.short === short && last.skipped === metrics.skipped) last.to = metrics.step;
-    else breaks.push({ from: metrics.step, to: metrics.step, short, skipped: metrics.skipped });
+    if (last?.to === step - 1 && last.short === short && last.skipped === skipped) last.to = step;
+    else breaks.push({ from: step, to: step, short, skipped });
   }
   return breaks.map(({ from, to, short, skipped }) => {
-    const many = to > from;
-    const consequence = skipped ? `, update${many ? 's' : ''} skipped` : '';
-    return { from, to, short, reason: `step${many ? 's' : ''} ${formatRange(from, to)}: ${short}${consequence}` };
+    const plural = to > from ? 's' : '';
+    const what = [...(short === 'skipped' ? [] : [short]), ...(skipped ? [`update${plural} skipped`] : [])].join(', ');
+    return { from, to, short, reason: `step${plural} ${formatRange(from, to)}: ${what}` };
   });
 }
 
