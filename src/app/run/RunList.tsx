@@ -62,7 +62,7 @@ export function RunList(): ReactElement | null {
   const names = runNames(runs);
   return (
     <div className="run-list">
-      <h3>Runs</h3>
+      <h2>Runs</h2>
       <ul>
         {runs.map((run, index) => (
           <Line key={run.id} run={run} name={names[index] ?? run.id} selected={run.id === selected} />

@@ -25,7 +25,7 @@ function NextRun(): ReactElement {
   const steps = formatCounted(config.steps, 'step');
   return (
     <>
-      {hasRuns ? <h3 className="station-h">Next run: {methodLabel(config.method)}</h3> : null}
+      {hasRuns ? <h2 className="station-h">Next run: {methodLabel(config.method)}</h2> : null}
       {obstacle === undefined ? null : <p className="note bad">{obstacle}</p>}
       {estimate === undefined ? null : <MemoryEstimate estimate={estimate} rankFraction={config.rankFraction} />}
       <p className="help">
