@@ -12,14 +12,14 @@ from pathlib import Path
 from random import Random
 
 from abilities import FACTS, SKILLS, Task
-from stories import portrait, story
+from stories import portrait, refrain, story
 from word_problems import word_problem
 
 HERE = Path(__file__).parent
 BUILD, DATA = HERE / "build", HERE.parent / "public" / "data"
 
-DOCUMENTS = 900_000
-PORTRAITS, STORIES = 0.08, 0.07  # shares of plain text; the rest are questions and answers
+DOCUMENTS = 1_000_000
+PORTRAITS, STORIES, REFRAINS = 0.07, 0.06, 0.05  # shares of plain text; the rest are questions and answers
 OOD_PER_GROUP, OOD_STORIES = 30, 200
 TRAIN_PROBLEMS, HELD_OUT_PROBLEMS = 2000, 200
 SKILL_HOLD_OUT = 16  # one content in so many is never seen in pretraining
@@ -75,6 +75,8 @@ def write_corpus(rng: Random, count: int) -> None:
                 text = portrait(rng)
             elif kind < PORTRAITS + STORIES:
                 text = draw_story(rng, held_out=False)
+            elif kind < PORTRAITS + STORIES + REFRAINS:
+                text = refrain(rng)
             else:
                 text = "\n".join(draw_question(rng, rng.choices(groups, weights)[0], held_out=False))
             out.write(json.dumps(text) + "\n")

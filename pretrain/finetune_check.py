@@ -1,6 +1,6 @@
 """Does the built-in model show what the page is about? Fine-tunes it on the demo task, with and without RPSFT.
 
-    python finetune_check.py [--steps 600] [--methods sft rpsft] [--seeds 0 1 2]
+    python finetune_check.py [--steps 600] [--methods sft rpsft] [--seeds 0 1 2] [--rate 5e-4]
 
 SFT should learn the word problems and forget much of the rest; RPSFT should keep clearly more. Writes one section a
 method into results.json: in-domain and out-of-domain counts along the run.
@@ -85,7 +85,10 @@ def main() -> None:
         for seed in arguments.seeds:
             print(f"{name}, seed {seed}", flush=True)
             runs[f"seed {seed}"] = fine_tune(seed, arguments.steps, arguments.rate, strength, arguments.share, *suites)
-        record(name, runs)
+        command = f"python finetune_check.py --methods {method} --steps {arguments.steps} --seeds {' '.join(map(str, arguments.seeds))} --rate {arguments.rate:g}"
+        if strength:
+            command += f" --strength {strength:g} --share {arguments.share:g}"
+        record(name, {"command": command, "runs": runs})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Plain text for pretraining: short stories, and portraits that state the facts the questions ask for."""
+"""Plain text for pretraining: short stories, portraits that state the facts the questions ask for, and recurring lists."""
 
 from random import Random
 
-from world import ANIMALS, COLOURS, COUNTABLES, COUNTRY_OF, FOODS, PEOPLE, PERSON, PLACES, THINGS, he_or_she, his_or_her, with_article
+from world import ANIMALS, COLOURS, COUNTABLES, COUNTRY_OF, FOODS, PEOPLE, PERSON, PLACES, THINGS, WORDS, he_or_she, his_or_her, with_article
 
 
 def portrait(rng: Random) -> str:
@@ -65,3 +65,9 @@ def story(rng: Random) -> str:
         "It was dark when they came home.",
     ))  # fmt: skip
     return " ".join((opening, event, turn, ending))
+
+
+def refrain(rng: Random) -> str:
+    """A list said over and over. Little else teaches a small model so soon to find what came after the last time."""
+    items = rng.sample(WORDS, rng.randint(4, 12))
+    return " ".join(items * max(2, 30 // len(items)))

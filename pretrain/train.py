@@ -1,6 +1,6 @@
 """Pretrains the built-in model on the corpus, on one CPU thread, and writes the rest of its Hugging Face folder.
 
-    python train.py
+    python train.py             # --resume goes on from the last checkpoint in build/, with the same result
 
 Documents are packed into rows; attention and positions stop at document borders, so that each is learned as it will be
 met: alone, from position 0. Matrix products run in bfloat16 on float32 weights. One thread and fixed seeds make the
@@ -9,7 +9,6 @@ result the same bit for bit on the same machine.
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -26,8 +25,12 @@ from model import Llama, LlamaConfig, save
 from tokenizer import END, MODEL
 
 SEED = 0
-ROW, BATCH = 64, 32  # tokens a row, rows a step
-LEARNING_RATE, WARM_UP, WEIGHT_DECAY, BETAS = 3e-3, 200, 0.1, (0.9, 0.95)
+ROW, BATCH = 64, 16  # tokens a row, rows a step
+ROWS = 240_000  # packed rows in all, each seen once
+LEARNING_RATE, WARM_UP, DECAY = 2e-3, 200, 0.3  # warm-up, constant, then a straight line to 0 over the last DECAY of the steps
+WEIGHT_DECAY, BETAS = 0.1, (0.9, 0.95)
+CHECKPOINT, CHECKPOINT_EVERY = BUILD / "checkpoint.pt", 500
+QUESTION_WEIGHT = 0.25  # a token of a question counts a quarter in the loss: much of it (which words to sort) nobody could foresee
 OPEN_ROWS = 16  # rows a document may still be placed in while packing
 IGNORED = -100
 
@@ -59,43 +62,51 @@ def pack(documents: Iterator[list[int]]) -> Iterator[list[list[int]]]:
     yield from rows
 
 
-def training_rows(tokenizer: Tokenizer, corpus: Path) -> Tensor:
-    """int16 [row, 4, ROW]: ids, positions, document indices and targets."""
-    table = []
-    for row in pack(tokenized(tokenizer, corpus)):
-        packed = np.zeros((4, ROW), np.int16)
-        packed[2], packed[3] = -1, IGNORED
+def training_rows(tokenizer: Tokenizer, corpus: Path, count: int) -> Tensor:
+    """int16 [row, 5, ROW]: ids, positions, document indices, targets, and 1 where the target is part of a question."""
+    line_break = tokenizer.token_to_id("Ċ")
+    table = np.zeros((count, 5, ROW), np.int16)
+    table[:, 2], table[:, 3] = -1, IGNORED
+    for packed, row in zip(table, pack(tokenized(tokenizer, corpus)), strict=False):
         start = 0
         for index, ids in enumerate(row):
             span = slice(start, start + len(ids))
             packed[0, span], packed[1, span], packed[2, span] = ids, np.arange(len(ids)), index
             packed[3, start : start + len(ids) - 1] = ids[1:]
+            if line_break in ids:
+                packed[4, start : start + ids.index(line_break)] = 1
             start += len(ids)
-        table.append(packed)
-    return torch.from_numpy(np.stack(table))
+    assert table[-1, 1].any(), "the corpus has too few documents"
+    return torch.from_numpy(table)
 
 
 def learning_rate(step: int, steps: int) -> float:
-    return LEARNING_RATE * min((step + 1) / WARM_UP, 0.5 * (1 + math.cos(math.pi * step / steps)))
+    return LEARNING_RATE * min(1, (step + 1) / WARM_UP, (steps - step) / (DECAY * steps))
 
 
-def train(model: Llama, rows: Tensor) -> None:
+def train(model: Llama, rows: Tensor, resume: bool) -> None:
     decayed = [p for p in model.parameters() if p.dim() == 2]
     others = [p for p in model.parameters() if p.dim() != 2]
     groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, betas=BETAS, fused=True)
+    first = 0
+    if resume:
+        first, weights, moments = torch.load(CHECKPOINT)
+        model.load_state_dict(weights)
+        optimizer.load_state_dict(moments)
 
     @torch.compile
-    def loss_of(ids: Tensor, positions: Tensor, documents: Tensor, targets: Tensor) -> Tensor:
+    def loss_of(ids: Tensor, positions: Tensor, documents: Tensor, targets: Tensor, in_question: Tensor) -> Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = model(ids, positions, documents)
-        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        losses = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none")
+        weights = (targets != IGNORED) * torch.where(in_question == 1, QUESTION_WEIGHT, 1.0)
+        return (losses * weights.flatten()).sum() / weights.sum()
 
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(SEED))
     steps = len(rows) // BATCH
     began, recent = time.monotonic(), 0.0
-    for step in range(steps):
-        batch = rows[order[step * BATCH : (step + 1) * BATCH]].long()
+    for step in range(first, steps):
+        batch = rows[step * BATCH : (step + 1) * BATCH].long()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps)
         loss = loss_of(*batch.unbind(1))
@@ -104,10 +115,11 @@ def train(model: Llama, rows: Tensor) -> None:
         optimizer.step()
         optimizer.zero_grad()
         recent += loss.item()
-        if (step + 1) % 500 == 0:
-            rate = (step + 1) * BATCH * ROW / (time.monotonic() - began)
-            print(f"step {step + 1}/{steps}  loss {recent / 500:.4f}  {rate:.0f} tokens/s", flush=True)
+        if (step + 1) % CHECKPOINT_EVERY == 0:
+            rate = (step + 1 - first) * BATCH * ROW / (time.monotonic() - began)
+            print(f"step {step + 1}/{steps}  loss {recent / CHECKPOINT_EVERY:.4f}  {rate:.0f} tokens/s", flush=True)
             recent = 0.0
+            torch.save((step + 1, model.state_dict(), optimizer.state_dict()), CHECKPOINT)
 
 
 def write_configuration(folder: Path, config: LlamaConfig, end: int) -> None:
@@ -123,16 +135,17 @@ def write_configuration(folder: Path, config: LlamaConfig, end: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, help="train on this many rows only")
+    parser.add_argument("--rows", type=int, default=ROWS, help="how many packed rows to train on")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     tokenizer = Tokenizer.from_file(str(MODEL / "tokenizer.json"))
     config = LlamaConfig(vocab_size=tokenizer.get_vocab_size())
     model = Llama(config)
-    rows = training_rows(tokenizer, BUILD / "corpus.jsonl")[: arguments.rows]
+    rows = training_rows(tokenizer, BUILD / "corpus.jsonl", arguments.rows)
     print(f"{sum(p.numel() for p in model.parameters())} parameters, {(rows[:, 2] >= 0).sum()} tokens in {len(rows)} rows", flush=True)
-    train(model, rows)
+    train(model, rows, arguments.resume)
     save(model, MODEL / "model.safetensors")
     write_configuration(MODEL, config, tokenizer.token_to_id(END))
 

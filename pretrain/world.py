@@ -1,4 +1,4 @@
-"""The little world the corpus speaks of: its words, its sixty people, and what is true of them.
+"""The little world the corpus speaks of: its words, its forty-eight people, and what is true of them.
 
 Countries, animals, opposites and so on are as in life; the people are invented. Everything here is fixed by `WORLD_SEED`.
 """
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 WORLD_SEED = 7
 
-SHE = "Anna Mia Eva Lily Nora Ruby Sara Zoe Emma Ivy Clara Julia Maya Alice Lena Rosa Ella Nina Dora Gina Hana Iris Jane Kate Lucy Mary Olga Pia Tina Vera".split()
-HE = "Tom Ben Leo Max Sam Jack Noah Adam Oscar Paul Hugo Finn Luke Omar Ivan Karl Nick Peter Ron Alan Bill Carl Dan Eric Fred George Henry Ian Joe Mark".split()
+SHE = "Anna Mia Eva Lily Nora Ruby Sara Zoe Emma Ivy Clara Julia Maya Alice Lena Rosa Ella Nina Dora Kate Lucy Mary Jane Vera".split()
+HE = "Tom Ben Leo Max Sam Jack Noah Adam Oscar Paul Hugo Finn Luke Omar Ivan Karl Nick Peter Ron Carl Dan Fred Joe Mark".split()
 PEOPLE = SHE + HE
 
 COUNTRIES = {
@@ -30,7 +30,7 @@ THINGS = "ball box hat book cup key lamp chair table bag coat shoe ring drum kit
 JOBS = "baker doctor farmer teacher singer pilot painter driver cook nurse writer sailor judge dancer tailor builder".split()
 PLACES = "park garden kitchen school market forest beach river farm station library museum".split()
 KINDS = {"animal": ANIMALS, "food": FOODS, "colour": COLOURS, "thing": THINGS, "job": JOBS, "place": PLACES, "city": CITIES, "country": list(COUNTRIES)}
-WORDS = ANIMALS + FOODS + COLOURS + THINGS + JOBS + PLACES  # what lists and sentences are made of
+WORDS = ANIMALS + FOODS + COLOURS + THINGS  # what lists are made of
 
 OPPOSITES = {
     "big": "small", "hot": "cold", "old": "new", "fast": "slow", "happy": "sad", "tall": "short", "light": "dark", "hard": "soft",
