@@ -1,0 +1,54 @@
+/**
+ * @file Real trained checkpoints against their golden logits and continuations. They lie outside the repository; where
+ * they are missing the same rules are held by the fixtures of reference/ (trainer.test.ts), so nothing is left out.
+ */
+import { existsSync, openAsBlob, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { readModelFolder } from '../formats/folder.ts';
+import { Generator } from '../generation/generator.ts';
+import { testContext } from '../gpu/testing.ts';
+import { Model } from './model.ts';
+
+const CHECKPOINTS = new URL('../../../shared/data/checkpoints/', import.meta.url).pathname;
+
+interface Golden {
+  readonly prompts: readonly { readonly ids: readonly number[]; readonly last_logits: readonly number[]; readonly greedy_ids: readonly number[] }[];
+}
+
+const load = async (folder: string): Promise<Model> => {
+  const names = (await readdir(CHECKPOINTS + folder)).filter((name) => name.endsWith('.json') || name.endsWith('.safetensors'));
+  const files = new Map(await Promise.all(names.map(async (name) => [name, await openAsBlob(`${CHECKPOINTS}${folder}/${name}`)] as const)));
+  const { config, weights } = await readModelFolder(files);
+  return Model.load(await testContext(), config, weights);
+};
+
+const cases = [
+  { folder: 'stories260k-hf', golden: 'stories260k-hf' },
+  { folder: 'tinystories-656k', golden: 'tinystories-656k' },
+  { folder: 'tinystories-656k-sharded-bf16', golden: 'tinystories-656k' },
+  { folder: 'verl-arith-llama', golden: 'verl-arith-llama' },
+].filter(({ folder }) => existsSync(CHECKPOINTS + folder));
+
+if (cases.length > 0) {
+  describe('real checkpoints', () => {
+    it.each(cases)('$folder has its golden logits and continuation', async ({ folder, golden }) => {
+      const model = await load(folder);
+      const { prompts } = JSON.parse(readFileSync(`${CHECKPOINTS}${golden}/golden.json`, 'utf8')) as Golden;
+      for (const { ids, last_logits: expected, greedy_ids: greedy } of prompts.slice(0, 2)) {
+        // greedy_ids holds the prompt too; eight tokens of it are enough to notice a wrong cache.
+        const length = Math.min(greedy.length, ids.length + 8);
+        const generator = await Generator.create(model, model.weights, { sequences: 1, length: Math.max(length, ids.length + 1) }, []);
+        generator.begin([ids], { temperature: 0, topK: 0, topP: 1, seed: 0 });
+        const { tokens } = await generator.advance(1);
+        const logits = await generator.lastLogits();
+        const largest = Math.max(...expected.map(Math.abs));
+        for (const [token, value] of expected.entries()) expect(Math.abs(logits[token]! - value) / largest, `logit ${token}`).toBeLessThan(2e-5);
+        const answer = [...tokens[0]!, ...(length > ids.length + 1 ? (await generator.advance(length)).tokens[0]! : [])].map(({ id }) => id);
+        expect(answer.slice(0, length - ids.length)).toEqual(greedy.slice(ids.length, length));
+        generator.destroy();
+      }
+      model.destroy();
+    });
+  });
+}
