@@ -1,10 +1,10 @@
-// Attention for adapters that run on the CPU: no barriers and no workgroup memory, one lane for every PER queries.
+// Attention for adapters that run on the CPU: no barriers, no workgroup memory, a lane for every query.
 //
-// A workgroup is one subgroup of LANES. Lane l holds queries l, l + LANES, ... of a block in registers, and the block
-// walks its keys together. A load whose address changes in a loop costs such an adapter as much when all lanes want
-// one number as when each wants its own, so every lane loads a different number of a key and they pass them round
-// (subgroupBroadcast): one load serves LANES queries. Softmax runs online over blocks of KEYS keys
-// (FlashAttention, arXiv 2205.14135), so that the sums are rescaled once per block.
+// A workgroup is one subgroup of LANES neighbouring queries, each held in its lane's registers, which walk their keys
+// together. A load whose address changes in a loop costs such an adapter as much when all lanes want one number as when
+// each wants its own, so every lane loads a different number of a key and they pass them round (subgroupBroadcast): an
+// eighth or a quarter of the loads. Softmax runs online (FlashAttention, arXiv 2205.14135) over two keys at a time, so
+// that the sums are rescaled half as often; larger blocks gain a fifth and take several times as long to compile.
 //
 //   qkv            [ROWS * LENGTH, (HEADS + 2 KV_HEADS) * DIM]   queries, keys, values; positions are in them
 //   document_start [ROWS * LENGTH]   where in its row the token's document begins; never decreases along a row

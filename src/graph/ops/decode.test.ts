@@ -44,6 +44,8 @@ describe('decodeAttention', () => {
   });
 });
 
+const repeat = <T>(value: T, count: number): T[] => Array.from({ length: count }, () => value);
+
 const GREEDY: Sampling = { temperature: 0, topK: 0, topP: 1, seed: 1 };
 
 /** Runs `sample` once for sequences of `length` on rows of logits; state that is not given is that of a one-token prompt. */
@@ -73,7 +75,7 @@ async function sampleOnce(
   gpu.device.queue.writeBuffer(bindings.get(settings)!.buffer, 0, samplingWords(sampling, ends));
   const names = Object.keys(state) as (keyof DecodeState)[];
   for (const name of names) {
-    const values = given[name] ?? new Array<number>(elementCount(state[name].shape)).fill(name === 'promptLength' ? 1 : 0);
+    const values = given[name] ?? repeat(name === 'promptLength' ? 1 : 0, elementCount(state[name].shape));
     bindings.set(state[name], pool.upload(state[name].dtype === 'u32' ? Uint32Array.from(values) : Float32Array.from(values), 'other', name));
   }
   const { calls } = compile(graph, [next], { facts: gpu.facts, pool, bindings });
@@ -83,8 +85,6 @@ async function sampleOnce(
   gpu.assertHealthy();
   return Object.fromEntries(names.map((name, i) => [name, [...(state[name].dtype === 'u32' ? new Uint32Array(bytes[i]!) : new Float32Array(bytes[i]!))]])) as Record<keyof DecodeState, number[]>;
 }
-
-const repeat = <T>(value: T, count: number): T[] => Array.from({ length: count }, () => value);
 
 describe('sample', () => {
   const row = [0.5, 2, -1, 2, 1.5, -3, 0, 1, -0.5];
