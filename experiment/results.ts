@@ -1,6 +1,6 @@
 /** @file The results file of the experiment, and what is computed from it. */
 import type { PlannedRun } from './plan.ts';
-import { SFT_RATES } from './plan.ts';
+import { SEEDS, SFT_RATES } from './plan.ts';
 
 /** Right answers after a number of steps; 0 = the base model. */
 export interface Point {
@@ -54,20 +54,26 @@ export interface Line {
   readonly isBestRate: boolean;
 }
 
-/** All lines; of SFT's learning rates the best is the one that keeps most at the higher level that all its seeds reach. */
-export function linesOf({ runs }: Results): Line[] {
-  const pick = (method: PlannedRun['method'], learningRate?: number): RunResult[] => runs.filter((run) => run.method === method && (learningRate === undefined || run.learningRate === learningRate));
-  const sft = SFT_RATES.map((rate) => ({ label: `SFT, lr ${rate}`, method: 'sft' as const, runs: pick('sft', rate) })).filter((line) => line.runs.length > 0);
-  const score = (line: (typeof sft)[number]): number => {
-    const level = LEVELS.findLastIndex((at) => line.runs.every((run) => outOfDomainAt(run, at) !== undefined));
-    return level < 0 ? -1 : level + mean(line.runs.map((run) => outOfDomainAt(run, LEVELS[level]!)!));
+const pick = ({ runs }: Results, method: PlannedRun['method'], learningRate?: number): RunResult[] => runs.filter((run) => run.method === method && (learningRate === undefined || run.learningRate === learningRate));
+
+/** SFT's learning rate that, with the first seed, keeps most out-of-domain at the highest level that any of them reaches. */
+export function bestRate(results: Results): number {
+  const score = (rate: number): number => {
+    const run = pick(results, 'sft', rate).find(({ seed }) => seed === SEEDS[0]);
+    const level = run ? LEVELS.findLastIndex((at) => outOfDomainAt(run, at) !== undefined) : -1;
+    return run && level >= 0 ? level + outOfDomainAt(run, LEVELS[level]!)! : -1;
   };
-  const best = sft.toSorted((a, b) => score(b) - score(a))[0];
-  const lambda = (method: 'rpsft' | 'l2sp'): string => `lr ${pick(method)[0]?.learningRate}, λ ${pick(method)[0]?.lambda}`;
+  return SFT_RATES.toSorted((a, b) => score(b) - score(a))[0]!;
+}
+
+/** The lines of figure and table, in their order. */
+export function linesOf(results: Results): Line[] {
+  const best = bestRate(results);
+  const setting = (method: 'rpsft' | 'l2sp'): string => `lr ${pick(results, method)[0]?.learningRate}, λ ${pick(results, method)[0]?.lambda}`;
   return [
-    { label: `RPSFT, ${lambda('rpsft')}, k 50%`, method: 'rpsft' as const, runs: pick('rpsft'), isBestRate: true },
-    ...sft.map((line) => ({ ...line, isBestRate: line === best })),
-    { label: `L2-SP, ${lambda('l2sp')}`, method: 'l2sp' as const, runs: pick('l2sp'), isBestRate: true },
+    { label: `RPSFT, ${setting('rpsft')}, k 50%`, method: 'rpsft' as const, runs: pick(results, 'rpsft'), isBestRate: true },
+    ...SFT_RATES.map((rate) => ({ label: `SFT, lr ${rate}`, method: 'sft' as const, runs: pick(results, 'sft', rate), isBestRate: rate === best })),
+    { label: `L2-SP, ${setting('l2sp')}`, method: 'l2sp' as const, runs: pick(results, 'l2sp'), isBestRate: true },
   ].filter((line) => line.runs.length > 0);
 }
 

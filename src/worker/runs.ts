@@ -105,13 +105,21 @@ export class Run {
     const decomposition = await lock.run(() => lab.decompose(config.rankFraction, decompose));
     this.#phase('compile', 0, 1, 'kernels');
     const shape = { rows: EVALUATION_ROWS, length: config.maxLength };
+    if (this.#isStopped()) {
+      this.#setState('stopped', 'discarded');
+      return;
+    }
     const fineTune = own(await lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train)));
     const evaluator = own(await lock.run(() => lab.evaluator(fineTune.weights, shape)));
     const meter = own(await lock.run(() => lab.driftMeter(fineTune.weights, decomposition)));
-    this.weights = fineTune.weights;
     this.#phase('compile', 1, 1, 'kernels');
     await this.#evaluate(evaluator, 0, 'evaluate-base', true);
-
+    if (this.#isStopped()) {
+      // Nothing has been trained yet that could be kept.
+      this.#setState('stopped', 'discarded');
+      return;
+    }
+    this.weights = fineTune.weights;
     this.#setState('running');
     const finished = await this.#steps(fineTune, evaluator, meter);
     if (this.#request === 'discard') {
@@ -125,6 +133,10 @@ export class Run {
     this.weights = lab.keep(fineTune.weights);
     this.#phase('save', 1, 1, 'items');
     this.#setState(finished ? 'finished' : 'stopped');
+  }
+
+  #isStopped(): boolean {
+    return this.#request === 'keep' || this.#request === 'discard';
   }
 
   /** The training loop. Returns whether all steps were made. */
