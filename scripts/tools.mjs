@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 
 /** A program that hangs should end the run with a failure rather than with silence. */
-const TIMEOUT = 12 * 60_000;
+const TIMEOUT = 15 * 60_000;
 
 /** Runs a program from the repository's root with its output on the terminal; resolves to the exit code. */
 export function run(command, args, { env = {}, shell = false } = {}) {
