@@ -57,7 +57,7 @@ export class BufferPool {
 
   /** Frees everything made here. */
   destroyAll(): void {
-    for (const buffer of [...this.#live.keys()]) this.destroy({ buffer, offset: 0, size: buffer.size });
+    for (const buffer of this.#live.keys()) this.destroy({ buffer, offset: 0, size: buffer.size });
   }
 
   #make(byteLength: number, usage: GPUBufferUsageFlags, category: BufferCategory, label: string): Slice {

@@ -100,32 +100,32 @@ export class PipelineCache {
    * The pipeline of a kernel, compiled in the background the first time.
    * @throws with the compiler's message and the numbered line when the WGSL is invalid.
    */
-  pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
-    const key = `${kernel.bindings.join()}\n${kernel.code}`;
+  pipeline(wanted: Kernel): Promise<GPUComputePipeline> {
+    const key = `${wanted.bindings.join()}\n${wanted.code}`;
     let pipeline = this.#pipelines.get(key);
     if (!pipeline) {
-      pipeline = this.#compile(kernel);
+      pipeline = this.#compile(wanted);
       this.#pipelines.set(key, pipeline);
     }
     return pipeline;
   }
 
-  async #compile(kernel: Kernel): Promise<GPUComputePipeline> {
+  async #compile({ label, code, bindings }: Kernel): Promise<GPUComputePipeline> {
     const device = this.#device;
-    const module = device.createShaderModule({ label: kernel.label, code: kernel.code });
+    const module = device.createShaderModule({ label, code });
     const type = { read: 'read-only-storage', write: 'storage', uniform: 'uniform' } as const;
     const bindGroupLayout = device.createBindGroupLayout({
-      label: kernel.label,
-      entries: kernel.bindings.map((access, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type: type[access] } })),
+      label,
+      entries: bindings.map((access, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type: type[access] } })),
     });
     const layout = device.createPipelineLayout({ bindGroupLayouts: [bindGroupLayout] });
     try {
-      return await device.createComputePipelineAsync({ label: kernel.label, layout, compute: { module, entryPoint: 'main' } });
+      return await device.createComputePipelineAsync({ label, layout, compute: { module, entryPoint: 'main' } });
     } catch (cause) {
       const { messages } = await module.getCompilationInfo();
-      const lines = kernel.code.split('\n');
+      const lines = code.split('\n');
       const detail = messages.filter((m) => m.type === 'error').map((m) => `${m.message} (line ${m.lineNum}: ${lines[m.lineNum - 1]?.trim() ?? ''})`);
-      throw new Error(`Kernel ${kernel.label} does not compile: ${detail.join('; ') || String(cause)}`, { cause });
+      throw new Error(`Kernel ${label} does not compile: ${detail.join('; ') || String(cause)}`, { cause });
     }
   }
 }

@@ -45,7 +45,7 @@ export class Program {
       if (pass.length) steps.push({ pass });
       pass = [];
     };
-    const compiled = await Promise.all(commands.map((command) => ('kernel' in command ? pipelines.pipeline(command.kernel) : undefined)));
+    const compiled = await Promise.all(commands.map((command) => ('kernel' in command ? pipelines.pipeline(command.kernel) : Promise.resolve(undefined))));
     for (const [index, command] of commands.entries()) {
       if ('kernel' in command) {
         pass.push(bind(device, compiled[index]!, command));

@@ -1,7 +1,7 @@
 /**
  * @file Reverse-mode differentiation: one walk backwards over the graph, one rule per operation.
  */
-import type { GradientContext, Graph, Node, Tensor } from './graph.ts';
+import type { GradientContext, Graph, Node, Operation, Tensor } from './graph.ts';
 import { add } from './ops/add.ts';
 
 export interface Gradients {
@@ -11,7 +11,15 @@ export interface Gradients {
   readonly same: ReadonlyMap<Tensor, Tensor>;
 }
 
-type Rule = (node: Node, outputGradients: readonly (Tensor | undefined)[], context: GradientContext) => readonly (Tensor | undefined)[];
+type MaybeTensors = readonly (Tensor | undefined)[];
+
+/** Gradients of a node's inputs by the rule of its operation. @throws when it has none */
+export function applyRule(node: Node, outputGradients: MaybeTensors, context: GradientContext): MaybeTensors {
+  // A node holds the attributes of its own operation; the type of a list of nodes cannot say so.
+  const operation = node.operation as unknown as Operation<unknown>;
+  if (!operation.gradient) throw new Error(`${operation.name} has no gradient rule.`);
+  return operation.gradient(node, outputGradients, context);
+}
 
 /**
  * Adds to `graph` the nodes that compute the gradient of a loss.
@@ -32,9 +40,8 @@ export function gradients(graph: Graph, loss: Tensor, parameters: readonly Tenso
     const incoming = node.outputs.map((output) => found.get(output));
     if (node !== lossNode && incoming.every((gradient) => !gradient)) continue;
     if (!node.inputs.some((input) => needed.has(input))) continue;
-    if (!node.operation.gradient) throw new Error(`${node.operation.name} has no gradient rule.`);
     const included = new Set<Tensor>();
-    const outgoing = (node.operation.gradient as unknown as Rule)(node, incoming, {
+    const outgoing = applyRule(node, incoming, {
       graph,
       onto(index) {
         const before = found.get(node.inputs[index]!);

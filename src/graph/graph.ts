@@ -42,7 +42,7 @@ export interface KernelContext<A> {
   readonly inputs: readonly (TensorType & { readonly slice: Slice })[];
   readonly outputs: readonly (TensorType & { readonly slice: Slice })[];
   /** Memory for this node alone, contents undefined; reused by later nodes. */
-  scratch(byteLength: number): Slice;
+  readonly scratch: (byteLength: number) => Slice;
 }
 
 /** Numbers of the plain reference: f64 for `f32` tensors, and u32 values as they are. */
@@ -52,9 +52,9 @@ export type ReferenceArray = Float64Array;
 export interface GradientContext {
   readonly graph: Graph;
   /** The gradient that input `index` has so far; asking for it obliges the rule to return a tensor that includes it. */
-  onto(index: number): Tensor | undefined;
+  readonly onto: (index: number) => Tensor | undefined;
   /** Says that `same`, made by the rule, has the value of `output`, a forward output, so that the forward node may fall away. */
-  alsoComputes(output: Tensor, same: Tensor): void;
+  readonly alsoComputes: (output: Tensor, same: Tensor) => void;
 }
 
 /** Everything the engine knows of one operation. `A` is the type of its attributes. */

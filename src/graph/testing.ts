@@ -6,7 +6,8 @@ import { readFloats } from '../gpu/buffers.ts';
 import { Program } from '../gpu/program.ts';
 import { testContext } from '../gpu/testing.ts';
 import { compile } from './compile.ts';
-import type { Node, ReferenceArray, Tensor } from './graph.ts';
+import { applyRule } from './gradients.ts';
+import type { ReferenceArray, Tensor } from './graph.ts';
 import { elementCount, Graph } from './graph.ts';
 import { evaluateReference } from './reference.ts';
 
@@ -88,11 +89,10 @@ export async function measureOperation({ build, feeds = {}, differentiate, seed 
   const wanted = node.inputs.filter((input) => input.dtype === 'f32' && (differentiate ? differentiate.includes(input.name) : true));
   const gradient: Record<string, number> = {};
   const finiteDifference: Record<string, number> = {};
-  if (wanted.length > 0 && node.operation.gradient) {
+  if (wanted.length > 0 && 'gradient' in node.operation) {
     const cotangents = outputs.map((output, i) => (output.dtype === 'f32' ? graph.source('input', `cotangent ${i}`, output.shape) : undefined));
     for (const [i, cotangent] of cotangents.entries()) if (cotangent) values.set(cotangent, randomNormal(elementCount(cotangent.shape), seed + 100 + i));
-    const rule = node.operation.gradient as unknown as (node: Node, incoming: readonly (Tensor | undefined)[], context: unknown) => readonly (Tensor | undefined)[];
-    const produced = rule(node, cotangents, { graph, onto: () => undefined, alsoComputes: () => undefined });
+    const produced = applyRule(node, cotangents, { graph, onto: () => undefined, alsoComputes: () => undefined });
     const pairs = wanted.map((input) => [input, produced[node.inputs.indexOf(input)]!] as const);
     const analytic = evaluateReference(graph, pairs.map(([, tensor]) => tensor), values);
     const onGpu = await runOnGpu(graph, pairs.map(([, tensor]) => tensor), values);

@@ -133,7 +133,7 @@ export function decodeMetrics(ring: ArrayBuffer, after: number): StepRecord[] {
   const records: StepRecord[] = [];
   for (let at = 0; at < floats.length; at += METRICS) {
     const step = words[at]!;
-    if (step > after) records.push({ step, loss: floats[at + 1]!, penalty: floats[at + 2]!, gradientNorm: floats[at + 3]!, skipped: floats[at + 4]! === 1 });
+    if (step > after) records.push({ step, loss: floats[at + 1]!, penalty: floats[at + 2]!, gradientNorm: floats[at + 3]!, skipped: floats[at + 4] === 1 });
   }
   return records.toSorted((a, b) => a.step - b.step);
 }

@@ -39,7 +39,7 @@ describe.each(['llama-tied', 'llama-untied'])('%s', (folder) => {
     const [record] = await trainer.readMetrics();
     expect(record!.loss).toBeCloseTo(batch.loss, 5);
     for (const weight of model.layout.weights) {
-      const gradient = await trainer.gradients.read(model.context.gpu.device, weight);
+      const gradient = await trainer.lastGradients.read(model.context.gpu.device, weight);
       // Both sides are f32: a few hundred roundings along the longest path, some of them through exp.
       expect(relativeError(Float64Array.from(gradient), Float64Array.from(await expected.read(weight.name))), weight.name).toBeLessThan(2e-5);
     }
@@ -116,7 +116,7 @@ describe('Trainer', () => {
       trainer.submitStep(microBatches);
       trainer.submitStep(microBatches);
       const records = await trainer.readMetrics();
-      const gradients = await Promise.all(model.layout.weights.map((weight) => trainer.gradients.read(model.context.gpu.device, weight)));
+      const gradients = await Promise.all(model.layout.weights.map((weight) => trainer.lastGradients.read(model.context.gpu.device, weight)));
       results.push({ records, gradients });
       trainer.destroy();
     }

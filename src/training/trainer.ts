@@ -48,7 +48,7 @@ export class Trainer {
     readonly options: TrainerOptions,
     readonly weights: ParameterBuffers,
     /** Gradients of the last window, penalty included, before clipping. */
-    readonly gradients: ParameterBuffers,
+    readonly lastGradients: ParameterBuffers,
     private readonly context: Context,
     private readonly state: OptimizerState,
     private readonly batch: BatchBuffers,

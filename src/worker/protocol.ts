@@ -6,9 +6,11 @@
  * (`RecordedRun`) is the same events in a file, which is how the page shows a real run where there is no GPU.
  */
 import type { DatasetColumns } from '../data/mapping.ts';
+import type { MethodId } from '../engine.ts';
+import type { MatrixDrift } from '../spectral/drift.ts';
 
-/** Methods of this version; `lambda` applies to the last two, `rankFraction` to `rpsft`. */
-export type MethodId = 'sft' | 'rpsft' | 'l2sp';
+export type { MethodId } from '../engine.ts';
+export type { MatrixDrift } from '../spectral/drift.ts';
 
 export type RunId = string;
 
@@ -160,31 +162,6 @@ export interface Evaluation {
   readonly outOfDomain: Accuracy;
   /** Out-of-domain accuracy by group of the suite. */
   readonly groups: readonly ({ readonly group: string } & Accuracy)[];
-}
-
-/** How far one weight matrix has turned since the pretrained model; angles in degrees. */
-export interface MatrixDrift {
-  /** Hugging Face weight name. */
-  readonly name: string;
-  /** Undefined for the embedding. */
-  readonly layer?: number;
-  /** `q_proj`, ..., `embed_tokens`. */
-  readonly module: string;
-  readonly shape: readonly [number, number];
-  readonly k: number;
-  readonly leftAngles: readonly number[];
-  readonly rightAngles: readonly number[];
-  /** mean |<u_i, u_i'>| over left and right vectors: 1 = not turned. */
-  readonly vectorAlignment: number;
-  /** The same with each vector matched to its most similar one. */
-  readonly matchedAlignment: number;
-  /** Share of ‖W - W0‖² that lies in the top-k block, its diagonal and off-diagonal parts, and the share expected by chance, k²/(mn). */
-  readonly block: { readonly share: number; readonly diagonal: number; readonly offDiagonal: number; readonly chance: number };
-  /** Top-k singular values before and after. */
-  readonly sigma0: readonly number[];
-  readonly sigma: readonly number[];
-  /** ‖W - W0‖ / ‖W0‖. */
-  readonly relativeChange: number;
 }
 
 export interface Drift {

@@ -6,9 +6,9 @@ import { existsSync, openAsBlob, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { readModelFolder } from '../formats/folder.ts';
-import { Generator } from '../generation/generator.ts';
+import { Generator } from './generator.ts';
 import { testContext } from '../gpu/testing.ts';
-import { Model } from './model.ts';
+import { Model } from '../models/model.ts';
 
 const CHECKPOINTS = new URL('../../../shared/data/checkpoints/', import.meta.url).pathname;
 
