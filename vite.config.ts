@@ -1,11 +1,16 @@
 /** @file Build of the page, and the unit and kernel tests (Vitest) that run in Node on Dawn. */
+import { readFileSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+
+/** The policy of the page's meta tag, sent as a header too: a meta tag does not bind the worker. */
+const policy = /http-equiv="Content-Security-Policy"\s+content="([^"]+)"/.exec(readFileSync(new URL('index.html', import.meta.url), 'utf8'))![1]!;
 
 export default defineConfig({
   base: './',
   plugins: [react()],
   worker: { format: 'es' },
+  preview: { headers: { 'Content-Security-Policy': policy } },
   build: { target: 'es2023', assetsInlineLimit: 0 },
   test: {
     include: ['src/**/*.test.ts', 'src/**/*.test.tsx', 'bench/**/*.test.ts', 'scripts/**/*.test.mjs'],

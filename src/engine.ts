@@ -9,10 +9,9 @@
  *     const files = await lab.exportFolder(run.weights, card);
  */
 import type { Example } from './data/examples.ts';
-import { promptOf } from './data/examples.ts';
 import { BatchPlan } from './data/batches.ts';
 import type { TokenisedExample } from './data/tokenise.ts';
-import { tokeniseExample } from './data/tokenise.ts';
+import { encodePrompt, tokeniseExample } from './data/tokenise.ts';
 import type { ItemResult } from './evaluation/evaluator.ts';
 import { Evaluator } from './evaluation/evaluator.ts';
 import type { JsonObject, ModelFiles, ModelFolder } from './formats/folder.ts';
@@ -118,7 +117,7 @@ export class Lab {
 
   /** The prompt of a question as training examples have it. */
   encodePrompt(question: string): number[] {
-    return this.tokenizer.encode(promptOf(question));
+    return [...encodePrompt(question, this.tokenizer)];
   }
 
   /** Examples as token ids with the mask of trained tokens; longer ones are cut to `maxLength`. */

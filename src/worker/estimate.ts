@@ -10,8 +10,11 @@ import { settingsOf } from './runs.ts';
 const CATEGORIES = ['weights', 'pretrained', 'gradients', 'moments', 'activations', 'logits', 'bases'] as const;
 const PROBE_STEPS = 3;
 
+/** Seconds a token, by what decides them; a probe is made once for each. */
+export type ProbeCache = Map<string, number>;
+
 /** @param lock given when three steps may be run to know the time */
-export async function estimateRun(material: RunMaterial, config: RunConfig, lock: Lock | undefined): Promise<Estimate> {
+export async function estimateRun(material: RunMaterial, config: RunConfig, probes: ProbeCache, lock: Lock | undefined): Promise<Estimate> {
   const { lab, train, heldOut, outOfDomain } = material;
   const settings = settingsOf(config, config.maxLength);
   const { shape } = new BatchPlan(train, { batchSize: config.batchSize / config.accumulation, seqLen: config.maxLength, seed: config.seed, padTokenId: lab.tokenizer.padTokenId, steps: config.steps * config.accumulation });
@@ -21,7 +24,9 @@ export async function estimateRun(material: RunMaterial, config: RunConfig, lock
   const degenerate = matrices.filter((batch, i) => ranks[i]! >= Math.min(batch.rows, batch.columns)).flatMap(({ names }) => names);
   const meanTokens = (examples: RunMaterial['train']): number => examples.reduce((sum, { ids }) => sum + ids.length, 0) / Math.max(1, examples.length);
   const tokensPerStep = config.batchSize * meanTokens(train);
-  const secondsPerToken = lock && (await lock.run(() => probe(material, config)));
+  const key = [config.batchSize, config.accumulation, config.maxLength, material.datasetName, train.length].join(' ');
+  if (lock && !probes.has(key)) probes.set(key, await lock.run(() => probe(material, config)));
+  const secondsPerToken = probes.get(key);
   return {
     bytes: CATEGORIES.map((category) => ({ category, bytes: bytes.get(category) ?? 0 })).filter((entry) => entry.bytes > 0),
     tokensPerStep,

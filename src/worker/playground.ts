@@ -1,5 +1,4 @@
 /** @file Asking base and tuned weights the same thing, streaming, also between the steps of a run. */
-import { promptOf } from '../data/examples.ts';
 import type { Lab, ParameterBuffers } from '../engine.ts';
 import type { Lock } from './lock.ts';
 import type { SamplingOptions, StreamEvent } from './protocol.ts';
@@ -20,7 +19,7 @@ export class Playground {
   /** Streams the answer of each set of weights; ends when all are done. */
   async ask(prompt: string, columns: readonly ParameterBuffers[], options: SamplingOptions, stream: (event: StreamEvent) => void): Promise<void> {
     this.#stopped = false;
-    const ids = this.lab.encode(promptOf(prompt));
+    const ids = this.lab.encodePrompt(prompt);
     const room = this.lab.model.config.maxPositionEmbeddings - ids.length;
     if (room <= 0) throw new Error(`The prompt has ${ids.length} tokens; this model reads at most ${this.lab.model.config.maxPositionEmbeddings}.`);
     await Promise.all(columns.map((weights, column) => this.#answer(ids, weights, column, { ...options, maxNewTokens: Math.min(options.maxNewTokens, room) }, stream)));
@@ -32,7 +31,7 @@ export class Playground {
 
   /** The likeliest next tokens after a prompt and a part of its answer. */
   async alternatives(weights: ParameterBuffers, prompt: string, answer: readonly number[]): Promise<{ text: string; probability: number }[]> {
-    const ids = [...this.lab.encode(promptOf(prompt)), ...answer];
+    const ids = [...this.lab.encodePrompt(prompt), ...answer];
     const likeliest = await this.lock.run(() => this.lab.nextTokens(ids, ALTERNATIVES, weights));
     return likeliest.map(({ id, probability }) => ({ text: this.lab.tokenizer.tokenText(id), probability }));
   }

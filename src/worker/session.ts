@@ -4,6 +4,7 @@ import type { Engine, Gpu, Lab, ModelFiles } from '../engine.ts';
 import { createEngine, GpuUnavailableError, requestGpu } from '../engine.ts';
 import { Datasets } from './datasets.ts';
 import { diagnose } from './diagnosis.ts';
+import type { ProbeCache } from './estimate.ts';
 import { estimateRun } from './estimate.ts';
 import { exportRun } from './exporting.ts';
 import { Lock } from './lock.ts';
@@ -34,6 +35,7 @@ interface Opened {
 export class Session implements LabApi {
   readonly #runs = new Map<RunId, Run>();
   readonly #lock = new Lock();
+  readonly #probes: ProbeCache = new Map();
   #events: MessagePort | undefined;
   #gpu: Gpu | undefined;
   #engine: Engine | undefined;
@@ -99,7 +101,7 @@ export class Session implements LabApi {
 
   async estimate(config: RunConfig, probe: boolean): Promise<Estimate> {
     const idle = probe && !this.#active;
-    return estimateRun(this.#material(config), config, idle ? this.#lock : undefined);
+    return estimateRun(this.#material(config), config, this.#probes, idle ? this.#lock : undefined);
   }
 
   async start(config: RunConfig): Promise<RunSummary> {
