@@ -117,7 +117,7 @@ export class Lab {
 
   /** The prompt of a question as training examples have it. */
   encodePrompt(question: string): number[] {
-    return [...encodePrompt(question, this.tokenizer)];
+    return encodePrompt(question, this.tokenizer);
   }
 
   /** Examples as token ids with the mask of trained tokens; longer ones are cut to `maxLength`. */

@@ -1,7 +1,7 @@
 /** @file The life of a run: prepare, evaluate the base, train with live evaluation and drift, pause, stop, keep. */
 import type { TokenisedExample } from '../data/tokenise.ts';
-import type { FineTune, ItemResult, Lab, ParameterBuffers } from '../engine.ts';
-import { GpuLostError, meanLoss, METRICS_RING } from '../engine.ts';
+import type { FineTune, GpuLostError, ItemResult, Lab, ParameterBuffers } from '../engine.ts';
+import { meanLoss, METRICS_RING } from '../engine.ts';
 import type { Evaluator } from '../evaluation/evaluator.ts';
 import { scoreInterval } from '../evaluation/intervals.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
@@ -17,10 +17,14 @@ export interface RunMaterial {
   readonly groups: readonly (string | undefined)[];
   readonly modelName: string;
   readonly datasetName: string;
+  /** Resolves when the device is lost. */
+  readonly lost: Promise<GpuLostError>;
 }
 
 /** Milliseconds of steps between two reports: short enough for a live picture and for the playground to get its turn. */
 const REPORT_EVERY = 200;
+/** Milliseconds in which a lost device says so after the first call that failed. */
+const LOSS_GRACE = 100;
 /** Tokens of an evaluation batch; more would hold the GPU for long on slow adapters. */
 const EVALUATION_ROWS = 8;
 
@@ -89,9 +93,8 @@ export class Run {
     try {
       await this.#train(own);
     } catch (error) {
-      this.#release();
-      const lost = error instanceof GpuLostError;
-      this.#setState('failed', lost ? `${error.message} The weights of this run are gone with it; reload the page to start again.` : error instanceof Error ? error.message : String(error));
+      this.weights = undefined;
+      this.#setState('failed', await this.#reason(error));
     } finally {
       for (const resource of resources.toReversed()) resource.destroy();
     }
@@ -229,8 +232,11 @@ export class Run {
     this.#emit({ type: 'drift', run: this.id, drift: { step: this.completedSteps, matrices } });
   }
 
-  #release(): void {
-    this.weights = undefined;
+  /** Why a run failed, for a person: a lost device shows first as some call that was aborted. */
+  async #reason(error: unknown): Promise<string> {
+    const loss = await Promise.race([this.material.lost, new Promise<undefined>((resolve) => setTimeout(resolve, LOSS_GRACE, undefined))]);
+    if (loss) return `${loss.message} The weights of this run are gone with it; reload the page to start again.`;
+    return error instanceof Error ? error.message : String(error);
   }
 
   #setState(state: RunState, message?: string): void {

@@ -196,6 +196,7 @@ export class Session implements LabApi {
       groups: datasets.groups('outOfDomain'),
       modelName: summary.name,
       datasetName: datasets.name('train'),
+      lost: this.#requireEngine().gpu.lost,
     };
   }
 
