@@ -7,7 +7,6 @@ method into results.json: in-domain and out-of-domain counts along the run.
 """
 
 import argparse
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
