@@ -13,7 +13,7 @@ const STYLE = {
 
 /** Two panels side by side; adapts to dark pages by itself. */
 export function drawFigure(results: Results): string {
-  const lines = linesOf(results).filter(({ isBestRate }) => isBestRate);
+  const lines = linesOf(results);
   const panels = (['inDomain', 'outOfDomain'] as const).map((suite, index) => panel(lines, suite, PANEL.left + index * (PANEL.width + PANEL.gap)));
   const width = PANEL.left + 2 * PANEL.width + PANEL.gap + 150;
   const height = PANEL.top + PANEL.height + 48;

@@ -1,7 +1,7 @@
 /** @file The results in words and a table; sentences claim no more than the ranges over seeds allow. */
 import { STEPS } from './plan.ts';
 import type { Line, Results } from './results.ts';
-import { LEVELS, linesOf, mean, outOfDomainAt, spread } from './results.ts';
+import { bestSft, LEVELS, linesOf, mean, outOfDomainAt, spread, valuesAt } from './results.ts';
 
 /** Markdown with how it was run, the table and a sentence per comparison. */
 export function report(results: Results): string {
@@ -13,7 +13,7 @@ export function report(results: Results): string {
   const header = `| method | seeds | ${LEVELS.map((level) => `OOD at ID ${100 * level}%`).join(' | ')} | end ID | end OOD | mean angle | relative change |`;
   const rows = lines.map((line) => {
     const end = line.runs.map(({ points }) => points.at(-1)!);
-    return `| ${line.label}${line.method === 'sft' && line.isBestRate ? ' (best)' : ''} | ${line.runs.length} | ${LEVELS.map((level) => spread(line.runs.map((run) => outOfDomainAt(run, level)))).join(' | ')} | ${spread(end.map(({ inDomain }) => inDomain / first!.inDomainItems))} | ${spread(end.map(({ outOfDomain }) => outOfDomain / first!.outOfDomainItems))} | ${mean(line.runs.map(({ drift }) => drift.angle)).toFixed(1)}° | ${mean(line.runs.map(({ drift }) => drift.relativeChange)).toFixed(3)} |`;
+    return `| ${line.label} | ${line.runs.length} | ${LEVELS.map((level) => spread(line.runs.map((run) => outOfDomainAt(run, level)))).join(' | ')} | ${spread(end.map(({ inDomain }) => inDomain / first!.inDomainItems))} | ${spread(end.map(({ outOfDomain }) => outOfDomain / first!.outOfDomainItems))} | ${mean(line.runs.map(({ drift }) => drift.angle)).toFixed(1)}° | ${mean(line.runs.map(({ drift }) => drift.relativeChange)).toFixed(3)} |`;
   });
   return `# Experiment: what is kept at equal gain
 
@@ -31,21 +31,21 @@ ${LEVELS.map((level) => compare(lines, level)).join('\n')}
 `;
 }
 
-/** RPSFT against each other line at one level, worded by whether the ranges over seeds are apart. */
+/** RPSFT against SFT at its best rate and against L2-SP at one level, worded by whether the ranges over seeds are apart. */
 function compare(lines: readonly Line[], level: number): string {
-  const at = (line: Line): number[] => line.runs.map((run) => outOfDomainAt(run, level)).filter((value) => value !== undefined);
   const rpsft = lines.find(({ method }) => method === 'rpsft');
-  if (!rpsft || at(rpsft).length === 0) return `- At ${100 * level}% in-domain: not reached by RPSFT in ${STEPS} steps.`;
-  const own = at(rpsft);
-  const sentences = lines
-    .filter((line) => line !== rpsft && line.isBestRate)
-    .map((line) => {
-      const other = at(line);
-      const name = line.method === 'sft' ? `SFT at its best learning rate (${line.runs[0]!.learningRate})` : 'L2-SP';
-      if (other.length === 0) return `${name} did not reach it`;
-      const points = (100 * (mean(own) - mean(other))).toFixed(1);
-      const apart = Math.min(...own) > Math.max(...other) ? 'ahead of' : Math.max(...own) < Math.min(...other) ? 'behind' : undefined;
-      return apart ? `RPSFT is ${apart} ${name} by ${points.replace('-', '')} points, ranges apart` : `which of RPSFT and ${name} is ahead is open (ranges overlap)`;
-    });
-  return `- At ${100 * level}% in-domain: ${sentences.join('; ')}.`;
+  const own = rpsft ? valuesAt(rpsft, level) : [];
+  const where = `- At ${100 * level}% in-domain:`;
+  if (own.length === 0) return `${where} not reached by RPSFT in ${STEPS} steps.`;
+  const against = (name: string, line: Line | undefined): string => {
+    const other = line ? valuesAt(line, level) : [];
+    if (other.length === 0) return `${name} did not reach it`;
+    const points = Math.abs(100 * (mean(own) - mean(other))).toFixed(1);
+    if (Math.min(...own) > Math.max(...other)) return `RPSFT is ahead of ${name} by ${points} points, ranges apart`;
+    if (Math.max(...own) < Math.min(...other)) return `RPSFT is behind ${name} by ${points} points, ranges apart`;
+    return `which of RPSFT and ${name} is ahead is open, their ranges overlap`;
+  };
+  const sft = bestSft(lines, level);
+  const rate = sft ? ` (${sft.runs[0]!.learningRate})` : '';
+  return `${where} ${against(`SFT at its best learning rate${rate}`, sft)}; ${against('L2-SP', lines.find(({ method }) => method === 'l2sp'))}.`;
 }

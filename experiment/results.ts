@@ -1,6 +1,6 @@
 /** @file The results file of the experiment, and what is computed from it. */
 import type { PlannedRun } from './plan.ts';
-import { SEEDS, SFT_RATES } from './plan.ts';
+import { SFT_RATES } from './plan.ts';
 
 /** Right answers after a number of steps; 0 = the base model. */
 export interface Point {
@@ -30,7 +30,7 @@ export interface Results {
 }
 
 /** In-domain levels at which methods are compared. */
-export const LEVELS = [0.5, 0.8] as const;
+export const LEVELS = [0.5, 0.7] as const;
 
 /**
  * Out-of-domain accuracy where a run first reaches an in-domain level, interpolated between the two evaluations around
@@ -51,30 +51,28 @@ export interface Line {
   readonly label: string;
   readonly method: PlannedRun['method'];
   readonly runs: readonly RunResult[];
-  readonly isBestRate: boolean;
-}
-
-const pick = ({ runs }: Results, method: PlannedRun['method'], learningRate?: number): RunResult[] => runs.filter((run) => run.method === method && (learningRate === undefined || run.learningRate === learningRate));
-
-/** SFT's learning rate that, with the first seed, keeps most out-of-domain at the highest level that any of them reaches. */
-export function bestRate(results: Results): number {
-  const score = (rate: number): number => {
-    const run = pick(results, 'sft', rate).find(({ seed }) => seed === SEEDS[0]);
-    const level = run ? LEVELS.findLastIndex((at) => outOfDomainAt(run, at) !== undefined) : -1;
-    return run && level >= 0 ? level + outOfDomainAt(run, LEVELS[level]!)! : -1;
-  };
-  return SFT_RATES.toSorted((a, b) => score(b) - score(a))[0]!;
 }
 
 /** The lines of figure and table, in their order. */
-export function linesOf(results: Results): Line[] {
-  const best = bestRate(results);
-  const setting = (method: 'rpsft' | 'l2sp'): string => `lr ${pick(results, method)[0]?.learningRate}, λ ${pick(results, method)[0]?.lambda}`;
-  return [
-    { label: `RPSFT, ${setting('rpsft')}, k 50%`, method: 'rpsft' as const, runs: pick(results, 'rpsft'), isBestRate: true },
-    ...SFT_RATES.map((rate) => ({ label: `SFT, lr ${rate}`, method: 'sft' as const, runs: pick(results, 'sft', rate), isBestRate: rate === best })),
-    { label: `L2-SP, ${setting('l2sp')}`, method: 'l2sp' as const, runs: pick(results, 'l2sp'), isBestRate: true },
-  ].filter((line) => line.runs.length > 0);
+export function linesOf({ runs }: Results): Line[] {
+  const pick = (method: PlannedRun['method'], learningRate?: number): RunResult[] => runs.filter((run) => run.method === method && (learningRate === undefined || run.learningRate === learningRate));
+  const setting = (method: 'rpsft' | 'l2sp'): string => `lr ${pick(method)[0]?.learningRate}, λ ${pick(method)[0]?.lambda}`;
+  const lines: Line[] = [
+    { label: `RPSFT, ${setting('rpsft')}, k 50%`, method: 'rpsft', runs: pick('rpsft') },
+    ...SFT_RATES.map((rate): Line => ({ label: `SFT, lr ${rate}`, method: 'sft', runs: pick('sft', rate) })),
+    { label: `L2-SP, ${setting('l2sp')}`, method: 'l2sp', runs: pick('l2sp') },
+  ];
+  return lines.filter((line) => line.runs.length > 0);
+}
+
+/** Out-of-domain accuracy of a line's seeds at a level; only of those that reach it. */
+export const valuesAt = ({ runs }: Line, level: number): number[] => runs.map((run) => outOfDomainAt(run, level)).filter((value) => value !== undefined);
+
+/** SFT's line that keeps most at a level which all its seeds reach. */
+export function bestSft(lines: readonly Line[], level: number): Line | undefined {
+  return lines
+    .filter((line) => line.method === 'sft' && valuesAt(line, level).length === line.runs.length)
+    .toSorted((a, b) => mean(valuesAt(b, level)) - mean(valuesAt(a, level)))[0];
 }
 
 export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -16,10 +16,9 @@ import { createEngine, meanLoss } from '../src/engine.ts';
 import { testGpu } from '../src/gpu/testing.ts';
 import { drawFigure } from './figure.ts';
 import type { PlannedRun } from './plan.ts';
-import { EVALUATE_EVERY, EVALUATION_ROWS, FIRST, LENGTH, nameOf, others, RANK_FRACTION, settingsOf, STEPS } from './plan.ts';
+import { EVALUATE_EVERY, EVALUATION_ROWS, LENGTH, nameOf, PLAN, RANK_FRACTION, settingsOf, STEPS } from './plan.ts';
 import { report } from './report.ts';
 import type { Point, Results, RunResult } from './results.ts';
-import { bestRate } from './results.ts';
 
 const FILE = join(repository, 'experiment/results.json');
 
@@ -33,12 +32,10 @@ async function main(): Promise<void> {
     // Runs on another model or adapter cannot stand beside these.
     if (results && (results.model !== model || results.adapter !== engine.gpu.facts.description)) results = undefined;
     results ??= { model, adapter: engine.gpu.facts.description, date: new Date().toISOString().slice(0, 10), runs: [] };
-    for (const stage of [() => FIRST, (so: Results) => others(bestRate(so))]) {
-      for (const planned of stage(results)) {
-        if (results.runs.some(({ name }) => name === nameOf(planned))) continue;
-        results = { ...results, runs: [...results.runs, await train(engine, lab, planned, examples)] };
-        await writeFile(FILE, `${JSON.stringify(results, null, 1)}\n`);
-      }
+    for (const planned of PLAN) {
+      if (results.runs.some(({ name }) => name === nameOf(planned))) continue;
+      results = { ...results, runs: [...results.runs, await train(engine, lab, planned, examples)] };
+      await writeFile(FILE, `${JSON.stringify(results, null, 1)}\n`);
     }
   }
   if (!results) throw new Error('There are no results to report yet.');
