@@ -1,6 +1,7 @@
 // Gradient of attention with respect to keys and values for adapters that run on the CPU: lanes hold keys, and pass
 // round the queries as attention-rows.wgsl does keys. A key walks the queries that may see it over the query heads of
-// its group in order; nothing is added from two places.
+// its group in order; nothing is added from two places. Unlike there, one query at a time: k, v and both sums already
+// take more registers than there are.
 //   dv = sum of p d_attended,   dk = SCALE * sum of p (d_attended . v - delta) q
 // Writes the key and value parts of d_qkv. Grid: x over blocks of LANES keys, y over key-value heads, z over rows.
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
@@ -13,7 +14,6 @@
 const DIM: u32 = PARTS * STEP;
 const TOKEN: u32 = (HEADS + 2u * KV_HEADS) * DIM;
 const SHARING: u32 = HEADS / KV_HEADS;
-const QUERIES: u32 = 2u;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -32,52 +32,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 //#next
 //#next
   for (var head = group.y * SHARING; head < (group.y + 1u) * SHARING; head += 1u) {
-    for (var query = first; query < LENGTH; query += QUERIES) {
+    for (var query = first; query < LENGTH; query += 1u) {
       // Starts never decrease, so from here on no query sees a key of this block.
       if (document_start[row + query] >= first + LANES) {
         break;
       }
-      let statistic = row + min(query + lane % QUERIES, LENGTH - 1u);
-      let starts = document_start[statistic];
-      let normalizers = log_sum_exp[statistic * HEADS + head];
-      let means = delta[statistic * HEADS + head];
-//#for n 2
-      let token$n = row + min(query + $nu, LENGTH - 1u);
-      let q_at$n = token$n * TOKEN + head * DIM + part;
-      let dy_at$n = (token$n * HEADS + head) * DIM + part;
-      var score$n = 0.0;
-      var slope$n = 0.0;
-//#next
+      let token = row + query;
+      let q_at = token * TOKEN + head * DIM + part;
+      let dy_at = (token * HEADS + head) * DIM + part;
+      var score = 0.0;
+      var slope = 0.0;
 //#for p PARTS
-//#for n 2
-      let query$p_$n = qkv[q_at$n + $pu * STEP];
-      let slopes$p_$n = d_attended[dy_at$n + $pu * STEP];
-//#next
+      let queries$p = qkv[q_at + $pu * STEP];
+      let slopes$p = d_attended[dy_at + $pu * STEP];
 //#for s STEP
-//#for n 2
-      let q$p_$s_$n = subgroupBroadcast(query$p_$n, $su);
-      let dy$p_$s_$n = subgroupBroadcast(slopes$p_$n, $su);
-      score$n += k$p_$s * q$p_$s_$n;
-      slope$n += v$p_$s * dy$p_$s_$n;
+      let q$p_$s = subgroupBroadcast(queries$p, $su);
+      let dy$p_$s = subgroupBroadcast(slopes$p, $su);
+      score += k$p_$s * q$p_$s;
+      slope += v$p_$s * dy$p_$s;
 //#next
 //#next
-//#next
-//#for n 2
-      let start$n = subgroupBroadcast(starts, $nu);
-      let normalizer$n = subgroupBroadcast(normalizers, $nu);
-      let mean$n = subgroupBroadcast(means, $nu);
-      let seen$n = key <= query + $nu && query + $nu < LENGTH && key >= start$n;
-      let p$n = select(0.0, exp(score$n - normalizer$n), seen$n);
-      let ds$n = p$n * (slope$n - mean$n);
-//#next
+      let seen = key <= query && key >= document_start[token];
+      let p = select(0.0, exp(score - log_sum_exp[token * HEADS + head]), seen);
+      let ds = p * (slope - delta[token * HEADS + head]);
 //#for p PARTS
 //#for s STEP
-//#for n 2
-      let again$p_$s_$n = subgroupBroadcast(query$p_$n, $su);
-      let dy_again$p_$s_$n = subgroupBroadcast(slopes$p_$n, $su);
-      dk$p_$s += ds$n * again$p_$s_$n;
-      dv$p_$s += p$n * dy_again$p_$s_$n;
-//#next
+      let again$p_$s = subgroupBroadcast(queries$p, $su);
+      let dy_again$p_$s = subgroupBroadcast(slopes$p, $su);
+      dk$p_$s += ds * again$p_$s;
+      dv$p_$s += p * dy_again$p_$s;
 //#next
 //#next
     }

@@ -25,15 +25,14 @@ interface Case extends AttentionShape {
   readonly documents: readonly number[];
 }
 
-// Every case costs three pipelines, so few of them share out what can go wrong: lengths within a tile, across tiles and
-// beside their edges; documents of one token and of many tiles; 1, 2 and 4 query heads to a key head; head dimensions
-// that fill a subgroup or a chunk of 32, half of it, or several.
+// Every case costs three pipelines, the tiled ones seconds each on an adapter that runs on the CPU, so few cases share
+// out what can go wrong: lengths within a tile, across tiles and beside their edges; documents of one token and of many
+// tiles; 1, 2 and 4 query heads to a key head; head dimensions that fill a subgroup or a chunk of 32, or part of one.
 const cases: readonly Case[] = [
   { family: 'rows', rows: 2, length: 19, heads: 2, keyValueHeads: 1, headDim: 8, documents: [19] },
   { family: 'rows', rows: 1, length: 70, heads: 4, keyValueHeads: 1, headDim: 20, documents: [3, 1, 40, 26] },
   { family: 'rows', rows: 2, length: 33, heads: 2, keyValueHeads: 2, headDim: 24, documents: [1, 32] },
-  { family: 'tiled', rows: 2, length: 19, heads: 2, keyValueHeads: 2, headDim: 40, documents: [19] },
-  { family: 'tiled', rows: 1, length: 130, heads: 4, keyValueHeads: 1, headDim: 32, documents: [3, 1, 66, 30, 30] },
+  { family: 'tiled', rows: 2, length: 130, heads: 4, keyValueHeads: 1, headDim: 40, documents: [3, 1, 66, 30, 30] },
 ];
 
 const build = (shape: AttentionShape, family: AttentionFamily) => (graph: Graph) => {
@@ -54,7 +53,8 @@ describe('attention', () => {
     expect(errors.gradient['qkv']).toBeLessThan(tolerance(shape));
     // Central differences with step h err by h^2 from curvature and by 2^-53 / h from cancellation: about 1e-10.
     expect(errors.finiteDifference['qkv']).toBeLessThan(1e-8);
-  });
+    // Fifteen seconds of compiling for the tiled case, when nothing else runs.
+  }, 300_000);
 
   it.each<AttentionFamily>(['rows', 'tiled'])('%s: same bits again, the right logSumExp, no score too large', async (family) => {
     const { documents, family: _, ...shape } = cases.find((one) => one.family === family)!;
