@@ -26,7 +26,7 @@ const training: LabRun = { ...trained, completedSteps: 48 };
 describe('phases', () => {
   it('lists what is done, what goes on and what is to come', () =>
     expect(phaseLines(training).map(({ name, state, count }) => `${state} ${name} ${count}`)).toEqual([
-      'done Load weights 3.4 of 3.4 MB', 'now Train 48 of 300 steps', 'todo Evaluate next at step 60', 'todo Save ',
+      'done Load weights 3.4 of 3.4 MB', 'now Train 48 of 300 steps', 'todo Evaluate next at step 80', 'todo Save ',
     ]));
   it('names both units when they differ', () => expect(phaseCount({ phase: 'weights', done: 900, total: 3_400_000, unit: 'bytes' })).toBe('900 B of 3.4 MB'));
   it('shows nothing as going on after the end', () => expect(phaseLines({ ...training, state: 'stopped' }).some(({ state }) => state === 'now')).toBe(false));
@@ -46,9 +46,9 @@ describe('stations', () => {
   const state = (change: Partial<LabState>): LabState => ({ ...initialState, connection: 'ready', ...change });
   it('sum up the next run', () => {
     expect(stationState('method', state({}))).toEqual({ ring: 'ready', summary: 'RPSFT', detail: 'λ 10, k 50%, lr 5e-4' });
-    expect(stationState('run', state({}))).toEqual({ ring: 'empty', summary: 'Not started', detail: '300 steps' });
+    expect(stationState('run', state({}))).toEqual({ ring: 'empty', summary: 'Not started', detail: '400 steps' });
   });
-  it('follow the live run', () => expect(stationState('run', state({ runs: [training] }))).toEqual({ ring: 'live', summary: 'Training', detail: 'Step 48 of 300' }));
+  it('follow the live run', () => expect(stationState('run', state({ runs: [training] }))).toEqual({ ring: 'live', summary: 'Training', detail: 'Step 48 of 400' }));
   it('are not available without an adapter', () => expect(stationState('run', state({ connection: 'unavailable' })).ring).toBe('off'));
   it('count problems where they are', () => {
     expect(problemPlaces(state({}))).toEqual([]);

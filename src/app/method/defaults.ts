@@ -8,7 +8,7 @@ export const defaultConfig: RunConfig = {
   learningRate: 5e-4,
   schedule: 'constant',
   warmupSteps: 20,
-  steps: 300,
+  steps: 400,
   batchSize: 16,
   accumulation: 1,
   maxLength: 128,
@@ -18,8 +18,8 @@ export const defaultConfig: RunConfig = {
   weightDecay: 0,
   clipNorm: 1,
   seed: 1,
-  evaluateEvery: 30,
-  driftEvery: 30,
+  evaluateEvery: 40,
+  driftEvery: 40,
   evaluationItems: 100,
 };
 

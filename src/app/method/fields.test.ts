@@ -34,7 +34,7 @@ describe('checkConfig', () => {
 
   it('checks what depends on another field', () => {
     expect(checkConfig({ ...defaultConfig, accumulation: 3 })).toEqual({ accumulation: 'Must divide the 16 rows a step' });
-    expect(checkConfig({ ...defaultConfig, warmupSteps: 301 })).toEqual({ warmupSteps: 'No more than the 300 steps of the run' });
+    expect(checkConfig({ ...defaultConfig, warmupSteps: 401 })).toEqual({ warmupSteps: 'No more than the 400 steps of the run' });
     expect(checkConfig({ ...defaultConfig, maxLength: 256 }, 128)).toEqual({ maxLength: 'The model reads at most 128 tokens' });
   });
 
