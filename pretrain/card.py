@@ -66,7 +66,7 @@ prompt = tokenizer("Reverse: red cat box\\n", return_tensors="pt")
 print(tokenizer.decode(model.generate(**prompt)[0]))
 ```
 """
-TRAINING = "one pass over the packed corpus, AdamW, cosine schedule from 3e-3, matrix products in bfloat16 on float32 weights"
+TRAINING = "one pass over the packed corpus, AdamW at 2e-3 with a linear decay over the last 30% of the steps, matrix products in bfloat16 on float32 weights"
 STEPS_SHOWN = ("100", "200", "300", "400", "600")
 
 
