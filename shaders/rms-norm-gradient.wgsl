@@ -1,16 +1,17 @@
 // Gradient of the RMS norm with respect to its input, with r = inverse[row] and h = total * r:
 //   dx = r * (gain * dy - h * mean(gain * dy * h)) (+ dTotal, the gradient that reaches the residual sum directly)
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> total: array<f32>;
-@group(0) @binding(2) var<storage, read> gain: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read> total: array<vec4f>;
+@group(0) @binding(2) var<storage, read> gain: array<vec4f>;
 @group(0) @binding(3) var<storage, read> inverse: array<f32>;
 //#if ADD
-@group(0) @binding(4) var<storage, read> dTotal: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read> dTotal: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> dx: array<vec4f>;
 //#else
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dx: array<vec4f>;
 //#end
 
+const QUADS = WIDTH / 4u;
 var<workgroup> partial: array<f32, LANES>;
 
 @compute @workgroup_size(LANES)
@@ -19,11 +20,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (row >= ROWS) {
     return;
   }
-  let start = row * WIDTH;
+  let start = row * QUADS;
   let r = inverse[row];
   var product = 0.0;
-  for (var i = lane; i < WIDTH; i += LANES) {
-    product += gain[i] * dy[start + i] * total[start + i];
+  for (var i = lane; i < QUADS; i += LANES) {
+    product += dot(gain[i] * dy[start + i], total[start + i]);
   }
   partial[lane] = product;
   workgroupBarrier();
@@ -34,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     workgroupBarrier();
   }
   let mean = partial[0] * r / f32(WIDTH);
-  for (var i = lane; i < WIDTH; i += LANES) {
+  for (var i = lane; i < QUADS; i += LANES) {
     let gradient = r * (gain[i] * dy[start + i] - total[start + i] * r * mean);
     //#if ADD
     dx[start + i] = gradient + dTotal[start + i];

@@ -2,21 +2,22 @@
 //   sum  = x + delta                    [ROWS, WIDTH]   (ADD only)
 //   inverse[row] = 1 / sqrt(mean(sum^2) + EPSILON)
 //   y    = sum * inverse * gain
-// One workgroup a row; the tree over the lanes is fixed, so the same input gives the same bits.
+// One workgroup a row, four elements a lane at a time; the tree over the lanes is fixed, so the same input gives the same bits.
 //#if ADD
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> delta: array<f32>;
-@group(0) @binding(2) var<storage, read> gain: array<f32>;
-@group(0) @binding(3) var<storage, read_write> total: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> delta: array<vec4f>;
+@group(0) @binding(2) var<storage, read> gain: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> total: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> inverse: array<f32>;
 //#else
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> gain: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> gain: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> inverse: array<f32>;
 //#end
 
+const QUADS = WIDTH / 4u;
 var<workgroup> partial: array<f32, LANES>;
 
 @compute @workgroup_size(LANES)
@@ -25,16 +26,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (row >= ROWS) {
     return;
   }
-  let start = row * WIDTH;
+  let start = row * QUADS;
   var squares = 0.0;
-  for (var i = lane; i < WIDTH; i += LANES) {
+  for (var i = lane; i < QUADS; i += LANES) {
     //#if ADD
     let value = x[start + i] + delta[start + i];
     total[start + i] = value;
     //#else
     let value = x[start + i];
     //#end
-    squares += value * value;
+    squares += dot(value, value);
   }
   partial[lane] = squares;
   workgroupBarrier();
@@ -48,7 +49,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (lane == 0u) {
     inverse[row] = scale;
   }
-  for (var i = lane; i < WIDTH; i += LANES) {
+  for (var i = lane; i < QUADS; i += LANES) {
     //#if ADD
     let value = total[start + i];
     //#else

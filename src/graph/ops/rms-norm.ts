@@ -30,6 +30,7 @@ const rmsNormOperation: Operation<NormAttributes> = {
     const x = inputs[0]!;
     const { rows, width } = size(x);
     expectShape('rmsNorm', 'x', x, [rows, width]);
+    if (width % 4) throw new Error(`rmsNorm: the width ${width} is not a multiple of 4.`);
     if (inputs.length === 3) expectShape('rmsNorm', 'the residual', inputs[1]!, x.shape);
     expectShape('rmsNorm', 'the gain', inputs.at(-1)!, [width]);
     const inverse: TensorType = { shape: [rows], dtype: 'f32' };

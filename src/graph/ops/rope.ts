@@ -28,10 +28,13 @@ const ropeOperation: Operation<DirectedRope> = {
   gradient: ({ inputs: [, positions, table], attributes }, [dy], { graph }) =>
     graph.apply(ropeOperation, [dy!, positions!, table!], { ...attributes, backward: !attributes.backward }),
   calls({ attributes: { heads, rotatedHeads, headDim, backward }, inputs, outputs }) {
-    const pairs = elementCount(inputs[0]!.shape) / 2;
+    // Four neighbouring pairs a lane where half a head allows it.
+    const together = headDim % 8 === 0 ? 4 : 1;
+    const pairs = elementCount(inputs[0]!.shape) / 2 / together;
+    const constants = { QUADS: together === 4, PAIRS: pairs, HEADS: heads, ROTATED: rotatedHeads, HALF: headDim / 2 / together, BACKWARD: backward };
     return [
       {
-        kernel: kernel('rope', ropeSource, ['read', 'read', 'read', 'write'], { PAIRS: pairs, HEADS: heads, ROTATED: rotatedHeads, HALF: headDim / 2, BACKWARD: backward }),
+        kernel: kernel('rope', ropeSource, ['read', 'read', 'read', 'write'], constants),
         slices: [...inputs, ...outputs].map(({ slice }) => slice),
         grid: linearGrid(pairs, 256),
       },

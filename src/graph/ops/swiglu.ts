@@ -1,13 +1,21 @@
 /** @file SwiGLU, the gated activation of Llama's MLP (arXiv 2002.05202): silu(gate) * up. */
 import gradientSource from '../../../shaders/swiglu-gradient.wgsl?raw';
 import forwardSource from '../../../shaders/swiglu.wgsl?raw';
-import { kernel, linearGrid } from '../../gpu/kernel.ts';
+import { kernel, linearGrid, type Grid } from '../../gpu/kernel.ts';
 import type { Graph, Operation, Tensor, TensorType } from '../graph.ts';
 import { elementCount, expectShape } from '../graph.ts';
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 const halved = ({ shape: [rows, width] }: TensorType): TensorType => ({ shape: [rows!, width! / 2], dtype: 'f32' });
+
+/** Constants and grid of an elementwise kernel over y: four neighbours a lane where rows allow it. */
+function layout(y: TensorType): { constants: { QUADS: boolean; COUNT: number; WIDTH: number }; grid: Grid } {
+  const width = y.shape[1]!;
+  const together = width % 4 === 0 ? 4 : 1;
+  const count = elementCount(y.shape) / together;
+  return { constants: { QUADS: together === 4, COUNT: count, WIDTH: width / together }, grid: linearGrid(count, 256) };
+}
 
 const swigluOperation: Operation<null> = {
   name: 'swiglu',
@@ -18,14 +26,8 @@ const swigluOperation: Operation<null> = {
   },
   gradient: ({ inputs: [gateUp] }, [dy], { graph }) => graph.apply(swigluGradientOperation, [dy!, gateUp!], null),
   calls({ inputs: [gateUp], outputs: [y] }) {
-    const count = elementCount(y!.shape);
-    return [
-      {
-        kernel: kernel('swiglu', forwardSource, ['read', 'write'], { COUNT: count, WIDTH: y!.shape[1]! }),
-        slices: [gateUp!.slice, y!.slice],
-        grid: linearGrid(count, 256),
-      },
-    ];
+    const { constants, grid } = layout(y!);
+    return [{ kernel: kernel('swiglu', forwardSource, ['read', 'write'], constants), slices: [gateUp!.slice, y!.slice], grid }];
   },
   reference([gateUp], _attributes, _types, [type]) {
     const width = type!.shape[1]!;
@@ -43,14 +45,8 @@ const swigluGradientOperation: Operation<null> = {
   name: 'swigluGradient',
   infer: ([, gateUp]) => [gateUp!],
   calls({ inputs: [dy, gateUp], outputs: [dGateUp] }) {
-    const count = elementCount(dy!.shape);
-    return [
-      {
-        kernel: kernel('swigluGradient', gradientSource, ['read', 'read', 'write'], { COUNT: count, WIDTH: dy!.shape[1]! }),
-        slices: [dy!.slice, gateUp!.slice, dGateUp!.slice],
-        grid: linearGrid(count, 256),
-      },
-    ];
+    const { constants, grid } = layout(dy!);
+    return [{ kernel: kernel('swigluGradient', gradientSource, ['read', 'read', 'write'], constants), slices: [dy!.slice, gateUp!.slice, dGateUp!.slice], grid }];
   },
   reference([dy, gateUp], _attributes, [type]) {
     const width = type!.shape[1]!;
