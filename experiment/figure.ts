@@ -15,7 +15,7 @@ const STYLE = {
 export function drawFigure(results: Results): string {
   const lines = linesOf(results);
   const panels = (['inDomain', 'outOfDomain'] as const).map((suite, index) => panel(lines, suite, PANEL.left + index * (PANEL.width + PANEL.gap)));
-  const width = PANEL.left + 2 * PANEL.width + PANEL.gap + 190;
+  const width = PANEL.left + 2 * PANEL.width + PANEL.gap + 200;
   const height = PANEL.top + PANEL.height + 48;
   const css = Object.entries(STYLE).map(([method, { light, dark }]) => `.${method}{stroke:${light};fill:${light}}@media(prefers-color-scheme:dark){.${method}{stroke:${dark};fill:${dark}}}`);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="In-domain and out-of-domain accuracy against optimizer steps">

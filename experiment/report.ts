@@ -41,9 +41,12 @@ function compare(lines: readonly Line[], level: number): string {
     const other = line ? valuesAt(line, level) : [];
     if (other.length === 0) return `${name} did not reach it`;
     const points = Math.abs(100 * (mean(own) - mean(other))).toFixed(1);
-    if (Math.min(...own) > Math.max(...other)) return `RPSFT is ahead of ${name} by ${points} points, ranges apart`;
-    if (Math.max(...own) < Math.min(...other)) return `RPSFT is behind ${name} by ${points} points, ranges apart`;
-    return `which of RPSFT and ${name} is ahead is open, their ranges overlap`;
+    const reached = [own.length < rpsft!.runs.length && `RPSFT reached it with ${own.length} of ${rpsft!.runs.length} seeds`, other.length < line!.runs.length && `${name} with ${other.length} of ${line!.runs.length}`].filter(Boolean).join(', ');
+    const note = reached && ` (${reached})`;
+    if (Math.min(own.length, other.length) < 2) return `one seed says nothing sure of RPSFT and ${name}${note}`;
+    if (Math.min(...own) > Math.max(...other)) return `RPSFT is ahead of ${name} by ${points} points, ranges apart${note}`;
+    if (Math.max(...own) < Math.min(...other)) return `RPSFT is behind ${name} by ${points} points, ranges apart${note}`;
+    return `which of RPSFT and ${name} is ahead is open, their ranges overlap${note}`;
   };
   const sft = bestSft(lines, level);
   const rate = sft ? ` (${sft.runs[0]!.learningRate})` : '';
