@@ -1,0 +1,144 @@
+/** @file Files of one's own: the forms that are understood, what the page shows of them, and what it says of a file it cannot use. */
+import { existsSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { test, type Locator, type Page } from '@playwright/test';
+import { jsonLines, rows, writeFile } from './gsm8k.ts';
+import { dropFile, expect, openLab, openStation, station, stationBody, status, watchFaults } from './page.ts';
+
+test.describe.configure({ timeout: 300_000 });
+// A film of the page would take the cores from the adapter.
+test.use({ trace: { mode: 'retain-on-failure', screenshots: false } });
+
+let page: Page;
+let faults: string[];
+
+test.beforeAll(async ({ browser, baseURL }) => {
+  test.setTimeout(300_000);
+  const context = await browser.newContext({ baseURL: baseURL!, viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
+  page = await context.newPage();
+  faults = watchFaults(page, baseURL);
+  await page.addInitScript(() => {
+    // Reads along what the engine reports of an import: the page does not show how long it took.
+    const importTimes: number[] = [];
+    const Native = Worker;
+    Object.assign(window, {
+      importTimes,
+      Worker: class extends Native {
+        constructor(address: string | URL, options?: WorkerOptions) {
+          super(address, options);
+          this.addEventListener('message', ({ data }: MessageEvent<{ readonly value?: { readonly dataset?: { readonly milliseconds: number } } }>) => {
+            const milliseconds = data.value?.dataset?.milliseconds;
+            if (milliseconds !== undefined) importTimes.push(milliseconds);
+          });
+        }
+      },
+    });
+  });
+  await openLab(page, { batchSize: 1, evaluationItems: 10 });
+});
+
+test.beforeEach(async () => {
+  const data = await openStation(page, 'Data');
+  const back = data.getByRole('button', { name: 'Back to the demo data' });
+  if (await back.isVisible()) await back.click();
+  await expect(station(page, 'Data')).toContainText('Demo data');
+});
+
+test.afterEach(() => expect(faults).toEqual([]));
+
+test.afterAll(() => page.context().close());
+
+/** Chooses a file with the button of the station. */
+async function choose(name: string, content: string | Buffer): Promise<Locator> {
+  const choosing = page.waitForEvent('filechooser');
+  await stationBody(page, 'Data').getByRole('button', { name: 'Choose a file' }).click();
+  await (await choosing).setFiles({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(content) });
+  return stationBody(page, 'Data');
+}
+
+/** Text of the trained tokens of a row, without spaces. */
+const trainedText = async (row: Locator): Promise<string> => (await row.locator('.tok.on:not(.sp)').allTextContents()).join('').replace(/[\s␣↵]/g, '');
+
+test('7,473 rows of GSM8K are imported in about a second', async () => {
+  const real = fileURLToPath(new URL('../../shared/data/gsm8k/train.jsonl', import.meta.url));
+  const path = existsSync(real) ? real : writeFile('train.jsonl', jsonLines(rows(7473)));
+  const processes = loadavg()[0]! / cpus().length;
+  await dropFile(page, path);
+  await expect(station(page, 'Data')).toContainText('train.jsonl', { timeout: 90_000 });
+  await expect(station(page, 'Data')).toContainText('7,473 rows');
+  await expect(stationBody(page, 'Data')).toContainText('GSM8K');
+  const milliseconds = await page.evaluate(() => (window as unknown as { readonly importTimes: readonly number[] }).importTimes.at(-1)!);
+  test.info().annotations.push({ type: 'import', description: `${milliseconds.toFixed(0)} ms for 7,473 rows${existsSync(real) ? ' of GSM8K' : ''}, ${processes.toFixed(1)} processes a core` });
+  // The time is on the clock: where the cores are shared with others it says more about them, so that only a hang is told apart there.
+  expect(milliseconds).toBeLessThan(processes > 1.5 ? 60_000 : 2000);
+});
+
+const forms = [
+  { name: 'alpaca.csv', shape: 'Alpaca', rows: 2, content: 'instruction,input,output\r\n"Add, then say",3 and 4,"7, seven"\r\n"Two\nlines",,ok\r\n' },
+  { name: 'pairs.json', shape: 'prompt and completion', rows: 3, content: JSON.stringify([1, 2, 3].map((n) => ({ prompt: `${n} + 1?`, completion: `${n + 1}` }))) },
+  { name: 'maths.tsv', shape: 'MATH', rows: 2, content: 'problem\tsolution\n2 + 2?\t4\n3 + 3?\t6\n' },
+  { name: 'packed.jsonl.gz', shape: 'GSM8K', rows: 5, content: gzipSync(jsonLines(rows(5))) },
+  { name: 'stories.jsonl', shape: 'text', rows: 2, content: jsonLines([{ text: 'The hen saw a fox.' }, { text: 'The fox ran home.' }]) },
+];
+
+for (const { name, shape, rows: count, content } of forms) {
+  test(`${name} is recognised as ${shape}`, async () => {
+    const data = await choose(name, content);
+    await expect(station(page, 'Data')).toContainText(name);
+    await expect(data.locator('.file')).toContainText(shape);
+    await expect(data).toContainText(`Row 1 of ${count}`);
+    await expect(data.locator('.tok.on').first()).toBeVisible();
+  });
+}
+
+test('the preview marks what is trained, and another column can be made the answer', async () => {
+  const data = await choose('two-answers.json', JSON.stringify(rows(7).map(({ question, answer }, index) => ({ question, solution: answer.split('\n')[0], short: `just ${index + 20}` }))));
+  await data.getByRole('button', { name: 'Open preview' }).click();
+  const sheet = page.getByRole('region', { name: 'Data preview' });
+  const first = sheet.getByRole('group', { name: /^Row 1 as \d+ tokens, \d+ of them trained and underlined$/ });
+  const label = (await first.getAttribute('aria-label'))!;
+  const [, tokens, trained] = /as (\d+) tokens, (\d+) of/.exec(label)!;
+  await expect(first.locator('.tok')).toHaveCount(Number(tokens));
+  await expect(first.locator('.tok.on')).toHaveCount(Number(trained));
+  expect(await trainedText(first)).toBe('10+10=20.');
+
+  const use = (column: string): Locator => sheet.getByRole('combobox', { name: `Use of ${column}` });
+  await expect(use('question')).toHaveValue('prompt');
+  await expect(use('solution')).toHaveValue('completion');
+  await use('solution').selectOption({ label: 'Not used' });
+  await expect(sheet).toContainText('One column has to be the answer. Make another column the answer first.');
+  await use('short').selectOption({ label: 'Answer, trained' });
+  await expect(use('solution')).toHaveValue('unused');
+  await expect.poll(() => trainedText(sheet.getByRole('group', { name: /^Row 1 as/ }))).toBe('just20');
+  await sheet.getByRole('button', { name: 'Next' }).click();
+  await expect(sheet).toContainText('Rows 6 to 7 of 7');
+  await page.keyboard.press('Escape');
+  await expect(sheet).toBeHidden();
+  await expect.poll(() => trainedText(data.getByRole('group', { name: /^Row 1 as/ }))).toBe('just20');
+});
+
+test('a bad row is named, the data before is kept, and the row can be skipped', async () => {
+  const lines = jsonLines(rows(20)).split('\n');
+  lines[12] = lines[12]!.slice(0, 40);
+  const data = await choose('torn.jsonl', lines.join('\n'));
+  const alert = data.getByRole('alert');
+  await expect(alert).toContainText('torn.jsonl was not loaded');
+  await expect(alert).toContainText(/Row 13: the line ends inside a string, at character \d+\./);
+  await expect(alert).toContainText('Rows 1 to 12 read well. The demo data is still loaded.');
+  await expect(station(page, 'Data')).toContainText('Demo data');
+  await expect(status(page)).toContainText('1 problem in Data');
+  await alert.getByRole('button', { name: 'Skip this row' }).click();
+  await expect(station(page, 'Data')).toContainText('torn.jsonl');
+  await expect(station(page, 'Data')).toContainText('19 rows');
+  await expect(alert).toBeHidden();
+});
+
+test('a file without rows changes nothing', async () => {
+  const data = await choose('empty.csv', '');
+  await expect(data.getByRole('alert')).toContainText('empty.csv was not loaded');
+  await expect(data.getByRole('button', { name: 'Skip this row' })).toBeHidden();
+  await data.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(station(page, 'Data')).toContainText('Demo data');
+});
