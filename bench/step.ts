@@ -1,5 +1,6 @@
 /**
  * @file One training step: dispatches, milliseconds of JavaScript and of GPU, bytes by category, and what RPSFT costs.
+ * On software adapters the CPU time of all threads is given too, which other processes disturb less.
  *
  *     node scripts/run.mjs bench/step.ts [--model=builtin|reference|smollm2] [--rows=8] [--length=128] [--steps=10] [--profile]
  */
@@ -25,7 +26,7 @@ const batch = fullBatch(model.config.vocabSize, shape);
 const flops = stepFlops(model, shape);
 console.log(`${gpu.facts.description}; ${name}: ${model.layout.count.toLocaleString()} parameters, width ${model.config.hiddenSize}, ${shape.rows} x ${shape.length} tokens, ${(flops / 1e9).toFixed(1)} GFLOP a step`);
 
-let plain = 0;
+let plain = { wall: 0, cpu: 0 };
 for (const method of ['sft', 'l2sp', 'rpsft'] as const) {
   const started = performance.now();
   let penalty: PenaltyChoice | undefined;
@@ -49,21 +50,27 @@ for (const method of ['sft', 'l2sp', 'rpsft'] as const) {
   await idleUntil(trainer.readMetrics());
   const script: number[] = [];
   const wall: number[] = [];
+  const cpu: number[] = [];
   for (let step = 0; step < steps; step++) {
+    const before = process.cpuUsage();
     const start = performance.now();
     trainer.submitStep([batch]);
     const submitted = performance.now();
     await idleUntil(gpu.device.queue.onSubmittedWorkDone());
     script.push(submitted - start);
     wall.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(before);
+    cpu.push((user + system) / 1000);
   }
   const [record] = await idleUntil(trainer.readMetrics());
   if (!record || !Number.isFinite(record.loss)) throw new Error('The step gave no finite loss.');
-  const milliseconds = median(wall);
-  if (method === 'sft') plain = milliseconds;
+  const step = { wall: median(wall), cpu: median(cpu) };
+  if (method === 'sft') plain = step;
+  const over = (time: 'wall' | 'cpu'): string => `${((100 * step[time]) / plain[time] - 100).toFixed(1)}% over sft`;
   console.log(
-    `${method.padEnd(6)} ${trainer.dispatchesPerStep} dispatches, ${median(script).toFixed(2)} ms of script, ${milliseconds.toFixed(1)} ms a step (min ${Math.min(...wall).toFixed(1)}), ` +
-      `${(flops / milliseconds / 1e6).toFixed(1)} GFLOP/s, ${Math.round((1000 * tokens) / milliseconds).toLocaleString()} tokens/s, ${((100 * milliseconds) / plain - 100).toFixed(1)}% over sft; ` +
+    `${method.padEnd(6)} ${trainer.dispatchesPerStep} dispatches, ${median(script).toFixed(2)} ms of script, ${step.wall.toFixed(1)} ms a step (min ${Math.min(...wall).toFixed(1)}), ${over('wall')}, ` +
+      (gpu.facts.software ? `${step.cpu.toFixed(1)} ms of CPU (min ${Math.min(...cpu).toFixed(1)}), ${over('cpu')}, ` : '') +
+      `${(flops / step.wall / 1e6).toFixed(1)} GFLOP/s, ${Math.round((1000 * tokens) / step.wall).toLocaleString()} tokens/s; ` +
       `decompose ${((decomposed - started) / 1000).toFixed(1)} s, compile ${((compiled - decomposed) / 1000).toFixed(1)} s`,
   );
   if (method === 'sft') {
