@@ -1,7 +1,7 @@
 /** @file A real run recorded in a file: the same events as from the worker, put into the same store, so that every view shows it without a graphics device. */
 import type { RecordedRun } from '../worker/protocol.ts';
 import { applyEvents, runFromSummary, type LabRun } from './runs.ts';
-import { useLab } from './store.ts';
+import { type LabState, useLab } from './store.ts';
 
 /** The runs of a recording as the page holds them. */
 export const recordedRuns = ({ runs }: RecordedRun): readonly LabRun[] =>
@@ -17,28 +17,28 @@ async function fetchRecording(): Promise<RecordedRun | undefined> {
   return isRecording(value) ? value : undefined;
 }
 
+let shown: RecordedRun | undefined;
+
 /** Shows the recorded run unless a run of one's own is there first. Called as often as wanted, it loads once. */
 export async function showRecording(): Promise<void> {
   const { getState: get, setState: set } = useLab;
-  if (get().recording.status !== 'none' || get().runs.length > 0) return;
-  set({ recording: { status: 'loading' } });
-  const recording = await fetchRecording().catch(() => undefined);
-  if (recording === undefined) {
-    set({ recording: { status: 'missing' } });
-    return;
+  if (get().recording.status === 'none' && get().runs.length === 0) {
+    set({ recording: { status: 'loading' } });
+    const recording = await fetchRecording().catch(() => undefined);
+    set((state) => (recording === undefined ? { recording: { status: 'missing' } } : state.starting || state.runs.length > 0 ? { recording: { status: 'none' } } : withRuns(recording)));
+    shown = recording;
   }
+  set(describeOrigin);
+}
+
+function withRuns(recording: RecordedRun): Partial<LabState> {
   const runs = recordedRuns(recording);
-  set((state) =>
-    state.starting || state.runs.length > 0
-      ? { recording: { status: 'none' } }
-      : {
-          runs,
-          // Without an engine the stations show what the recorded run was made from.
-          ...(state.model === undefined && state.connection !== 'loading' && state.connection !== 'connecting'
-            ? { model: recording.model, datasets: Object.fromEntries(recording.datasets.map((dataset) => [dataset.role, dataset])) }
-            : {}),
-          selectedRun: (runs.find((run) => run.config.method === 'rpsft') ?? runs[0])?.id,
-          recording: { status: 'shown', on: recording.recordedOn },
-        },
-  );
+  return { runs, selectedRun: (runs.find((run) => run.config.method === 'rpsft') ?? runs[0])?.id, recording: { status: 'shown', on: recording.recordedOn } };
+}
+
+/** Without an engine the stations show what the recorded run was made from; whether there is one may be known only after the file has come. */
+function describeOrigin({ connection, model, recording }: LabState): Partial<LabState> {
+  const hasNoEngine = connection === 'unavailable' || connection === 'failed';
+  if (shown === undefined || recording.status !== 'shown' || model !== undefined || !hasNoEngine) return {};
+  return { model: shown.model, datasets: Object.fromEntries(shown.datasets.map((dataset) => [dataset.role, dataset])) };
 }
