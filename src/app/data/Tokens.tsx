@@ -16,7 +16,6 @@ export function Tokens({ row }: { readonly row: PreviewRow }): ReactElement {
         const { spaced, shown, breaks } = tokenText(text, index === 0);
         return (
           // A row is a sequence: the place is the identity of a token.
-          // oxlint-disable-next-line react/no-array-index-key
           <Fragment key={index}>
             {spaced ? ' ' : null}
             <span className={`tok${trained ? ' on' : ''}${special ? ' sp' : ''}`}>{shown}</span>

@@ -68,7 +68,6 @@ export function AnswerTokens({ answer, marks, prompt }: { readonly answer: Answe
         const mark = marks?.[place] ?? 'same';
         return (
           // An answer is a sequence: the place is the identity of a token.
-          // oxlint-disable-next-line react/no-array-index-key
           <Fragment key={place}>
             {spaced ? ' ' : null}
             <button
