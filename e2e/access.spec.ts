@@ -147,7 +147,7 @@ test.describe('a session', () => {
     await showTab(page, 'Spectrum');
     await expectAccessible(page, 'Spectrum');
     await showTab(page, 'Playground');
-    await page.getByLabel('Tokens').fill('4');
+    await page.getByRole('textbox', { name: 'Tokens' }).fill('4');
     await page.getByRole('textbox', { name: 'Prompt' }).fill('Ann has 21 eggs and buys 20 more. How many eggs?');
     await page.keyboard.press('ControlOrMeta+Enter');
     await expect(page.locator('.trial .foot', { hasText: 'mean probability' })).toHaveCount(2, patience);
