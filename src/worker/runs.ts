@@ -17,6 +17,10 @@ export interface RunMaterial {
   readonly groups: readonly (string | undefined)[];
   readonly modelName: string;
   readonly datasetName: string;
+  /** Evaluations of the base model on all items, by what they were made on; runs on the same data share them. */
+  readonly baseEvaluations: Map<string, Evaluation>;
+  /** Names the held-out and out-of-domain data and the length they were cut to. */
+  readonly evaluationKey: string;
   /** Resolves when the device is lost. */
   readonly lost: Promise<GpuLostError>;
 }
@@ -116,7 +120,7 @@ export class Run {
     const evaluator = own(await lock.run(() => lab.evaluator(fineTune.weights, shape)));
     const meter = own(await lock.run(() => lab.driftMeter(fineTune.weights, decomposition)));
     this.#phase('compile', 1, 1, 'kernels');
-    await this.#evaluate(evaluator, 0, 'evaluate-base', true);
+    await this.#evaluateBase(evaluator);
     if (this.#isStopped()) {
       // Nothing has been trained yet that could be kept.
       this.#setState('stopped', 'discarded');
@@ -204,7 +208,7 @@ export class Run {
   }
 
   /** @param all every item of the suites, else `evaluationItems` of each */
-  async #evaluate(evaluator: Evaluator, step: number, phase: PhaseId, all: boolean): Promise<void> {
+  async #evaluate(evaluator: Evaluator, step: number, phase: PhaseId, all: boolean): Promise<Evaluation> {
     const { heldOut, outOfDomain, groups } = this.material;
     const limit = all ? Number.POSITIVE_INFINITY : this.config.evaluationItems;
     const suites = [heldOut.slice(0, limit), outOfDomain.slice(0, limit)] as const;
@@ -225,6 +229,14 @@ export class Run {
     }
     const evaluation = summarise(step, results[0]!, results[1]!, groups);
     this.#emit({ type: 'evaluation', run: this.id, evaluation });
+    return evaluation;
+  }
+
+  async #evaluateBase(evaluator: Evaluator): Promise<void> {
+    const { baseEvaluations, evaluationKey } = this.material;
+    const known = baseEvaluations.get(evaluationKey);
+    if (known) this.#emit({ type: 'evaluation', run: this.id, evaluation: known });
+    else baseEvaluations.set(evaluationKey, await this.#evaluate(evaluator, 0, 'evaluate-base', true));
   }
 
   async #drift(meter: DriftMeter): Promise<void> {

@@ -9,7 +9,7 @@ import { estimateRun } from './estimate.ts';
 import { exportRun } from './exporting.ts';
 import { Lock } from './lock.ts';
 import { Playground } from './playground.ts';
-import type { DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportResult, ImportResult, LabApi, LabEvent, ModelSummary, PreviewRow, RecordedRun, RunConfig, RunId, RunSummary, SamplingOptions } from './protocol.ts';
+import type { DatasetRole, DatasetSummary, Diagnosis, Estimate, Evaluation, ExportResult, ImportResult, LabApi, LabEvent, ModelSummary, PreviewRow, RecordedRun, RunConfig, RunId, RunSummary, SamplingOptions } from './protocol.ts';
 import type { RunMaterial } from './runs.ts';
 import { Run } from './runs.ts';
 
@@ -36,6 +36,7 @@ export class Session implements LabApi {
   readonly #runs = new Map<RunId, Run>();
   readonly #lock = new Lock();
   readonly #probes: ProbeCache = new Map();
+  readonly #baseEvaluations = new Map<string, Evaluation>();
   #events: MessagePort | undefined;
   #gpu: Gpu | undefined;
   #engine: Engine | undefined;
@@ -196,6 +197,8 @@ export class Session implements LabApi {
       groups: datasets.groups('outOfDomain'),
       modelName: summary.name,
       datasetName: datasets.name('train'),
+      baseEvaluations: this.#baseEvaluations,
+      evaluationKey: [datasets.sha256('heldOut'), datasets.sha256('outOfDomain'), maxLength].join(' '),
       lost: this.#requireEngine().gpu.lost,
     };
   }
