@@ -4,7 +4,7 @@ import type { Evaluation, LabEvent, RunSummary, StepMetrics } from '../worker/pr
 import { defaultConfig } from './method/defaults.ts';
 import { applyEvents, remainingSeconds, runFromSummary, runSpeed, type LabRun } from './runs.ts';
 
-const summary: RunSummary = { id: 'a', config: defaultConfig, state: 'preparing', model: 'm', dataset: 'd', startedAt: '2026-01-01T00:00:00Z', completedSteps: 0 };
+const summary: RunSummary = { id: 'a', config: { ...defaultConfig, steps: 300, evaluateEvery: 30, driftEvery: 30 }, state: 'preparing', model: 'm', dataset: 'd', startedAt: '2026-01-01T00:00:00Z', completedSteps: 0 };
 const step = (number: number, tokensPerSecond = 100): StepMetrics => ({
   step: number, loss: 1, penalty: 0, gradientNorm: 1, learningRate: 1e-4, trainedTokens: 10, tokensPerSecond, skipped: false,
 });

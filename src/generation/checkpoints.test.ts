@@ -1,6 +1,7 @@
 /**
- * @file Real trained checkpoints against their golden logits and continuations. They lie outside the repository; where
- * they are missing the same rules are held by the fixtures of reference/ (trainer.test.ts), so nothing is left out.
+ * @file Checkpoints as they are found: real trained ones against their golden logits and continuations, and a tied matrix
+ * under its other name. The real ones lie outside the repository; where they are missing, the fixtures of reference/ hold
+ * the same mathematics (trainer.test.ts).
  */
 import { existsSync, openAsBlob, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -8,7 +9,9 @@ import { describe, expect, it } from 'vitest';
 import { readModelFolder } from '../formats/folder.ts';
 import { Generator } from './generator.ts';
 import { testContext } from '../gpu/testing.ts';
+import type { WeightSource } from '../models/model.ts';
 import { Model } from '../models/model.ts';
+import { readFixtureJson, readFixtureTensors } from '../models/testing.ts';
 
 const CHECKPOINTS = new URL('../../../shared/data/checkpoints/', import.meta.url).pathname;
 
@@ -29,6 +32,34 @@ const cases = [
   { folder: 'tinystories-656k-sharded-bf16', golden: 'tinystories-656k' },
   { folder: 'verl-arith-llama', golden: 'verl-arith-llama' },
 ].filter(({ folder }) => existsSync(CHECKPOINTS + folder));
+
+describe('a tied checkpoint', () => {
+  it('may store its one matrix as lm_head.weight', async () => {
+    const own = await readFixtureTensors('llama-tied/model.safetensors');
+    const config = await readFixtureJson<Record<string, unknown>>('llama-tied/config.json');
+    const other = (name: string): string => (name === 'lm_head.weight' ? 'model.embed_tokens.weight' : name);
+    const renamed: WeightSource = {
+      tensors: new Map([...own.tensors].map(([name, entry]) => [name === 'model.embed_tokens.weight' ? 'lm_head.weight' : name, entry])),
+      read: (name) => own.read(other(name)),
+    };
+    const context = await testContext();
+    const [usual, tied] = [await Model.load(context, config, own), await Model.load(context, config, renamed)];
+    const [table] = usual.layout.weights;
+    expect(await tied.weights.read(context.gpu.device, table!)).toEqual(await usual.weights.read(context.gpu.device, table!));
+  });
+
+  it('is refused with the name of what is missing, misshapen or not a number', async () => {
+    const own = await readFixtureTensors('llama-tied/model.safetensors');
+    const config = await readFixtureJson<Record<string, unknown>>('llama-tied/config.json');
+    const context = await testContext();
+    const without: WeightSource = { ...own, tensors: new Map([...own.tensors].filter(([name]) => name !== 'model.norm.weight')) };
+    await expect(Model.load(context, config, without)).rejects.toThrow('no tensor model.norm.weight');
+    await expect(Model.load(context, { ...config, intermediate_size: 45 }, own)).rejects.toThrow(/gate_proj.weight has the shape \[44, 32\]; config.json makes it \[45, 32\]/);
+    await expect(Model.load(context, config, { ...own, read: async (name) => (await own.read(name)).fill(Number.NaN) })).rejects.toThrow(/embed_tokens.weight holds NaN at element 0/);
+    await expect(Model.load(context, { ...config, hidden_act: 'gelu' }, own)).rejects.toThrow('hidden_act is "gelu"');
+    expect(context.pool.bytes.get('weights')).toBe(0);
+  });
+});
 
 if (cases.length > 0) {
   describe('real checkpoints', () => {

@@ -140,7 +140,7 @@ function driftAt(step: number, config: RunConfig, shape: Shape, layers: number, 
 
 /** A run up to `until`, with its steps, evaluations and drift. */
 export function madeUpRun(change: Partial<RunConfig> = {}, until = Infinity, layers = 4): LabRun {
-  const config: RunConfig = { ...defaultConfig, ...change };
+  const config: RunConfig = { ...defaultConfig, steps: 300, evaluateEvery: 30, driftEvery: 30, ...change };
   const random = randomOf(config.seed * 97 + config.method.length);
   const shape = shapes[config.method];
   const end = Math.min(until, config.steps);
