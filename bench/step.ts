@@ -9,7 +9,8 @@ import { idleUntil, testGpu } from '../src/gpu/testing.ts';
 import { l2spPenalty } from '../src/methods/l2sp.ts';
 import { rpsftPenalty } from '../src/methods/rpsft.ts';
 import { Model } from '../src/models/model.ts';
-import { decomposeAll } from '../src/spectral/decompose.ts';
+import { decomposeAll, type Decomposition } from '../src/spectral/decompose.ts';
+import { DriftMeter } from '../src/spectral/drift.ts';
 import type { PenaltyChoice } from '../src/training/trainer.ts';
 import { Trainer } from '../src/training/trainer.ts';
 import { option } from './node.ts';
@@ -30,10 +31,12 @@ let plain = { wall: 0, cpu: 0 };
 for (const method of ['sft', 'l2sp', 'rpsft'] as const) {
   const started = performance.now();
   let penalty: PenaltyChoice | undefined;
+  let decomposition: Decomposition | undefined;
   if (method === 'l2sp') penalty = { lambda: 1, term: l2spPenalty };
   if (method === 'rpsft') {
-    const decomposition = await idleUntil(decomposeAll(context, model.weights, { rankFraction: 0.2 }));
-    penalty = { lambda: 1, term: (targets) => rpsftPenalty(targets, decomposition) };
+    const found = await idleUntil(decomposeAll(context, model.weights, { rankFraction: 0.2 }));
+    decomposition = found;
+    penalty = { lambda: 1, term: (targets) => rpsftPenalty(targets, found) };
   }
   const decomposed = performance.now();
   const trainer = await idleUntil(
@@ -79,6 +82,13 @@ for (const method of ['sft', 'l2sp', 'rpsft'] as const) {
       const times = [...(await idleUntil(trainer.profile()))].toSorted(([, a], [, b]) => b.nanoseconds - a.nanoseconds);
       for (const [kernel, { nanoseconds, count }] of times) console.log(`       ${(nanoseconds / 1e6).toFixed(2).padStart(9)} ms  ${String(count).padStart(4)} x ${kernel}`);
     }
+  }
+  if (decomposition) {
+    const meter = await idleUntil(DriftMeter.create(context, { weights: trainer.weights, pretrained: model.weights, bases: decomposition.bases }));
+    await idleUntil(meter.measure());
+    const before = performance.now();
+    const drifts = await idleUntil(meter.measure());
+    console.log(`       drift of ${drifts.length} matrices: ${((performance.now() - before) / 1000).toFixed(2)} s`);
   }
   trainer.destroy();
 }
