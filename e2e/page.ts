@@ -1,5 +1,6 @@
 /** @file What the specs do with the page as a person would: open it, drop a file on it, start and watch a run; and what they watch over. */
-import { expect as expectBase, type Locator, type Page } from '@playwright/test';
+import { cpus, loadavg } from 'node:os';
+import { expect as expectBase, test, type Locator, type Page } from '@playwright/test';
 import type { DatasetRole, RunConfig } from '../src/worker/protocol.ts';
 import { jsonLines, rows, writeFile } from './gsm8k.ts';
 
@@ -8,6 +9,18 @@ export const expect = expectBase.configure({ timeout: 30_000 });
 
 /** Seconds on idle cores; a software adapter on busy ones compiles and evaluates for minutes. */
 export const patience = { timeout: 240_000 };
+
+/**
+ * Others compute on this machine too: more processes a core than a software adapter and a page of its own make. A time that is measured then says more
+ * about them than about the page.
+ */
+export const isCrowded = (): boolean => loadavg()[0]! / cpus().length > 2;
+
+/** Puts a measured number into the report and into the log. */
+export function report(type: string, description: string): void {
+  test.info().annotations.push({ type, description });
+  console.log(`    ${type}: ${description}`);
+}
 
 /** Errors and warnings of the console, uncaught errors, and requests to another origin, from now on. */
 export function watchFaults(page: Page, baseURL: string | undefined): string[] {
