@@ -41,12 +41,20 @@ const cases: readonly Case[] = [
   },
   // exp is allowed an error of 3 + 2|x| ulp by the WGSL specification.
   { name: 'swiglu', roundings: 40, build: (g) => [swiglu(g, g.source('input', 'gateUp', [9, 86]))] },
+  { name: 'swiglu by four', roundings: 40, build: (g) => [swiglu(g, g.source('input', 'gateUp', [9, 88]))] },
   {
     name: 'rope',
     roundings: 4,
     differentiate: ['x'],
     feeds: { positions: Array.from({ length: 11 }, (_, i) => (i * 5) % 16), table: Float64Array.from(ropeTable(16, 12, 10000)) },
     build: (g) => [rope(g, g.source('input', 'x', [11, 48]), g.source('input', 'positions', [11], 'u32'), g.source('constant', 'table', [16, 12]), { heads: 4, rotatedHeads: 3, headDim: 12 })],
+  },
+  {
+    name: 'rope by four',
+    roundings: 4,
+    differentiate: ['x'],
+    feeds: { positions: Array.from({ length: 11 }, (_, i) => (i * 5) % 16), table: Float64Array.from(ropeTable(16, 16, 10000)) },
+    build: (g) => [rope(g, g.source('input', 'x', [11, 64]), g.source('input', 'positions', [11], 'u32'), g.source('constant', 'table', [16, 16]), { heads: 4, rotatedHeads: 3, headDim: 16 })],
   },
   {
     name: 'embedding',
