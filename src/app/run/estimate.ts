@@ -1,6 +1,7 @@
 /** @file Keeps the estimate of memory and time up to date with the run being edited. */
 import { recount } from '../data/importing.ts';
 import { lab, sentence } from '../lab.ts';
+import { defaultConfig } from '../method/defaults.ts';
 import { checkConfig } from '../method/fields.ts';
 import { selectLiveRun, useLab } from '../store.ts';
 
@@ -27,8 +28,8 @@ export async function refreshEstimate(): Promise<void> {
   if (get().estimating) return;
   set({ estimating: true });
   try {
-    for (let asked; asked !== get().config; ) {
-      asked = get().config;
+    for (let asked; asked?.config !== get().config || asked.datasets !== get().datasets; ) {
+      asked = get();
       await estimateOnce();
     }
   } catch (error) {
@@ -41,17 +42,19 @@ export async function refreshEstimate(): Promise<void> {
 /** Asks again after edits; events of a run change neither the edited run nor the data. */
 export function keepEstimateCurrent(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let countedFor = get().config.maxLength;
+  // The worker counts tokens for the default length until it is told of another, which the address of the page may hold.
+  let countedFor = defaultConfig.maxLength;
+  const refresh = (): void => {
+    const { maxLength } = get().config;
+    if (maxLength !== countedFor) void recount();
+    countedFor = maxLength;
+    void refreshEstimate();
+  };
   useLab.subscribe((now, before) => {
     const ended = selectLiveRun(before) !== undefined && selectLiveRun(now) === undefined;
     if (now.config === before.config && now.datasets === before.datasets && !(ended && now.estimate?.seconds === undefined)) return;
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      const { maxLength } = get().config;
-      if (maxLength !== countedFor) void recount();
-      countedFor = maxLength;
-      void refreshEstimate();
-    }, estimateDelay);
+    timer = setTimeout(refresh, estimateDelay);
   });
-  void refreshEstimate();
+  refresh();
 }

@@ -1,5 +1,5 @@
 /** @file The Train tab: the view over what the store holds. The store applies streamed events at most four times a second. */
-import { useEffect, useMemo, type ReactElement } from 'react';
+import { useDeferredValue, useEffect, useMemo, type ReactElement } from 'react';
 import { runNames } from '../charts/names.ts';
 import { cursor } from '../cursor.ts';
 import { formatAbout } from '../format.ts';
@@ -19,7 +19,9 @@ export function TrainTab(): ReactElement {
   const narrow = useNarrow();
   useEffect(() => () => void cursor.release(), []);
 
-  const runs = useMemo(() => (selected && !visible.includes(selected) ? [...visible, selected] : visible), [visible, selected]);
+  const current = useMemo(() => (selected && !visible.includes(selected) ? [...visible, selected] : visible), [visible, selected]);
+  // Deferred, so that React draws the figures in short slices between which the page answers, not all of them in one task.
+  const runs = useDeferredValue(current);
   const hidden = useMemo(() => {
     const names = runNames(all);
     return all.flatMap((run, index) => (runs.includes(run) ? [] : [{ run, name: names[index]! }]));
