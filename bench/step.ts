@@ -4,92 +4,84 @@
  *
  *     node scripts/run.mjs bench/step.ts [--model=builtin|reference|smollm2] [--rows=8] [--length=128] [--steps=10] [--profile]
  */
-import { createContext } from '../src/gpu/context.ts';
-import { idleUntil, testGpu } from '../src/gpu/testing.ts';
-import { l2spPenalty } from '../src/methods/l2sp.ts';
-import { rpsftPenalty } from '../src/methods/rpsft.ts';
-import { Model } from '../src/models/model.ts';
-import { decomposeAll, type Decomposition } from '../src/spectral/decompose.ts';
-import { DriftMeter } from '../src/spectral/drift.ts';
-import type { PenaltyChoice } from '../src/training/trainer.ts';
-import { Trainer } from '../src/training/trainer.ts';
-import { option } from './node.ts';
-import { fullBatch, median, shapeNamed, stepFlops } from './workload.ts';
+import { join } from 'node:path';
+import type { Decomposition, FineTuneSettings } from '../src/engine.ts';
+import { createEngine } from '../src/engine.ts';
+import { testGpu } from '../src/gpu/testing.ts';
+import { folderFiles, option, repository } from './node.ts';
+import { fullDocuments, median, shapeNamed, stepFlops } from './workload.ts';
 
 const name = option('model', 'builtin');
 const shape = { rows: Number(option('rows', '8')), length: Number(option('length', '128')) };
 const steps = Number(option('steps', '10'));
-const gpu = await idleUntil(testGpu());
-const context = createContext(gpu);
-const model = Model.create(context, shapeNamed(name), 1);
+const gpu = await testGpu();
+const engine = createEngine(gpu);
+const lab = await engine.create(shapeNamed(name), 1, await folderFiles(join(repository, 'public/model')));
+const { model } = lab;
 const tokens = shape.rows * shape.length;
-const batch = fullBatch(model.config.vocabSize, shape);
+const documents = fullDocuments(model.config.vocabSize, shape);
 const flops = stepFlops(model, shape);
+const settings: Omit<FineTuneSettings, 'method'> = {
+  lambda: 1,
+  rankFraction: 0.2,
+  optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 },
+  schedule: { kind: 'constant', learningRate: 1e-4, warmupSteps: 0, steps: 1000 },
+  batchSize: shape.rows,
+  accumulation: 1,
+  length: shape.length,
+  seed: 1,
+};
 console.log(`${gpu.facts.description}; ${name}: ${model.layout.count.toLocaleString()} parameters, width ${model.config.hiddenSize}, ${shape.rows} x ${shape.length} tokens, ${(flops / 1e9).toFixed(1)} GFLOP a step`);
 
 let plain = { wall: 0, cpu: 0 };
 for (const method of ['sft', 'l2sp', 'rpsft'] as const) {
   const started = performance.now();
-  let penalty: PenaltyChoice | undefined;
-  let decomposition: Decomposition | undefined;
-  if (method === 'l2sp') penalty = { lambda: 1, term: l2spPenalty };
-  if (method === 'rpsft') {
-    const found = await idleUntil(decomposeAll(context, model.weights, { rankFraction: 0.2 }));
-    decomposition = found;
-    penalty = { lambda: 1, term: (targets) => rpsftPenalty(targets, found) };
-  }
+  const decomposition: Decomposition | undefined = method === 'rpsft' ? await lab.decompose(settings.rankFraction) : undefined;
   const decomposed = performance.now();
-  const trainer = await idleUntil(
-    Trainer.create(model, {
-      batch: shape,
-      accumulation: 1,
-      optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 },
-      schedule: { kind: 'constant', learningRate: 1e-4, warmupSteps: 0, steps: 1000 },
-      ...(penalty ? { penalty } : {}),
-    }),
-  );
+  const run = await lab.fineTune({ ...settings, method }, documents);
   const compiled = performance.now();
-  trainer.submitStep([batch]);
-  await idleUntil(trainer.readMetrics());
+  run.submitStep();
+  await run.readMetrics();
   const script: number[] = [];
   const wall: number[] = [];
   const cpu: number[] = [];
   for (let step = 0; step < steps; step++) {
     const before = process.cpuUsage();
     const start = performance.now();
-    trainer.submitStep([batch]);
+    run.submitStep();
     const submitted = performance.now();
-    await idleUntil(gpu.device.queue.onSubmittedWorkDone());
+    await gpu.device.queue.onSubmittedWorkDone();
     script.push(submitted - start);
     wall.push(performance.now() - start);
     const { user, system } = process.cpuUsage(before);
     cpu.push((user + system) / 1000);
   }
-  const [record] = await idleUntil(trainer.readMetrics());
+  const [record] = await run.readMetrics();
   if (!record || !Number.isFinite(record.loss)) throw new Error('The step gave no finite loss.');
   const step = { wall: median(wall), cpu: median(cpu) };
   if (method === 'sft') plain = step;
   const over = (time: 'wall' | 'cpu'): string => `${((100 * step[time]) / plain[time] - 100).toFixed(1)}% over sft`;
   console.log(
-    `${method.padEnd(6)} ${trainer.dispatchesPerStep} dispatches, ${median(script).toFixed(2)} ms of script, ${step.wall.toFixed(1)} ms a step (min ${Math.min(...wall).toFixed(1)}), ${over('wall')}, ` +
+    `${method.padEnd(6)} ${run.dispatchesPerStep} dispatches, ${median(script).toFixed(2)} ms of script, ${step.wall.toFixed(1)} ms a step (min ${Math.min(...wall).toFixed(1)}), ${over('wall')}, ` +
       (gpu.facts.software ? `${step.cpu.toFixed(1)} ms of CPU (min ${Math.min(...cpu).toFixed(1)}), ${over('cpu')}, ` : '') +
       `${(flops / step.wall / 1e6).toFixed(1)} GFLOP/s, ${Math.round((1000 * tokens) / step.wall).toLocaleString()} tokens/s; ` +
       `decompose ${((decomposed - started) / 1000).toFixed(1)} s, compile ${((compiled - decomposed) / 1000).toFixed(1)} s`,
   );
   if (method === 'sft') {
-    console.log(`       bytes: ${[...context.pool.bytes].map(([category, bytes]) => `${category} ${(bytes / 1e6).toFixed(1)} MB`).join(', ')}`);
+    console.log(`       bytes: ${[...engine.bytes].map(([category, bytes]) => `${category} ${(bytes / 1e6).toFixed(1)} MB`).join(', ')}`);
     if (process.argv.includes('--profile')) {
-      const times = [...(await idleUntil(trainer.profile()))].toSorted(([, a], [, b]) => b.nanoseconds - a.nanoseconds);
+      const times = [...(await run.profile())].toSorted(([, x], [, y]) => y.nanoseconds - x.nanoseconds);
       for (const [kernel, { nanoseconds, count }] of times) console.log(`       ${(nanoseconds / 1e6).toFixed(2).padStart(9)} ms  ${String(count).padStart(4)} x ${kernel}`);
     }
   }
   if (decomposition) {
-    const meter = await idleUntil(DriftMeter.create(context, { weights: trainer.weights, pretrained: model.weights, bases: decomposition.bases }));
-    await idleUntil(meter.measure());
+    const meter = await lab.driftMeter(run.weights, decomposition);
+    await meter.measure();
     const before = performance.now();
-    const drifts = await idleUntil(meter.measure());
+    const drifts = await meter.measure();
     console.log(`       drift of ${drifts.length} matrices: ${((performance.now() - before) / 1000).toFixed(2)} s`);
+    meter.destroy();
   }
-  trainer.destroy();
+  run.destroy();
 }
 process.exit(0);

@@ -1,4 +1,5 @@
 /** @file What the step benches train: shapes of Llama decoders, one batch, and how much arithmetic a step is. */
+import type { TokenisedExample } from '../src/engine.ts';
 import type { BatchShape, PackedBatch } from '../src/models/decoder.ts';
 import type { Model } from '../src/models/model.ts';
 
@@ -15,7 +16,11 @@ export function shapeNamed(name: string): Record<string, unknown> {
   return { model_type: 'llama', tie_word_embeddings: true, rms_norm_eps: 1e-5, max_position_embeddings: 2048, ...chosen };
 }
 
-/** Rows of one document each, every token trained. */
+/** As many documents as a batch has rows, each as long as a row, every token trained. */
+export const fullDocuments = (vocabulary: number, { rows, length }: BatchShape): TokenisedExample[] =>
+  Array.from({ length: rows }, (_, row) => ({ ids: Uint32Array.from({ length }, (_id, i) => ((row * length + i) * 7919) % vocabulary), trained: new Uint8Array(length).fill(1), truncated: false }));
+
+/** The batch of rows of one document each, every token trained, for programs that are handed arrays. */
 export function fullBatch(vocabulary: number, { rows, length }: BatchShape): PackedBatch {
   const tokens = rows * length;
   return {

@@ -45,6 +45,8 @@ export { GpuCommandError, GpuLostError, GpuMemoryError, GpuUnavailableError, req
 export type { ModelFiles } from './formats/folder.ts';
 export type { ParameterBuffers } from './models/parameters.ts';
 export type { ItemResult } from './evaluation/evaluator.ts';
+export type { Decomposition } from './spectral/decompose.ts';
+export type { TokenisedExample } from './data/tokenise.ts';
 export { meanLoss } from './evaluation/evaluator.ts';
 export type { StepRecord } from './training/optimizer.ts';
 export { METRICS_RING } from './training/trainer.ts';
@@ -76,8 +78,8 @@ export interface Engine {
   readonly bytes: ReadonlyMap<BufferCategory, number>;
   /** Opens a model from the files of a Hugging Face folder. @throws with the file, field or tensor that is wrong */
   open(files: ModelFiles, onProgress?: Progress): Promise<Lab>;
-  /** A fresh model of random weights. @param tokenizerFiles a folder with tokenizer.json */
-  create(config: JsonObject, seed: number, tokenizerFiles: ModelFolder): Lab;
+  /** A fresh model of random weights with the tokenizer of another. @param files the folder of that other model */
+  create(config: JsonObject, seed: number, files: ModelFiles): Promise<Lab>;
 }
 
 export function createEngine(gpu: Gpu): Engine {
@@ -89,7 +91,7 @@ export function createEngine(gpu: Gpu): Engine {
       const folder = await readModelFolder(files);
       return new Lab(context, await Model.load(context, folder.config, folder.weights, onProgress), folder);
     },
-    create: (config, seed, folder) => new Lab(context, Model.create(context, config, seed), folder),
+    create: async (config, seed, files) => new Lab(context, Model.create(context, config, seed), { ...(await readModelFolder(files)), config }),
   };
 }
 
