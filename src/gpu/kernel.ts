@@ -92,10 +92,6 @@ export class PipelineCache {
     this.#device = device;
   }
 
-  get size(): number {
-    return this.#pipelines.size;
-  }
-
   /**
    * The pipeline of a kernel, compiled in the background the first time.
    * @throws with the compiler's message and the numbered line when the WGSL is invalid.
