@@ -2,6 +2,7 @@
  * @file A row becomes an example: segments of text, each trained or not, and what an evaluation needs to know about it.
  * The plain form is `prompt + "\n"`, not trained, then the completion and the end-of-text token, both trained.
  */
+import type { ChatMessage } from '../formats/chatMessage.ts';
 import { extractAnswer } from './gold.ts';
 import type { Row, RowProblem } from './parse.ts';
 import { isTextual } from './recognise.ts';
@@ -17,6 +18,10 @@ export interface Example {
   /** Where it stands in the file, as in ParsedRow. */
   readonly row: number;
   readonly segments: readonly Segment[];
+  /** The conversation of a chat row, whose segments are empty: a chat template makes text of it, the assistant's turns are trained. */
+  readonly messages?: readonly ChatMessage[];
+  /** Options of a multiple-choice item and the index of the right one. */
+  readonly choices?: { readonly options: readonly string[]; readonly answer: number };
   /** Prompt and input; empty for plain text, which has a completion only. */
   readonly question: string;
   /** The gold answer: its own column, or what extractAnswer finds in the completion. */
