@@ -7,6 +7,7 @@
  * then steps of the two alternate, each awaited by reading its loss, so that whatever else the machine does meets both.
  * On software adapters the CPU time of all threads is given as well, which other processes disturb less.
  */
+import { parseLlamaConfig } from '../src/models/llama.ts';
 import { getWebGPUDevice } from '@jax-js/jax';
 import { createContext } from '../src/gpu/context.ts';
 import { idleUntil, testAdapters, testGpu } from '../src/gpu/testing.ts';
@@ -29,7 +30,7 @@ const batch = fullBatch(model.config.vocabSize, shape);
 /** jax-js looks for its adapter where a browser has it. */
 Object.defineProperty(globalThis, 'navigator', { value: { gpu: await testAdapters(), userAgent: 'Node.js' }, configurable: true });
 const jax = await idleUntil(
-  jaxRun(model.config, shape, batch, { ...optimizer, learningRate }, async (...names) => {
+  jaxRun(parseLlamaConfig(model.configJson), shape, batch, { ...optimizer, learningRate }, async (...names) => {
     const parts = await Promise.all(names.map((wanted) => model.weights.read(gpu.device, model.layout.weights.find((weight) => weight.name === wanted)!)));
     const stacked = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
     let at = 0;

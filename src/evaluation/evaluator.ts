@@ -15,7 +15,7 @@ import { IGNORED } from '../graph/ops/head-loss.ts';
 import type { BatchShape, PackedBatch } from '../models/decoder.ts';
 import { BatchBuffers, decoderGraph } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
-import type { ParameterBuffers } from '../models/parameters.ts';
+import type { WeightSet } from '../models/weights.ts';
 
 /** What the forward pass says of one item. */
 export interface ItemResult {
@@ -38,7 +38,7 @@ export class Evaluator {
   ) {}
 
   /** @param weights read at every evaluation: the model's own, or those a trainer changes */
-  static async create(model: Model, weights: ParameterBuffers, shape: BatchShape, padTokenId: number): Promise<Evaluator> {
+  static async create(model: Model, weights: WeightSet, shape: BatchShape, padTokenId: number): Promise<Evaluator> {
     const context = childContext(model.context);
     try {
       const batch = new BatchBuffers(context, shape);

@@ -13,11 +13,9 @@ import { elementCount, Graph } from '../graph/graph.ts';
 import type { Sampling } from '../graph/ops/decode.ts';
 import { decodeAttention, sample, samplingWords } from '../graph/ops/decode.ts';
 import { linear } from '../graph/ops/matmul.ts';
-import { ropeTable } from '../graph/ops/rope.ts';
-import { bindParameters } from '../models/decoder.ts';
-import { llama } from '../models/llama.ts';
+import { ropeSource } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
-import type { ParameterBuffers } from '../models/parameters.ts';
+import type { WeightSet } from '../models/weights.ts';
 
 export type { Sampling } from '../graph/ops/decode.ts';
 
@@ -59,7 +57,7 @@ export class Generator {
   ) {}
 
   /** @param ends ids that end a sequence, at most four */
-  static async create(model: Model, weights: ParameterBuffers, shape: GeneratorShape, ends: readonly number[]): Promise<Generator> {
+  static async create(model: Model, weights: WeightSet, shape: GeneratorShape, ends: readonly number[]): Promise<Generator> {
     const context = childContext(model.context);
     try {
       return await Generator.#build(context, model, weights, shape, ends);
@@ -69,7 +67,7 @@ export class Generator {
     }
   }
 
-  static async #build(context: Context, model: Model, weights: ParameterBuffers, shape: GeneratorShape, ends: readonly number[]): Promise<Generator> {
+  static async #build(context: Context, model: Model, weights: WeightSet, shape: GeneratorShape, ends: readonly number[]): Promise<Generator> {
     const { sequences, length } = shape;
     const { pool } = context;
     const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = model.config;
@@ -91,14 +89,11 @@ export class Generator {
     };
     const settings = graph.source('input', 'sampling settings', [8], 'u32');
     bindings.set(settings, pool.uniform(32, 'sampling settings'));
-    const cosines = graph.source('constant', 'rope table', [length, headDim]);
-    bindings.set(cosines, pool.upload(ropeTable(length, headDim, model.config.ropeTheta), 'other', 'rope table'));
-
-    const parameters = bindParameters(graph, bindings, model, weights);
-    const { hidden, head } = llama(graph, model.config, (name) => parameters.get(name)!, {
+    const table = ropeSource(graph, bindings, context, model, length);
+    const { hidden, head } = model.architecture.build(graph, weights.bind(graph, bindings), {
       ids: decode.ids,
       positions: decode.positions,
-      ropeTable: cosines,
+      ...(table ? { ropeTable: table } : {}),
       attend(rotated, layer) {
         const cache = (name: string): Tensor => state(`${name} ${layer}`, [sequences, length, keyValueHeads * headDim], 'f32', 'cache');
         return decodeAttention(graph, rotated, decode.positions, cache('keys'), cache('values'), { length, heads, keyValueHeads, headDim });

@@ -48,6 +48,7 @@ export function gradients(graph: Graph, loss: Tensor, parameters: readonly Tenso
         if (before) included.add(node.inputs[index]!);
         return before;
       },
+      needs: (index) => needed.has(node.inputs[index]!),
       alsoComputes: (output, twin) => same.set(output, twin),
     });
     for (const [index, input] of node.inputs.entries()) {

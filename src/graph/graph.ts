@@ -53,6 +53,8 @@ export interface GradientContext {
   readonly graph: Graph;
   /** The gradient that input `index` has so far; asking for it obliges the rule to return a tensor that includes it. */
   readonly onto: (index: number) => Tensor | undefined;
+  /** Whether the gradient of input `index` is asked for; a rule may leave the others out. */
+  readonly needs: (index: number) => boolean;
   /** Says that `same`, made by the rule, has the value of `output`, a forward output, so that the forward node may fall away. */
   readonly alsoComputes: (output: Tensor, same: Tensor) => void;
 }

@@ -92,7 +92,7 @@ export async function measureOperation({ build, feeds = {}, differentiate, seed 
   if (wanted.length > 0 && 'gradient' in node.operation) {
     const cotangents = outputs.map((output, i) => (output.dtype === 'f32' ? graph.source('input', `cotangent ${i}`, output.shape) : undefined));
     for (const [i, cotangent] of cotangents.entries()) if (cotangent) values.set(cotangent, randomNormal(elementCount(cotangent.shape), seed + 100 + i));
-    const produced = applyRule(node, cotangents, { graph, onto: () => undefined, alsoComputes: () => undefined });
+    const produced = applyRule(node, cotangents, { graph, onto: () => undefined, needs: () => true, alsoComputes: () => undefined });
     const pairs = wanted.map((input) => [input, produced[node.inputs.indexOf(input)]!] as const);
     const analytic = evaluateReference(graph, pairs.map(([, tensor]) => tensor), values);
     const onGpu = await runOnGpu(graph, pairs.map(([, tensor]) => tensor), values);

@@ -7,10 +7,8 @@ import { Graph } from '../graph/graph.ts';
 import { attention } from '../graph/ops/attention.ts';
 import { sortTokensById } from '../graph/ops/embedding.ts';
 import { headLoss, IGNORED } from '../graph/ops/head-loss.ts';
-import { ropeTable } from '../graph/ops/rope.ts';
-import { llama } from './llama.ts';
 import type { Model } from './model.ts';
-import type { ParameterBuffers } from './parameters.ts';
+import type { WeightSet } from './weights.ts';
 
 /** A batch of documents packed into `rows` rows of `length` tokens; all arrays have rows * length entries. */
 export interface PackedBatch {
@@ -72,26 +70,16 @@ const isDocument = ({ labels, positions }: PackedBatch, token: number): boolean 
 /** A model's graph with what its sources are bound to. */
 export interface DecoderGraph {
   readonly graph: Graph;
-  readonly parameters: ReadonlyMap<string, Tensor>;
+  /** The tensors that training changes, by name. */
+  readonly trainable: ReadonlyMap<string, Tensor>;
   readonly nll: Tensor;
   readonly argmax: Tensor;
   readonly weights: Tensor;
   readonly bindings: Map<Tensor, Slice>;
 }
 
-/** Sources for all parameters of a model, bound to one set of weights. */
-export function bindParameters(graph: Graph, bindings: Map<Tensor, Slice>, model: Model, weights: ParameterBuffers): Map<string, Tensor> {
-  return new Map(
-    model.layout.parameters.map((placed) => {
-      const tensor = graph.source('parameter', placed.name, placed.shape);
-      bindings.set(tensor, weights.slice(placed));
-      return [placed.name, tensor];
-    }),
-  );
-}
-
 /** Builds the decoder with its loss for batches of one shape, reading `weights` (the model's own, or a copy). */
-export function decoderGraph(context: Context, model: Model, batch: BatchBuffers, { rows, length }: BatchShape, weights: ParameterBuffers = model.weights): DecoderGraph {
+export function decoderGraph(context: Context, model: Model, batch: BatchBuffers, { rows, length }: BatchShape, weights: WeightSet = model.weights): DecoderGraph {
   const graph = new Graph();
   const bindings = new Map<Tensor, Slice>();
   const input = (field: Field, dtype: 'f32' | 'u32', size = rows * length): Tensor => {
@@ -99,19 +87,27 @@ export function decoderGraph(context: Context, model: Model, batch: BatchBuffers
     bindings.set(tensor, batch.slices[field]);
     return tensor;
   };
-  const parameters = bindParameters(graph, bindings, model, weights);
-  const cosines = graph.source('constant', 'rope table', [length, model.config.headDim]);
-  bindings.set(cosines, context.pool.upload(ropeTable(length, model.config.headDim, model.config.ropeTheta), 'other', 'rope table'));
+  const bound = weights.bind(graph, bindings);
+  const table = ropeSource(graph, bindings, context, model, length);
   const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = model.config;
   const documentStart = input('documentStart', 'u32');
-  const { hidden, head } = llama(graph, model.config, (name) => parameters.get(name)!, {
+  const { hidden, head } = model.architecture.build(graph, bound, {
     ids: input('ids', 'u32'),
     positions: input('positions', 'u32'),
     byId: { sorted: input('sorted', 'u32'), runStart: input('runStart', 'u32', rows * length + 1) },
-    ropeTable: cosines,
+    ...(table ? { ropeTable: table } : {}),
     attend: (rotated) => attention(graph, rotated, documentStart, { rows, length, heads, keyValueHeads, headDim })[0],
   });
   const rowWeights = input('rowWeights', 'f32');
   const { nll, argmax } = headLoss(graph, hidden, head, input('labels', 'u32'), rowWeights);
-  return { graph, parameters, nll, argmax, weights: rowWeights, bindings };
+  return { graph, trainable: bound.trainable, nll, argmax, weights: rowWeights, bindings };
+}
+
+/** A source for the family's table of rotations, uploaded for positions up to `length`; undefined where it has none. */
+export function ropeSource(graph: Graph, bindings: Map<Tensor, Slice>, { pool }: Context, { architecture }: Model, length: number): Tensor | undefined {
+  const table = architecture.ropeTable?.(length);
+  if (!table) return undefined;
+  const source = graph.source('constant', 'rope table', [length, table.width]);
+  bindings.set(source, pool.upload(table.values, 'other', 'rope table'));
+  return source;
 }

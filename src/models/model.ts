@@ -1,7 +1,7 @@
 /** @file A model: its configuration, the places of its parameters and the weights on the GPU. */
 import type { Context } from '../gpu/context.ts';
-import type { LlamaConfig } from './llama.ts';
-import { llamaParameters, parseLlamaConfig } from './llama.ts';
+import type { Architecture, DecoderConfig } from './architecture.ts';
+import { architectureOf } from './architecture.ts';
 import type { PlacedWeight } from './parameters.ts';
 import { ParameterBuffers, ParameterLayout } from './parameters.ts';
 
@@ -24,13 +24,17 @@ export class Model {
 
   private constructor(
     readonly context: Context,
-    readonly config: LlamaConfig,
+    readonly architecture: Architecture,
     /** config.json as it was read, for export. */
     readonly configJson: Readonly<Record<string, unknown>>,
   ) {
     const { maxStorageBufferBindingSize, maxBufferSize } = context.gpu.facts.limits;
-    this.layout = new ParameterLayout(llamaParameters(config), Math.min(maxStorageBufferBindingSize, maxBufferSize));
+    this.layout = new ParameterLayout(architecture.parameters, Math.min(maxStorageBufferBindingSize, maxBufferSize));
     this.weights = new ParameterBuffers(this.layout, context.pool, 'weights', 'weights');
+  }
+
+  get config(): DecoderConfig {
+    return this.architecture.config;
   }
 
   /**
@@ -38,7 +42,7 @@ export class Model {
    * @throws {ModelConfigError | ModelWeightError} naming the field or the tensor; nothing is left on the GPU then
    */
   static async load(context: Context, configJson: Readonly<Record<string, unknown>>, source: WeightSource, onProgress?: (done: number, total: number) => void): Promise<Model> {
-    const model = new Model(context, parseLlamaConfig(configJson), configJson);
+    const model = new Model(context, architectureOf(configJson), configJson);
     try {
       let done = 0;
       for (const weight of model.layout.weights) {
@@ -62,7 +66,7 @@ export class Model {
 
   /** A fresh model: matrices normal with `initializer_range`, gains one. The same seed gives the same weights. */
   static create(context: Context, configJson: Readonly<Record<string, unknown>>, seed: number): Model {
-    const model = new Model(context, parseLlamaConfig(configJson), configJson);
+    const model = new Model(context, architectureOf(configJson), configJson);
     const normal = normalNumbers(seed);
     for (const weight of model.layout.weights) {
       const values = new Float32Array(weight.rows * weight.columns);

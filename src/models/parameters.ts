@@ -7,8 +7,10 @@
 import type { BufferCategory, BufferPool } from '../gpu/buffers.ts';
 import { ALIGNMENT, readFloats } from '../gpu/buffers.ts';
 import type { Slice } from '../gpu/kernel.ts';
-import type { Shape } from '../graph/graph.ts';
+import type { Graph, Shape, Tensor } from '../graph/graph.ts';
 import { elementCount } from '../graph/graph.ts';
+import { linear } from '../graph/ops/matmul.ts';
+import type { GraphWeights, WeightSet } from './weights.ts';
 
 /** A weight as it stands in a file: some rows of a parameter. Row-major [rows, columns], or [rows] for a vector. */
 export interface WeightPart {
@@ -120,7 +122,7 @@ function weightsOf({ shape, parts, shard, offset }: PlacedParameter): PlacedWeig
 }
 
 /** One set of numbers in the layout: the weights, their gradients, a moment, or the pretrained copy. */
-export class ParameterBuffers {
+export class ParameterBuffers implements WeightSet {
   readonly shards: readonly Slice[];
 
   constructor(
@@ -135,6 +137,22 @@ export class ParameterBuffers {
   /** The range of one parameter. */
   slice({ shard, offset, shape }: PlacedParameter): Slice {
     return { buffer: this.shards[shard]!.buffer, offset: offset * 4, size: elementCount(shape) * 4 };
+  }
+
+  bind(graph: Graph, bindings: Map<Tensor, Slice>): GraphWeights {
+    const sources = new Map(
+      this.layout.parameters.map((placed) => {
+        const tensor = graph.source('parameter', placed.name, placed.shape);
+        bindings.set(tensor, this.slice(placed));
+        return [placed.name, tensor];
+      }),
+    );
+    const parameter = (name: string): Tensor => {
+      const tensor = sources.get(name);
+      if (!tensor) throw new Error(`The model has no parameter ${name}.`);
+      return tensor;
+    };
+    return { parameter, linear: (x, name) => linear(graph, x, parameter(name)), trainable: sources };
   }
 
   /** Writes one weight; `values` are row-major. */

@@ -76,7 +76,7 @@ export class Trainer {
     const context = countingContext(model.context);
     const batch = new BatchBuffers(context, shape);
     const decoder = decoderGraph(context, model, batch, shape);
-    const { of, same } = gradients(decoder.graph, decoder.nll, [...decoder.parameters.values()]);
+    const { of, same } = gradients(decoder.graph, decoder.nll, [...decoder.trainable.values()]);
     // In a run the gradients have buffers of their own; any slice of the right size stands for them here.
     for (const [parameter, gradient] of of) decoder.bindings.set(gradient, decoder.bindings.get(parameter)!);
     compile(decoder.graph, [...of.values(), same.get(decoder.nll)!], { facts: context.gpu.facts, pool: context.pool, bindings: decoder.bindings });
@@ -94,7 +94,7 @@ export class Trainer {
     const batch = new BatchBuffers(context, options.batch);
 
     const decoder = decoderGraph(context, model, batch, options.batch, weights);
-    const slots = new Map(layout.parameters.map((placed) => [decoder.parameters.get(placed.name)!, gradientBuffers.slice(placed)]));
+    const slots = new Map(layout.parameters.map((placed) => [decoder.trainable.get(placed.name)!, gradientBuffers.slice(placed)]));
     const accumulates = options.accumulation > 1;
     const onto = accumulates ? boundSums(decoder, slots) : new Map<Tensor, Tensor>();
     const { of, same } = gradients(decoder.graph, decoder.nll, [...slots.keys()], onto);

@@ -1,0 +1,57 @@
+/**
+ * @file What the engine knows of a model family: its sizes, its parameters and its decoder as a graph. A family is one
+ * file that gives an `Architecture` from config.json; `architectureOf` chooses it by `model_type`.
+ */
+import type { Graph, Tensor } from '../graph/graph.ts';
+import type { TokensById } from '../graph/ops/embedding.ts';
+import { ModelConfigError } from './configFields.ts';
+import { llamaArchitecture } from './llama.ts';
+import type { ParameterSpec } from './parameters.ts';
+import type { GraphWeights } from './weights.ts';
+
+/** The sizes that all families have, in the words of Llama's config.json. */
+export interface DecoderConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numHiddenLayers: number;
+  readonly numAttentionHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly maxPositionEmbeddings: number;
+  readonly tieWordEmbeddings: boolean;
+  /** Standard deviation of a fresh matrix. */
+  readonly initializerRange: number;
+}
+
+/** What the decoder reads: tokens of a packed batch, or one token of each sequence under generation. */
+export interface DecoderInputs {
+  readonly ids: Tensor;
+  readonly positions: Tensor;
+  /** For the embedding's gradient. */
+  readonly byId?: TokensById;
+  /** Cosines and sines [positions, rotated size]; absent for families with learned positions. */
+  readonly ropeTable?: Tensor;
+  /** Mixes the values of a layer's rotated queries, keys and values: [tokens, heads + 2 keyValueHeads] -> [tokens, heads], times headDim. */
+  readonly attend: (rotated: Tensor, layer: number) => Tensor;
+}
+
+export interface Architecture {
+  /** For people: `Llama`, `Qwen2`, ... */
+  readonly name: string;
+  readonly config: DecoderConfig;
+  readonly parameters: readonly ParameterSpec[];
+  /** The table `DecoderInputs.ropeTable` is bound to; absent for families with learned positions. */
+  readonly ropeTable?: (positions: number) => { readonly width: number; readonly values: Float32Array<ArrayBuffer> };
+  /**
+   * The decoder up to its final norm.
+   * @returns hidden states [tokens, hiddenSize] and the head's weight [vocabSize, hiddenSize]
+   */
+  build(graph: Graph, weights: GraphWeights, inputs: DecoderInputs): { hidden: Tensor; head: Tensor };
+}
+
+/** @throws {ModelConfigError} naming the field and its value when the architecture or an option of it is not supported */
+export function architectureOf(configJson: Readonly<Record<string, unknown>>): Architecture {
+  if (configJson['model_type'] === 'llama') return llamaArchitecture(configJson);
+  throw new ModelConfigError('model_type', configJson['model_type'], 'this version opens "llama"');
+}
