@@ -14,9 +14,28 @@ export type { MatrixDrift } from '../spectral/drift.ts';
 
 export type RunId = string;
 
+/** How the matrices of the frozen model are kept; training itself is f32. */
+export type Precision = 'f32' | 'bf16' | 'f16';
+
+/** Low-rank adapters in place of full fine-tuning. */
+export interface LoraConfig {
+  readonly rank: number;
+  readonly alpha: number;
+  /** Short names of the adapted linear layers, such as `q_proj`. */
+  readonly targets: readonly string[];
+  /** Scale alpha / sqrt(rank) in place of alpha / rank (arXiv 2312.03732). */
+  readonly rsLora: boolean;
+}
+
 /** Everything that determines a run, frozen when it starts. Lengths in tokens, times in optimizer steps. */
 export interface RunConfig {
   readonly method: MethodId;
+  /** Absent for full fine-tuning. */
+  readonly lora?: LoraConfig;
+  /** Computes activations of a layer again in the backward pass, to hold those of one layer only. */
+  readonly recompute: boolean;
+  /** A run whose weights this one starts from; the pretrained reference stays the open model. */
+  readonly startFrom?: RunId;
   /** Penalty weight λ. */
   readonly lambda: number;
   /** k as a fraction of min(m, n) of each matrix. */
@@ -52,7 +71,12 @@ export interface Diagnosis {
 }
 
 export interface ModelSummary {
+  /** Where it came from: the page itself, files of the person, or a hub. */
+  readonly source: 'built-in' | 'files' | 'hub';
+  /** `Built-in model`, the folder's name, or `owner/name`. */
   readonly name: string;
+  /** Commit of a hub model. */
+  readonly revision?: string;
   readonly parameters: number;
   readonly architecture: string;
   readonly layers: number;
@@ -61,7 +85,58 @@ export interface ModelSummary {
   readonly keyValueHeads: number;
   readonly vocabulary: number;
   readonly contextLength: number;
+  /** Bytes of its files. */
   readonly bytes: number;
+  readonly precision: Precision;
+  /** Dtypes of its tensors as the files have them, such as `BF16`. */
+  readonly storedAs: string;
+  /** What writes conversations: the model's own template, or ChatML for want of one; `plain` where rows are not conversations. */
+  readonly template: 'own' | 'chatml' | 'plain';
+  /** Linear layers that LoRA can adapt, by short name, with the numbers of weights they hold in all layers. */
+  readonly linears: readonly { readonly name: string; readonly count: number; readonly weights: number; readonly byDefault: boolean }[];
+  /** Tensors in the files that the architecture does not use, and the like. */
+  readonly warnings: readonly string[];
+}
+
+/** A file with its place in the folder that was dropped or chosen. */
+export interface NamedFile {
+  readonly path: string;
+  readonly file: File;
+}
+
+export interface HubRequest {
+  /** Address of the hub; huggingface.co by default. */
+  readonly host?: string;
+  /** `owner/name`. */
+  readonly repo: string;
+  /** Branch, tag or commit. */
+  readonly revision: string;
+}
+
+/** What a download would be, known before it begins. */
+export interface HubInfo {
+  readonly repo: string;
+  readonly commit: string;
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly cachedBytes: number }[];
+  readonly bytes: number;
+  /** Bytes of it that lie in the cache already. */
+  readonly cachedBytes: number;
+  readonly storage: StorageReport;
+}
+
+/** The cache of downloaded models in this browser. */
+export interface StorageReport {
+  readonly models: readonly { readonly key: string; readonly repo: string; readonly commit: string; readonly bytes: number; readonly complete: boolean; readonly lastUsed: string }[];
+  /** Bytes this page stores, and may store, as the browser estimates. */
+  readonly usage: number;
+  readonly quota: number;
+}
+
+/** What opening gave: a model with its data, and a run where an adapter or an exported run was opened. */
+export interface Opened {
+  readonly model: ModelSummary;
+  readonly datasets: readonly DatasetSummary[];
+  readonly run?: RunSummary;
 }
 
 export type DatasetRole = 'train' | 'heldOut' | 'outOfDomain';
@@ -74,6 +149,10 @@ export interface DatasetSummary {
   readonly origin: 'demo' | 'file';
   /** Recognised shape in words, such as "GSM8K" or "prompt and completion". */
   readonly shape: string;
+  /** What items of it are scored by. */
+  readonly measure: Measure;
+  /** How rows become text: through a chat template, or as they are. */
+  readonly rendering: 'chat' | 'plain';
   readonly columns: readonly string[];
   readonly mapping: DatasetColumns;
   /** What each column holds in the first row, cut to about 100 characters, so that a mapping can be chosen by what it maps. */
@@ -114,7 +193,30 @@ export interface DataProblem {
   readonly canSkip: boolean;
 }
 
+/** What a suite is scored by; chosen from the data, and by the person for an evaluation on demand. */
+export type Measure = 'exact' | 'choice' | 'generation' | 'perplexity';
+
 export type ImportResult = { readonly dataset: DatasetSummary } | { readonly problem: DataProblem };
+
+export type MemoryCategory = 'weights' | 'pretrained' | 'adapter' | 'gradients' | 'moments' | 'activations' | 'logits' | 'bases';
+
+/** A change that makes a run smaller. */
+export interface WayToFit {
+  readonly change: 'recompute' | 'micro-batch' | 'lora' | 'half' | 'shorter' | 'smaller-k';
+  /** What the button says, such as "Use LoRA, r 16". */
+  readonly label: string;
+  /** What it costs, such as "steps slower". */
+  readonly cost: string;
+  readonly saves: number;
+  /** Bytes of the run with it. */
+  readonly total: number;
+  /** The configuration with the change, and the precision to open the model with. */
+  readonly config: RunConfig;
+  readonly precision: Precision;
+}
+
+/** What a trial allocation of a run found. */
+export type Fit = { readonly fits: true } | { readonly fits: false; readonly needed: number; readonly stoppedAt: number; readonly message: string; readonly ways: readonly WayToFit[] };
 
 /** Memory by category in bytes, in the order of the bar, and the time a run will take here. */
 export interface Estimate {
@@ -124,10 +226,11 @@ export interface Estimate {
   readonly tokensPerStep: number;
   readonly epochs: number;
   /** The smallest and largest k that `rankFraction` gives, and the matrices where k = min(m, n), so that RPSFT is L2-SP there. */
+  readonly warnings: readonly string[];
   readonly rank: { readonly least: number; readonly most: number; readonly degenerate: readonly string[] };
 }
 
-export type PhaseId = 'weights' | 'compile' | 'decompose' | 'evaluate-base' | 'train' | 'evaluate' | 'save';
+export type PhaseId = 'download' | 'read-cache' | 'verify' | 'weights' | 'trial' | 'compile' | 'decompose' | 'evaluate-base' | 'train' | 'evaluate' | 'save';
 
 export interface StepMetrics {
   /** 1-based optimizer step. */
@@ -154,10 +257,72 @@ export interface Accuracy {
   readonly high: number;
 }
 
+/** What an evaluation on demand is made of. */
+export interface EvaluationRequest {
+  readonly role: 'heldOut' | 'outOfDomain';
+  readonly columns: readonly ('base' | RunId)[];
+  readonly measure: Measure;
+  /** Items from the start of the suite; 0 = all. */
+  readonly items: number;
+  /** Samples an item, for avg@k; `generation` only. */
+  readonly samples: number;
+  /** 0 = greedy; `generation` only. */
+  readonly temperature: number;
+  readonly maxNewTokens: number;
+  readonly seed: number;
+}
+
+/** A score with its item count and 95% bootstrap interval; fractions, or a perplexity. */
+export interface Score {
+  readonly value: number;
+  readonly items: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface EvaluationReport {
+  readonly id: string;
+  readonly request: EvaluationRequest;
+  readonly dataset: string;
+  readonly columns: readonly {
+    readonly column: 'base' | RunId;
+    /** Exact match, accuracy of the options, avg@k, or perplexity. */
+    readonly score: Score;
+    /** Accuracy with log-likelihoods divided by the options' bytes; `choice` only. */
+    readonly normalised?: Score;
+    /** Share of answers that ended by themselves; `generation` only. */
+    readonly stopRate?: Score;
+    readonly groups: readonly ({ readonly group: string } & Score)[];
+  }[];
+  readonly seconds: number;
+}
+
+/** One item of an evaluation, as it can be browsed. */
+export interface EvaluatedItem {
+  readonly row: number;
+  readonly group?: string;
+  readonly prompt: string;
+  readonly expected: string;
+  readonly answers: readonly {
+    readonly column: 'base' | RunId;
+    /** Right answers of the samples, as a fraction; absent for perplexity. */
+    readonly score?: number;
+    /** What the model wrote, one text a sample; for options the chosen one. */
+    readonly given: readonly string[];
+    /** What was taken from it as the answer. */
+    readonly extracted: readonly (string | undefined)[];
+    /** Log-likelihood of each option. */
+    readonly options?: readonly { readonly text: string; readonly logLikelihood: number }[];
+    readonly perplexity?: number;
+  }[];
+}
+
 export interface Evaluation {
   /** 0 = the base model. */
   readonly step: number;
   readonly heldOutLoss: number;
+  readonly outOfDomainLoss: number;
+  /** By the measure of its dataset; items without a right answer count as wrong, so look at the loss for plain text. */
   readonly inDomain: Accuracy;
   readonly outOfDomain: Accuracy;
   /** Out-of-domain accuracy by group of the suite. */
@@ -222,10 +387,23 @@ export interface VerifyItem {
   readonly detail: string;
 }
 
+/** `model`: all weights, adapters merged. `peft`, `mlx`: the adapter of a LoRA run, or one extracted from a full run. */
+export type ExportKind = 'model' | 'peft' | 'mlx';
+
+export interface ExportOptions {
+  readonly kind: ExportKind;
+  /** How the weights are written; `model` only. */
+  readonly dtype: 'F32' | 'BF16' | 'F16';
+  /** Rank of the adapter that is extracted from a full run; `peft` and `mlx` only. */
+  readonly rank: number;
+}
+
 export interface ExportResult {
   readonly fileName: string;
-  /** A zip of the Hugging Face folder with metrics.jsonl and run.json beside it. */
-  readonly blob: Blob;
+  /** The zip on disk; absent when the files went straight into a folder. */
+  readonly file?: File;
+  /** Share of ‖W − W0‖² that an extracted adapter holds. */
+  readonly retainedEnergy?: number;
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
   readonly verification: readonly VerifyItem[];
 }
@@ -238,14 +416,29 @@ export interface LabApi {
   /** Looks for an adapter; events of all kinds go to `events` from now on. Call once. */
   connect(events: MessagePort): Promise<Diagnosis>;
   /** Loads the built-in model and the demo data. */
-  openBuiltIn(): Promise<{ readonly model: ModelSummary; readonly datasets: readonly DatasetSummary[] }>;
+  openBuiltIn(): Promise<Opened>;
+  /** Opens a dropped model folder, a zip of one, or an adapter or exported run onto the open model. The open model stays on failure. */
+  openFiles(files: readonly NamedFile[], precision: Precision): Promise<Opened>;
+  /** What downloading would mean; touches the network, downloads nothing large. */
+  hubInfo(request: HubRequest): Promise<HubInfo>;
+  openHub(request: HubRequest, precision: Precision): Promise<Opened>;
+  /** Ends what `openFiles` or `openHub` is doing; what was downloaded stays for the next time. */
+  cancelOpening(): Promise<void>;
+  /** Opens the open model again with its matrices kept otherwise; runs made on it are let go, so none may be kept. */
+  setPrecision(precision: Precision): Promise<Opened>;
+  storage(): Promise<StorageReport>;
+  /** Removes one model from the cache, or all. */
+  removeCached(key: string | 'all'): Promise<StorageReport>;
   importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult>;
+  cancelImport(): Promise<void>;
   useDemoData(): Promise<readonly DatasetSummary[]>;
   setMapping(role: DatasetRole, mapping: DatasetColumns, maxLength: number): Promise<ImportResult>;
   /** `count` rows from row `from` on, the first being row 1. */
   preview(role: DatasetRole, from: number, count: number, maxLength: number): Promise<readonly PreviewRow[]>;
   /** `probe` runs three steps to know the time. */
   estimate(config: RunConfig, probe: boolean): Promise<Estimate>;
+  /** Allocates what the run would need and frees it again. */
+  checkFit(config: RunConfig): Promise<Fit>;
   start(config: RunConfig): Promise<RunSummary>;
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -259,7 +452,15 @@ export interface LabApi {
   stopAsking(): Promise<void>;
   /** The five likeliest next tokens after `tokens` of a column. */
   alternatives(column: 'base' | RunId, prompt: string, answer: readonly number[]): Promise<readonly { readonly text: string; readonly probability: number }[]>;
-  exportRun(run: RunId): Promise<ExportResult>;
+  /** Measures the base or runs on a suite; progress comes as `evaluate` phases without a run. */
+  evaluate(request: EvaluationRequest): Promise<EvaluationReport>;
+  cancelEvaluation(): Promise<void>;
+  /** Items of a report; `failures`: some column is wrong, `changed`: a column is right where another is wrong. */
+  evaluatedItems(report: string, which: 'all' | 'failures' | 'changed', from: number, count: number): Promise<{ readonly total: number; readonly items: readonly EvaluatedItem[] }>;
+  /** Writes a run to a zip on disk, or into a folder the person chose, reads it again and compares. */
+  exportRun(run: RunId, options: ExportOptions, folder?: FileSystemDirectoryHandle): Promise<ExportResult>;
+  cancelExport(): Promise<void>;
+
   /** The events of the finished runs, for the recorded run and for bug reports. */
   record(): Promise<RecordedRun>;
 }
