@@ -2,7 +2,7 @@
  * @file A Hugging Face model folder as named files: what a user drops, what the Hub serves, what an export holds.
  * What config.json means is for models/ to say; here it only has to be a JSON object.
  */
-import { FormatError } from './formatError.ts';
+import { FormatError, show } from './formatError.ts';
 import { openSafetensors, readTensor, writeSafetensors } from './safetensors.ts';
 import type { SafetensorsFile, TensorEntry, TensorToWrite } from './safetensors.ts';
 
@@ -78,10 +78,10 @@ async function openWeights(files: ModelFiles): Promise<Weights> {
   const shards = new Map<string, SafetensorsFile>();
   for (const [tensor, shard] of Object.entries(weightMap)) {
     const blob = typeof shard === 'string' ? files.get(shard) : undefined;
-    if (typeof shard !== 'string' || blob === undefined) throw new FormatError(INDEX, `tensor ${JSON.stringify(tensor)}`, `its file ${JSON.stringify(shard)} is missing`);
+    if (typeof shard !== 'string' || blob === undefined) throw new FormatError(INDEX, `tensor ${show(tensor)}`, `its file ${show(shard)} is missing`);
     const opened = shards.get(shard) ?? (await openSafetensors(blob, shard));
     shards.set(shard, opened);
-    if (!opened.tensors.has(tensor)) throw new FormatError(shard, `tensor ${JSON.stringify(tensor)}`, `is not in it, though ${INDEX} says so`);
+    if (!opened.tensors.has(tensor)) throw new FormatError(shard, `tensor ${show(tensor)}`, `is not in it, though ${INDEX} says so`);
   }
   return joinShards([...shards.values()]);
 }
@@ -92,7 +92,7 @@ function joinShards(shards: readonly SafetensorsFile[]): Weights {
   for (const shard of shards) {
     for (const [name, entry] of shard.tensors) {
       const other = shardOf.get(name);
-      if (other !== undefined) throw new FormatError(shard.fileName, `tensor ${JSON.stringify(name)}`, `is in ${other.fileName} too`);
+      if (other !== undefined) throw new FormatError(shard.fileName, `tensor ${show(name)}`, `is in ${other.fileName} too`);
       tensors.set(name, entry);
       shardOf.set(name, shard);
     }

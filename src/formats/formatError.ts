@@ -17,3 +17,13 @@ export class FormatError extends Error {
     this.what = what;
   }
 }
+
+/** A value read from a file as an error may quote it: short, whatever its size or depth. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (Array.isArray(value)) {
+    const items = value.slice(0, 8).map((item: unknown) => (typeof item === 'object' && item !== null ? '…' : show(item)));
+    return `[${items.join(', ')}${value.length > 8 ? ', …' : ''}]`;
+  }
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}

@@ -4,7 +4,7 @@
  * which JSON.parse hides, are refused.
  */
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './floats.ts';
-import { FormatError } from './formatError.ts';
+import { FormatError, show } from './formatError.ts';
 import { scanStrictJson } from './strictJson.ts';
 
 const BITS = {
@@ -96,7 +96,7 @@ function parseHeader(bytes: Uint8Array, fileSize: number, fileName: string): Saf
     } else if (value !== null) {
       if (!isRecord(value)) fail('__metadata__', 'is not an object');
       for (const [key, item] of Object.entries(value as Record<string, unknown>)) {
-        if (typeof item !== 'string') fail(`__metadata__ key ${JSON.stringify(key)}`, 'its value is not a string');
+        if (typeof item !== 'string') fail(`__metadata__ key ${show(key)}`, 'its value is not a string');
         metadata.set(key, item as string);
       }
     }
@@ -107,23 +107,23 @@ function parseHeader(bytes: Uint8Array, fileSize: number, fileName: string): Saf
 type Fail = (where: string, what: string) => never;
 
 function parseEntry(name: string, value: unknown, dataStart: number, fail: Fail): TensorEntry {
-  const where = `tensor ${JSON.stringify(name)}`;
+  const where = `tensor ${show(name)}`;
   if (!isRecord(value)) return fail(where, 'is not described by an object');
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== 'string' || !isDtype(dtype)) return fail(where, `dtype ${JSON.stringify(dtype)} is not one of ${Object.keys(BITS).join(', ')}`);
-  if (!isCounts(shape)) return fail(where, `shape ${JSON.stringify(shape)} is not a list of whole numbers`);
-  if (!isCounts(offsets) || offsets.length !== 2) return fail(where, `data_offsets ${JSON.stringify(offsets)} is not a pair of whole numbers`);
+  if (typeof dtype !== 'string' || !isDtype(dtype)) return fail(where, `dtype ${show(dtype)} is not one of ${Object.keys(BITS).join(', ')}`);
+  if (!isCounts(shape)) return fail(where, `shape ${show(shape)} is not a list of whole numbers`);
+  if (!isCounts(offsets) || offsets.length !== 2) return fail(where, `data_offsets ${show(offsets)} is not a pair of whole numbers`);
   const [begin, end] = offsets as [number, number];
   if (end < begin) return fail(where, `ends at offset ${end}, before it begins at ${begin}`);
 
   let bits = 1n;
   for (const factor of [...shape, BITS[dtype]]) {
     bits *= BigInt(factor);
-    if (bits >= 1n << 64n) return fail(where, `shape [${shape.join(', ')}] overflows`);
+    if (bits >= 1n << 64n) return fail(where, `shape ${show(shape)} overflows`);
   }
-  if (bits % 8n !== 0n) return fail(where, `shape [${shape.join(', ')}] of ${dtype} does not fill whole bytes`);
+  if (bits % 8n !== 0n) return fail(where, `shape ${show(shape)} of ${dtype} does not fill whole bytes`);
   if (bits / 8n !== BigInt(end - begin)) {
-    return fail(where, `shape [${shape.join(', ')}] of ${dtype} takes ${bits / 8n} bytes, its offsets ${begin} to ${end} span ${end - begin}`);
+    return fail(where, `shape ${show(shape)} of ${dtype} takes ${bits / 8n} bytes, its offsets ${begin} to ${end} span ${end - begin}`);
   }
   return { name, dtype, shape, byteRange: [dataStart + begin, dataStart + end] };
 }
@@ -133,7 +133,7 @@ function checkLayout(entries: TensorEntry[], dataStart: number, fileSize: number
   entries.sort((a, b) => a.byteRange[0] - b.byteRange[0] || a.byteRange[1] - b.byteRange[1]);
   let position = dataStart;
   for (const { name, byteRange: [start, end] } of entries) {
-    const where = `tensor ${JSON.stringify(name)}`;
+    const where = `tensor ${show(name)}`;
     if (start > position) fail(where, `begins at offset ${start - dataStart}, leaving a hole after ${position - dataStart}`);
     if (start < position) fail(where, `begins at offset ${start - dataStart}, over the bytes of another tensor that ends at ${position - dataStart}`);
     if (end > fileSize) fail(where, `ends at offset ${end - dataStart}, and the file has ${fileSize - dataStart} bytes of data; the download may be cut short`);
@@ -156,7 +156,7 @@ export async function readTensorBytes(file: SafetensorsFile, name: string): Prom
 export async function readTensor(file: SafetensorsFile, name: string): Promise<Float32Array<ArrayBuffer>> {
   const { dtype } = entryOf(file, name);
   if (!isFloatDtype(dtype)) {
-    throw new FormatError(file.fileName, `tensor ${JSON.stringify(name)}`, `is stored as ${dtype}; F32, F16 and BF16 can be read`);
+    throw new FormatError(file.fileName, `tensor ${show(name)}`, `is stored as ${dtype}; F32, F16 and BF16 can be read`);
   }
   return viewFloats((await readTensorBytes(file, name)).buffer, dtype);
 }
@@ -171,7 +171,7 @@ export function assertFinite(values: Float32Array, tensorName: string, fileName:
     count++;
   }
   if (count > 0) {
-    throw new FormatError(fileName, `tensor ${JSON.stringify(tensorName)}`, `element ${first} is ${values[first]}; ${count} of ${values.length} are not finite`);
+    throw new FormatError(fileName, `tensor ${show(tensorName)}`, `element ${first} is ${values[first]}; ${count} of ${values.length} are not finite`);
   }
 }
 
@@ -210,12 +210,12 @@ export function writeSafetensors(tensors: Iterable<TensorToWrite>, metadata: Rea
   const names = new Set(['__metadata__']);
   let offset = 0;
   for (const { name, dtype, shape, bytes } of ordered) {
-    const where = `tensor ${JSON.stringify(name)}`;
+    const where = `tensor ${show(name)}`;
     if (names.has(name)) throw new FormatError('safetensors', where, 'is named twice');
     names.add(name);
     const expected = (shape.reduce((product, size) => product * size, 1) * BITS[dtype]) / 8;
     if (bytes.byteLength !== expected) {
-      throw new FormatError('safetensors', where, `shape [${shape.join(', ')}] of ${dtype} takes ${expected} bytes, ${bytes.byteLength} were given`);
+      throw new FormatError('safetensors', where, `shape ${show(shape)} of ${dtype} takes ${expected} bytes, ${bytes.byteLength} were given`);
     }
     const end = offset + bytes.byteLength;
     fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
@@ -234,7 +234,7 @@ async function readBytes(source: Blob | Uint8Array, start: number, end: number):
 
 function entryOf(file: SafetensorsFile, name: string): TensorEntry {
   const entry = file.tensors.get(name);
-  if (entry === undefined) throw new FormatError(file.fileName, `tensor ${JSON.stringify(name)}`, 'is not in this file');
+  if (entry === undefined) throw new FormatError(file.fileName, `tensor ${show(name)}`, 'is not in this file');
   return entry;
 }
 

@@ -6,7 +6,7 @@ const ROUNDS = roundConstants();
 
 /** FIPS 180-4, fed in pieces of any length. */
 export class Sha256 {
-  readonly #state = Uint32Array.of(0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19);
+  readonly #state = Int32Array.of(0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19);
   readonly #block = new Uint8Array(64);
   readonly #schedule = new Int32Array(64);
   #filled = 0;
@@ -37,9 +37,13 @@ export class Sha256 {
     view.setUint32(padding.length - 8, Math.floor(bits / 2 ** 32));
     view.setUint32(padding.length - 4, bits >>> 0);
     this.update(padding);
-    return Array.from(this.#state, (word) => word.toString(16).padStart(8, '0')).join('');
+    return Array.from(this.#state, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
   }
 
+  /**
+   * One block. Every sum is cut back to 32 bits at once and the state is read and written by index: that keeps the compiled loop in machine
+   * integers, which makes it several times faster than the same lines with destructuring.
+   */
   #compress(bytes: Uint8Array, start: number): void {
     const w = this.#schedule;
     for (let i = 0, at = start; i < 16; i++, at += 4) {
@@ -50,15 +54,23 @@ export class Sha256 {
       const y = w[i - 2]!;
       const small0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
       const small1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
-      w[i] = w[i - 16]! + small0 + w[i - 7]! + small1;
+      w[i] = (((w[i - 16]! + small0) | 0) + ((w[i - 7]! + small1) | 0)) | 0;
     }
     const state = this.#state;
-    let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
+    let a = state[0]!;
+    let b = state[1]!;
+    let c = state[2]!;
+    let d = state[3]!;
+    let e = state[4]!;
+    let f = state[5]!;
+    let g = state[6]!;
+    let h = state[7]!;
     for (let i = 0; i < 64; i++) {
       const big1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-      const first = (h + big1 + ((e & f) ^ (~e & g)) + ROUNDS[i]! + w[i]!) | 0;
+      const chosen = g ^ (e & (f ^ g));
+      const first = (((((h + big1) | 0) + chosen) | 0) + ((ROUNDS[i]! + w[i]!) | 0)) | 0;
       const big0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
-      const second = (big0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+      const majority = (a & b) | (c & (a | b));
       h = g;
       g = f;
       f = e;
@@ -66,11 +78,16 @@ export class Sha256 {
       d = c;
       c = b;
       b = a;
-      a = (first + second) | 0;
+      a = (((first + big0) | 0) + majority) | 0;
     }
-    [a, b, c, d, e, f, g, h].forEach((word, i) => {
-      state[i]! += word;
-    });
+    state[0] = (state[0]! + a) | 0;
+    state[1] = (state[1]! + b) | 0;
+    state[2] = (state[2]! + c) | 0;
+    state[3] = (state[3]! + d) | 0;
+    state[4] = (state[4]! + e) | 0;
+    state[5] = (state[5]! + f) | 0;
+    state[6] = (state[6]! + g) | 0;
+    state[7] = (state[7]! + h) | 0;
   }
 }
 
