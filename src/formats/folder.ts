@@ -141,8 +141,8 @@ export function writeModelFolder(model: ModelExport): ModelFiles {
   return files;
 }
 
-/** @returns undefined where the file is missing. @throws FormatError with the JSON error. */
-async function readJson(files: ModelFiles, path: string): Promise<JsonObject | undefined> {
+/** A file that holds a JSON object; undefined where it is missing. @throws FormatError with the JSON error. */
+export async function readJson(files: ModelFiles, path: string): Promise<JsonObject | undefined> {
   const text = await files.get(path)?.text();
   if (text === undefined) return undefined;
   let value: unknown;
