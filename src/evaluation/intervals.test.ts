@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../data/random.ts';
-import { bootstrapInterval, pairedDifference, scoreInterval, wilsonInterval } from './intervals.ts';
+import { bootstrapInterval, pairedDifference, perplexityInterval, scoreInterval, wilsonInterval } from './intervals.ts';
 
 const ones = (successes: number, count: number): number[] => Array.from({ length: count }, (_, i) => (i < successes ? 1 : 0));
 
@@ -54,5 +54,23 @@ describe('intervals', () => {
     expect(() => pairedDifference([1], [1, 0])).toThrow('1 and 2 scores cannot be paired');
     expect(() => scoreInterval([])).toThrow('at least one item');
     expect(() => wilsonInterval(0, 0)).toThrow('at least one item');
+  });
+
+  it('perplexity weighs items by their tokens, and its interval is that of the ratio', () => {
+    const { mean, low, high } = perplexityInterval([2, 6], [2, 2]);
+    expect(mean).toBeCloseTo(Math.exp(2), 12);
+    expect([low, high]).toEqual([Math.exp(1), Math.exp(3)]);
+    const random = new Random(3);
+    const tokens = Array.from({ length: 400 }, () => 1 + random.below(20));
+    const nll = tokens.map((count) => count * (1 + random.below(1000) / 1000));
+    const wide = perplexityInterval(nll, tokens);
+    const mu = nll.reduce((a, b) => a + b, 0) / tokens.reduce((a, b) => a + b, 0);
+    // Linearised: the variance of Σ(nll - mu tokens) / Σ tokens, on the logarithm.
+    const variance = nll.reduce((sum, value, i) => sum + (value - mu * tokens[i]!) ** 2, 0) / tokens.reduce((a, b) => a + b, 0) ** 2;
+    expect(Math.log(wide.low)).toBeCloseTo(mu - 1.96 * Math.sqrt(variance), 2);
+    expect(Math.log(wide.high)).toBeCloseTo(mu + 1.96 * Math.sqrt(variance), 2);
+    expect(perplexityInterval([0, 5], [0, 5]).mean).toBeCloseTo(Math.E, 12);
+    expect(() => perplexityInterval([], [])).toThrow('at least one token');
+    expect(() => perplexityInterval([0], [0])).toThrow('at least one token');
   });
 });

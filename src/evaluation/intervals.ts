@@ -43,6 +43,29 @@ export function bootstrapInterval(values: ArrayLike<number>, seed = 0): Interval
 }
 
 /**
+ * Perplexity exp(Σ nll / Σ tokens) with the 95% percentile bootstrap over items; a ratio, since longer items count more.
+ * [items], [items] @throws RangeError without items or tokens.
+ */
+export function perplexityInterval(nll: ArrayLike<number>, tokens: ArrayLike<number>, seed = 0): Interval {
+  const count = nll.length;
+  const perplexity = (draw: (i: number) => number): number => {
+    let [sum, total] = [0, 0];
+    for (let i = 0; i < count; i++) {
+      const item = draw(i);
+      sum += nll[item]!;
+      total += tokens[item]!;
+    }
+    return Math.exp(sum / total);
+  };
+  const mean = perplexity((i) => i);
+  if (count === 0 || Number.isNaN(mean)) throw new RangeError('a perplexity needs at least one token');
+  const random = new Random(seed);
+  // Items without a token cannot be resampled into a sample without any: such draws say nothing and are left out.
+  const resampled = Float64Array.from({ length: RESAMPLINGS }, () => perplexity(() => random.below(count))).filter((value) => !Number.isNaN(value)).sort();
+  return { mean, low: quantile(resampled, 0.025), high: quantile(resampled, 0.975), count };
+}
+
+/**
  * 95% interval of mean(a) - mean(b) over the same items in the same order. An interval that holds 0 leaves open which of the two is ahead.
  * [items], [items] @throws RangeError for different lengths.
  */
