@@ -5,6 +5,7 @@
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { TokensById } from '../graph/ops/embedding.ts';
 import { ModelConfigError } from './configFields.ts';
+import type { LinearModule } from './linears.ts';
 import { llamaArchitecture } from './llama.ts';
 import type { ParameterSpec } from './parameters.ts';
 import type { GraphWeights } from './weights.ts';
@@ -36,11 +37,27 @@ export interface DecoderInputs {
   readonly attend: (rotated: Tensor, layer: number) => Tensor;
 }
 
+/** Under which names weight files hold a family's tensors. */
+export interface WeightNames {
+  /** What a bare decoder, saved without its head, leaves off its names. */
+  readonly prefix: string;
+  /** The embedding and the head; a tied matrix may be stored under either. */
+  readonly embedding: string;
+  readonly head: string;
+  /** Tensors of older files that hold no weights, such as causal masks. */
+  readonly buffers: RegExp;
+}
+
 export interface Architecture {
   /** For people: `Llama`, `Qwen2`, ... */
   readonly name: string;
   readonly config: DecoderConfig;
   readonly parameters: readonly ParameterSpec[];
+  readonly names: WeightNames;
+  /** Every linear layer of the decoder blocks. */
+  readonly linears: readonly LinearModule[];
+  /** Last parts of the modules that PEFT adapts when none are named. */
+  readonly defaultTargets: readonly string[];
   /** The table `DecoderInputs.ropeTable` is bound to; absent for families with learned positions. */
   readonly ropeTable?: (positions: number) => { readonly width: number; readonly values: Float32Array<ArrayBuffer> };
   /**

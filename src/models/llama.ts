@@ -6,6 +6,7 @@ import { rope, ropeTable } from '../graph/ops/rope.ts';
 import { swiglu } from '../graph/ops/swiglu.ts';
 import type { Architecture, DecoderConfig, DecoderInputs } from './architecture.ts';
 import { ConfigFields } from './configFields.ts';
+import { linearsOf } from './linears.ts';
 import type { ParameterSpec } from './parameters.ts';
 import type { GraphWeights } from './weights.ts';
 
@@ -80,10 +81,14 @@ export function llamaParameters(config: LlamaConfig): ParameterSpec[] {
 /** The Llama family. @throws {ModelConfigError} naming the field of config.json that is not supported */
 export function llamaArchitecture(configJson: Readonly<Record<string, unknown>>): Architecture {
   const config = parseLlamaConfig(configJson);
+  const parameters = llamaParameters(config);
   return {
     name: 'Llama',
     config,
-    parameters: llamaParameters(config),
+    parameters,
+    names: { prefix: 'model.', embedding: 'model.embed_tokens.weight', head: 'lm_head.weight', buffers: /rotary_emb\.inv_freq$/ },
+    linears: linearsOf(parameters),
+    defaultTargets: ['q_proj', 'v_proj'],
     ropeTable: (positions) => ({ width: config.headDim, values: ropeTable(positions, config.headDim, config.ropeTheta) }),
     build: (graph, weights, inputs) => llama(graph, config, weights, inputs),
   };

@@ -10,6 +10,7 @@ import type { Slice } from '../gpu/kernel.ts';
 import type { Graph, Shape, Tensor } from '../graph/graph.ts';
 import { elementCount } from '../graph/graph.ts';
 import { linear } from '../graph/ops/matmul.ts';
+import type { StoredLayout } from './stored.ts';
 import type { GraphWeights, WeightSet } from './weights.ts';
 
 /** A weight as it stands in a file: some rows of a parameter. Row-major [rows, columns], or [rows] for a vector. */
@@ -17,6 +18,8 @@ export interface WeightPart {
   /** Hugging Face name. */
   readonly name: string;
   readonly rows: number;
+  /** Where the file has it in another layout. */
+  readonly stored?: StoredLayout;
 }
 
 /** A parameter as the graph sees it; several weights that are multiplied together (q, k, v) are one, stacked by rows. */
@@ -40,6 +43,7 @@ export interface PlacedWeight {
   readonly columns: number;
   readonly shard: number;
   readonly offset: number;
+  readonly stored?: StoredLayout;
 }
 
 /** All 2-D weights of one shape in one shard: what the spectral kernels work on in one dispatch. */
@@ -112,8 +116,8 @@ export class ParameterLayout {
 function weightsOf({ shape, parts, shard, offset }: PlacedParameter): PlacedWeight[] {
   const columns = shape[1] ?? 1;
   let row = 0;
-  const weights = parts.map(({ name, rows }) => {
-    const weight = { name, shape: shape.length > 1 ? [rows, columns] : [rows], rows, columns, shard, offset: offset + row * columns };
+  const weights = parts.map(({ name, rows, stored }) => {
+    const weight = { ...(stored ? { stored } : {}), name, shape: shape.length > 1 ? [rows, columns] : [rows], rows, columns, shard, offset: offset + row * columns };
     row += rows;
     return weight;
   });
