@@ -30,6 +30,7 @@ import { rpsftPenalty } from './methods/rpsft.ts';
 import type { BatchShape, PackedBatch } from './models/decoder.ts';
 import { Model } from './models/model.ts';
 import { ParameterBuffers } from './models/parameters.ts';
+import { fileShape, toFile } from './models/stored.ts';
 import type { Decomposition } from './spectral/decompose.ts';
 import { decomposeAll, destroyBases, effectiveRank } from './spectral/decompose.ts';
 import { DriftMeter } from './spectral/drift.ts';
@@ -204,7 +205,7 @@ export class Lab {
     const { device } = this.context.gpu;
     const tensors = [];
     for (const weight of this.model.layout.weights) {
-      tensors.push({ name: weight.name, dtype: 'F32' as const, shape: [...weight.shape], bytes: encodeFloats(await weights.read(device, weight), 'F32') });
+      tensors.push({ name: weight.name, dtype: 'F32' as const, shape: [...fileShape(weight)], bytes: encodeFloats(toFile(weight, await weights.read(device, weight)), 'F32') });
     }
     const { config, generationConfig, tokenizerConfig, chatTemplate, files } = this.folder;
     const tokenizerFiles = new Map([...files].filter(([path]) => /^(tokenizer\.json|special_tokens_map\.json|vocab\.json|merges\.txt)$/.test(path)));

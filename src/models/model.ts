@@ -4,6 +4,7 @@ import type { Architecture, DecoderConfig } from './architecture.ts';
 import { architectureOf } from './architecture.ts';
 import type { PlacedWeight } from './parameters.ts';
 import { ParameterBuffers, ParameterLayout } from './parameters.ts';
+import { fileShape, fromFile } from './stored.ts';
 
 /** Where weights come from; `formats/folder.ts` gives one for a Hugging Face folder. */
 export interface WeightSource {
@@ -21,6 +22,7 @@ export class ModelWeightError extends Error {
 export class Model {
   readonly layout: ParameterLayout;
   readonly weights: ParameterBuffers;
+  #unusedTensors: readonly string[] = [];
 
   private constructor(
     readonly context: Context,
@@ -37,6 +39,11 @@ export class Model {
     return this.architecture.config;
   }
 
+  /** Tensors of the weight files that the family does not have; they were left out, and an export lacks them. */
+  get unusedTensors(): readonly string[] {
+    return this.#unusedTensors;
+  }
+
   /**
    * Reads every weight, one at a time, so that no second copy of the model is held.
    * @throws {ModelConfigError | ModelWeightError} naming the field or the tensor; nothing is left on the GPU then
@@ -45,18 +52,22 @@ export class Model {
     const model = new Model(context, architectureOf(configJson), configJson);
     try {
       let done = 0;
+      const used = new Set<string>();
       for (const weight of model.layout.weights) {
-        const name = nameInSource(weight, source, model.config.tieWordEmbeddings);
+        const name = nameInSource(weight, source, model.architecture);
+        used.add(name);
         const { shape } = source.tensors.get(name)!;
-        if (shape.join() !== weight.shape.join()) {
-          throw new ModelWeightError(`${name} has the shape [${shape.join(', ')}]; config.json makes it [${weight.shape.join(', ')}].`);
+        const expected = fileShape(weight);
+        if (shape.join() !== expected.join()) {
+          throw new ModelWeightError(`${name} has the shape [${shape.join(', ')}]; config.json makes it [${expected.join(', ')}].`);
         }
         const values = await source.read(name);
         const bad = values.findIndex((value) => !Number.isFinite(value));
         if (bad >= 0) throw new ModelWeightError(`${name} holds ${values[bad]} at element ${bad}; every weight must be a finite number.`);
-        model.weights.write(context.gpu.device, weight, values);
+        model.weights.write(context.gpu.device, weight, fromFile(weight, values));
         onProgress?.(++done, model.layout.weights.length);
       }
+      model.#unusedTensors = [...source.tensors.keys()].filter((name) => !used.has(name) && !isExpected(name, model.architecture));
     } catch (error) {
       model.destroy();
       throw error;
@@ -64,13 +75,14 @@ export class Model {
     return model;
   }
 
-  /** A fresh model: matrices normal with `initializer_range`, gains one. The same seed gives the same weights. */
+  /** A fresh model: matrices normal with `initializer_range`, gains one, biases zero. The same seed gives the same weights. */
   static create(context: Context, configJson: Readonly<Record<string, unknown>>, seed: number): Model {
     const model = new Model(context, architectureOf(configJson), configJson);
     const normal = normalNumbers(seed);
     for (const weight of model.layout.weights) {
       const values = new Float32Array(weight.rows * weight.columns);
-      for (let i = 0; i < values.length; i++) values[i] = weight.shape.length > 1 ? normal() * model.config.initializerRange : 1;
+      if (weight.shape.length > 1) for (let i = 0; i < values.length; i++) values[i] = normal() * model.config.initializerRange;
+      else if (!weight.name.endsWith('.bias')) values.fill(1);
       model.weights.write(context.gpu.device, weight, values);
     }
     return model;
@@ -81,12 +93,18 @@ export class Model {
   }
 }
 
-/** The name under which a file has a weight: a tied matrix may be stored under either of its two names. */
-function nameInSource({ name }: PlacedWeight, source: WeightSource, tied: boolean): string {
-  if (source.tensors.has(name)) return name;
-  if (tied && name === 'model.embed_tokens.weight' && source.tensors.has('lm_head.weight')) return 'lm_head.weight';
-  throw new ModelWeightError(`The weights have no tensor ${name}, which config.json asks for.`);
+/** The name under which a file has a weight: with or without the family's prefix, and a tied matrix under either of its two names. */
+function nameInSource({ name }: PlacedWeight, { tensors }: WeightSource, { names, config }: Architecture): string {
+  const candidates = [name, ...(config.tieWordEmbeddings && name === names.embedding ? [names.head] : [])];
+  const found = candidates.flatMap((candidate) => [candidate, withoutPrefix(candidate, names.prefix)]).find((candidate) => tensors.has(candidate));
+  if (found === undefined) throw new ModelWeightError(`The weights have no tensor ${name}, which config.json asks for.`);
+  return found;
 }
+
+const withoutPrefix = (name: string, prefix: string): string => (name.startsWith(prefix) ? name.slice(prefix.length) : name);
+
+/** Whether a tensor beside the weights is no surprise: a buffer, or the second copy of a tied matrix. */
+const isExpected = (name: string, { names, config }: Architecture): boolean => names.buffers.test(name) || (config.tieWordEmbeddings && [names.embedding, names.head].includes(name));
 
 /** Normal numbers by Box and Muller from the generator "mulberry32". */
 function normalNumbers(seed: number): () => number {
