@@ -17,7 +17,7 @@ const baseFor = (modelType: string, modules: readonly string[]): BaseModel => ({
 
 describe('MLX adapter', () => {
   it.each(FAMILIES)('%s: names, transposed matrices and the scale written out', async (modelType, modules, mlx, keys) => {
-    const files = await writeMlxAdapter(adapterFor(modules), baseFor(modelType, modules), 2);
+    const files = writeMlxAdapter(adapterFor(modules), baseFor(modelType, modules), 2);
     const config = JSON.parse(await files.get(MLX_CONFIG)!.text()) as Record<string, unknown>;
     expect(config).toEqual({ model: 'org/base', fine_tune_type: 'lora', num_layers: 2, lora_parameters: { rank: 2, scale: 8 / Math.SQRT2, dropout: 0, keys } });
     expect(isMlxConfig(config)).toBe(true);
@@ -31,15 +31,15 @@ describe('MLX adapter', () => {
 
   it.each(FAMILIES)('%s reads back, with the scale as alpha / r', async (modelType, modules) => {
     const base = baseFor(modelType, modules);
-    const { settings, modules: read } = await readMlxAdapter(await writeMlxAdapter(adapterFor(modules), base, 2), base);
+    const { settings, modules: read } = await readMlxAdapter(writeMlxAdapter(adapterFor(modules), base, 2), base);
     expect(settings).toEqual({ r: 2, alpha: (8 / Math.SQRT2) * 2, rsLora: false });
     expect(read.toSorted((x, y) => (x.name < y.name ? 1 : -1))).toEqual(adapterFor(modules).modules.toSorted((x, y) => (x.name < y.name ? 1 : -1)));
   });
 
   it('is not written for layers that are not there or that mlx-lm finds by other rules', async () => {
     const base = baseFor('llama', ['model.layers.0.self_attn.q_proj', 'lm_head']);
-    await expect(writeMlxAdapter(adapterFor(['model.layers.9.self_attn.q_proj']), base, 1)).rejects.toThrow('module "model.layers.9.self_attn.q_proj": org/base has no tensor');
-    await expect(writeMlxAdapter(adapterFor(['lm_head']), base, 1)).rejects.toThrow('module "lm_head": stands outside model.layers.');
+    expect(() => writeMlxAdapter(adapterFor(['model.layers.9.self_attn.q_proj']), base, 1)).toThrow('module "model.layers.9.self_attn.q_proj": org/base has no tensor');
+    expect(() => writeMlxAdapter(adapterFor(['lm_head']), base, 1)).toThrow('module "lm_head": stands outside model.layers.');
   });
 
   it.each<[string, object, string]>([
@@ -49,7 +49,7 @@ describe('MLX adapter', () => {
     ['another rank', { lora_parameters: { rank: 3, scale: 1 } }, 'has the shape [3, 2]; with rank 3 it must be [in, 3]'],
   ])('is refused with %s', async (_, change, message) => {
     const modules = ['model.layers.0.self_attn.q_proj'];
-    const files = new Map(await writeMlxAdapter(adapterFor(modules), baseFor('llama', modules), 1));
+    const files = new Map(writeMlxAdapter(adapterFor(modules), baseFor('llama', modules), 1));
     const config = JSON.parse(await files.get(MLX_CONFIG)!.text()) as object;
     files.set(MLX_CONFIG, new Blob([JSON.stringify({ ...config, ...change })]));
     await expect(readMlxAdapter(files, baseFor('llama', modules))).rejects.toThrow(message);

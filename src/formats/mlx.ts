@@ -24,7 +24,7 @@ const USUAL_LAYERS = ['model.layers.', 'model.layers.'] as const;
  * @param numLayers layers of the base model
  * @throws FormatError naming the module that the base model does not have, or that stands outside its layers, where mlx-lm looks by other rules
  */
-export async function writeMlxAdapter(adapter: LoraAdapter, base: BaseModel, numLayers: number): Promise<ModelFiles> {
+export function writeMlxAdapter(adapter: LoraAdapter, base: BaseModel, numLayers: number): ModelFiles {
   assertFits(adapter, base, MLX_WEIGHTS);
   const { settings, modules } = adapter;
   const { r } = settings;
@@ -48,7 +48,7 @@ export async function writeMlxAdapter(adapter: LoraAdapter, base: BaseModel, num
   };
   return new Map([
     [MLX_CONFIG, new Blob([`${JSON.stringify(config, null, 2)}\n`], { type: 'application/json' })],
-    [MLX_WEIGHTS, await writeSafetensors(tensors)],
+    [MLX_WEIGHTS, writeSafetensors(tensors)],
   ]);
 }
 

@@ -57,7 +57,7 @@ describe('an adapter of PEFT', () => {
 
   it.each(['llama', 'llama-rslora', 'gpt2', 'gpt_neox'])('%s is written as PEFT wrote it', async (name) => {
     const { files, base } = fixture(name);
-    const written = await writePeftAdapter(await readPeftAdapter(files, base), base);
+    const written = writePeftAdapter(await readPeftAdapter(files, base), base);
     const [theirs, ours] = [await openSafetensors(files.get(PEFT_WEIGHTS)!, 'theirs'), await openSafetensors(written.get(PEFT_WEIGHTS)!, 'ours')];
     const shapes = ({ tensors }: typeof ours): unknown[] => [...tensors.values()].map(({ name: tensor, dtype, shape }) => [tensor, dtype, shape]);
     expect(shapes(ours)).toEqual(shapes(theirs));
@@ -74,7 +74,7 @@ describe('an adapter of PEFT', () => {
     const { files, base } = fixture('gpt2');
     const adapter = await readPeftAdapter(files, base);
     const targets = async (modules: LoraAdapter['modules']): Promise<unknown> => {
-      const written = await writePeftAdapter({ ...adapter, modules }, base);
+      const written = writePeftAdapter({ ...adapter, modules }, base);
       return (JSON.parse(await written.get(PEFT_CONFIG)!.text()) as Record<string, unknown>)['target_modules'];
     };
     expect(await targets(adapter.modules)).toEqual(['c_attn', 'c_proj']);
@@ -85,7 +85,7 @@ describe('an adapter of PEFT', () => {
     const { files, base } = fixture('gpt2');
     const adapter = await readPeftAdapter(files, base);
     const bare = { ...base, tensors: new Map([...base.tensors].map(([name, tensor]) => [name.replace('transformer.', ''), tensor])) };
-    const named = await writeSafetensors(
+    const named = writeSafetensors(
       adapter.modules.flatMap(({ name, a, b }) => [
         { name: `base_model.model.${name}.lora_A.default.weight`, dtype: 'F32' as const, shape: [2, a.length / 2], bytes: encodeFloats(a, 'F32') },
         { name: `base_model.model.${name}.lora_B.default.weight`, dtype: 'F32' as const, shape: [b.length / 2, 2], bytes: encodeFloats(b, 'F32') },
@@ -122,7 +122,8 @@ describe('an adapter that would not be the model that was trained', () => {
     const other = { ...base, name: 'other', tensors: new Map([...base.tensors].filter(([name]) => !name.includes('q_proj'))) };
     const message = 'adapter_model.safetensors: module "model.layers.0.self_attn.q_proj": other has no tensor model.layers.0.self_attn.q_proj.weight; an adapter for it would load and do nothing';
     await expect(readPeftAdapter(files, other)).rejects.toThrow(message);
-    await expect(writePeftAdapter(await readPeftAdapter(files, base), other)).rejects.toThrow(message);
+    const adapter = await readPeftAdapter(files, base);
+    expect(() => writePeftAdapter(adapter, other)).toThrow(message);
   });
 
   it.each<[string, (adapter: LoraAdapter) => LoraAdapter, string]>([
@@ -133,13 +134,14 @@ describe('an adapter that would not be the model that was trained', () => {
     ['an alpha of nothing', ({ settings, modules }) => ({ settings: { ...settings, alpha: 0 }, modules }), 'lora_alpha: is 0'],
   ])('is not written with %s', async (_, change, message) => {
     const { files, base } = fixture('llama');
-    await expect(writePeftAdapter(change(await readPeftAdapter(files, base)), base)).rejects.toThrow(message);
+    const adapter = await readPeftAdapter(files, base);
+    expect(() => writePeftAdapter(change(adapter), base)).toThrow(message);
   });
 
   it('is refused with foreign tensors, half a pair, NaN, or no weights', async () => {
     const { files, base } = fixture('llama');
     const tensor = (name: string, fill = 1, shape = [3, 8]) => ({ name, dtype: 'F32' as const, shape, bytes: encodeFloats(new Float32Array(24).fill(fill), 'F32') });
-    const withWeights = async (...tensors: ReturnType<typeof tensor>[]): Promise<ModelFiles> => new Map([...files, [PEFT_WEIGHTS, await writeSafetensors(tensors)]]);
+    const withWeights = async (...tensors: ReturnType<typeof tensor>[]): Promise<ModelFiles> => new Map([...files, [PEFT_WEIGHTS, writeSafetensors(tensors)]]);
     const q = 'base_model.model.model.layers.0.self_attn.q_proj';
     await expect(readPeftAdapter(await withWeights(tensor(`${q}.lora_embedding_A`)), base)).rejects.toThrow("is not one of an adapter's");
     await expect(readPeftAdapter(await withWeights(tensor(`${q}.lora_A.weight`)), base)).rejects.toThrow('module "model.layers.0.self_attn.q_proj": has no lora_B');

@@ -20,7 +20,7 @@ const PREFIX = 'base_model.model.';
  * The two files of an adapter, f32.
  * @throws FormatError naming the module that the base model does not have or that does not fit it
  */
-export async function writePeftAdapter(adapter: LoraAdapter, base: BaseModel): Promise<ModelFiles> {
+export function writePeftAdapter(adapter: LoraAdapter, base: BaseModel): ModelFiles {
   assertFits(adapter, base, PEFT_WEIGHTS);
   const { settings, modules } = adapter;
   const { r, alpha, rsLora } = settings;
@@ -47,7 +47,7 @@ export async function writePeftAdapter(adapter: LoraAdapter, base: BaseModel): P
   };
   return new Map([
     [PEFT_CONFIG, new Blob([`${JSON.stringify(config, null, 2)}\n`], { type: 'application/json' })],
-    [PEFT_WEIGHTS, await writeSafetensors(tensors)],
+    [PEFT_WEIGHTS, writeSafetensors(tensors)],
   ]);
 }
 
