@@ -1,27 +1,11 @@
-// How the matmul kernels see their operands: bindings, where matrix z begins, and loads of four neighbouring elements.
+// How the matmul kernels see their operands: where matrix z begins, and loads of four neighbouring elements. The bindings
+// a, a_minus and b stand in front (stored-floats.wgsl).
 //
 // Baked: M, N, K, BATCH, SPLIT_LENGTH (the part of K that one workgroup sums), *_BINDING, *_OFFSET, *_STRIDE (elements).
 // Flags: A_K_MAJOR (A is [m,k], else [k,m]), B_K_MAJOR (B is [n,k], else [k,n]), A_VECTOR, B_VECTOR, C_VECTOR (every
 // row begins at, and holds, whole vec4s), A_MINUS (A is a - a_minus), A_TABLE, B_TABLE, C_TABLE (matrix z begins at
 // table[z]), USES_TABLE, ACCUMULATE, SPLIT, M_EDGE, N_EDGE, K_EDGE (tiles reach past the matrix; 0 is read there).
 
-//#if A_VECTOR
-@group(0) @binding(A_BINDING) var<storage, read> a: array<vec4f>;
-//#else
-@group(0) @binding(A_BINDING) var<storage, read> a: array<f32>;
-//#end
-//#if A_MINUS
-//#if A_VECTOR
-@group(0) @binding(A_MINUS_BINDING) var<storage, read> a_minus: array<vec4f>;
-//#else
-@group(0) @binding(A_MINUS_BINDING) var<storage, read> a_minus: array<f32>;
-//#end
-//#end
-//#if B_VECTOR
-@group(0) @binding(B_BINDING) var<storage, read> b: array<vec4f>;
-//#else
-@group(0) @binding(B_BINDING) var<storage, read> b: array<f32>;
-//#end
 //#if C_VECTOR
 @group(0) @binding(C_BINDING) var<storage, read_write> c: array<vec4f>;
 //#else
@@ -68,15 +52,15 @@ fn k_start(z: u32) -> u32 {
 // Elements at, at+1, at+2, at+3 of A, zero from the element `count` on (whole vectors: all or none).
 fn load_a(at: u32, count: u32) -> vec4f {
 //#if A_VECTOR
-  var four = a[at / 4u];
+  var four = a_four(at / 4u);
 //#if A_MINUS
-  four -= a_minus[at / 4u];
+  four -= a_minus_four(at / 4u);
 //#end
   return select(vec4f(), four, count > 0u);
 //#else
-  var four = vec4f(a[at], a[at + 1u], a[at + 2u], a[at + 3u]);
+  var four = vec4f(a_one(at), a_one(at + 1u), a_one(at + 2u), a_one(at + 3u));
 //#if A_MINUS
-  four -= vec4f(a_minus[at], a_minus[at + 1u], a_minus[at + 2u], a_minus[at + 3u]);
+  four -= vec4f(a_minus_one(at), a_minus_one(at + 1u), a_minus_one(at + 2u), a_minus_one(at + 3u));
 //#end
   return select(vec4f(), four, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
 //#end
@@ -85,9 +69,9 @@ fn load_a(at: u32, count: u32) -> vec4f {
 // Elements at, at+1, at+2, at+3 of B, zero from the element `count` on (whole vectors: all or none).
 fn load_b(at: u32, count: u32) -> vec4f {
 //#if B_VECTOR
-  return select(vec4f(), b[at / 4u], count > 0u);
+  return select(vec4f(), b_four(at / 4u), count > 0u);
 //#else
-  let four = vec4f(b[at], b[at + 1u], b[at + 2u], b[at + 3u]);
+  let four = vec4f(b_one(at), b_one(at + 1u), b_one(at + 2u), b_one(at + 3u));
   return select(vec4f(), four, vec4u(0u, 1u, 2u, 3u) < vec4u(count));
 //#end
 }

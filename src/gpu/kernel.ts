@@ -67,7 +67,8 @@ function floatLiteral(value: number): string {
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
-function keepFlagged(source: string, constants: Readonly<Record<string, Constant | FloatConstant>>, label: string): string {
+/** The lines of a shader text that its `//#if` flags keep. */
+export function keepFlagged(source: string, constants: Readonly<Record<string, Constant | FloatConstant>>, label: string): string {
   const keeping: boolean[] = [];
   const kept: string[] = [];
   for (const line of source.split('\n')) {

@@ -4,7 +4,8 @@ import type { Gpu } from './device.ts';
 import { PipelineCache } from './kernel.ts';
 import { matmulCalls, planMatmul, TILES, type Addressing, type MatmulShape, type Tile } from './matmul.ts';
 import { Program } from './program.ts';
-import { idleUntil, testGpu } from './testing.ts';
+import type { FloatType } from './storedFloats.ts';
+import { cutTo, idleUntil, storedWords, testGpu } from './testing.ts';
 
 let gpu: Gpu;
 let pool: BufferPool;
@@ -26,6 +27,9 @@ function noise(length: number, seed: number): Float32Array<ArrayBuffer> {
   });
 }
 
+/** Noise, cut to what `type` holds. */
+const storedNoise = (length: number, seed: number, type: FloatType = 'f32'): Float32Array<ArrayBuffer> => noise(length, seed).map((value) => cutTo(type, value));
+
 const starts = (batch: number, size: number, addressing: Addressing | undefined, table: readonly number[]): number[] =>
   Array.from({ length: batch }, (_, z) => (addressing === 'table' ? table[z]! : (addressing?.offset ?? 0) + z * (addressing?.stride ?? size)));
 
@@ -38,18 +42,18 @@ async function check(given: Case, force: { tile?: Tile; splits?: number } = {}):
   const { layout, m, n, k, batch = 1, table = [] } = given;
   const [aStarts, bStarts, cStarts] = [starts(batch, m * k, given.a, table), starts(batch, k * n, given.b, table), starts(batch, m * n, given.c, table)];
   const length = (begins: readonly number[], size: number): number => Math.max(...begins) + size + 5;
-  const a = noise(length(aStarts, m * k), 1);
-  const aMinus = given.aMinus ? noise(a.length, 2) : undefined;
-  const b = noise(length(bStarts, k * n), 3);
+  const a = storedNoise(length(aStarts, m * k), 1, given.aType);
+  const aMinus = given.aMinus ? storedNoise(a.length, 2, given.aMinusType) : undefined;
+  const b = storedNoise(length(bStarts, k * n), 3, given.bType);
   const before = noise(length(cStarts, m * n), 4);
 
   const plan = planMatmul(given, gpu.facts, force);
   if (force.splits) expect(plan.splits).toBe(force.splits);
   const c = pool.upload(before, 'other', 'c');
   const calls = matmulCalls(plan, {
-    a: pool.upload(a, 'other', 'a'),
-    ...(aMinus && { aMinus: pool.upload(aMinus, 'other', 'a minus') }),
-    b: pool.upload(b, 'other', 'b'),
+    a: pool.upload(storedWords(a, given.aType), 'other', 'a'),
+    ...(aMinus && { aMinus: pool.upload(storedWords(aMinus, given.aMinusType), 'other', 'a minus') }),
+    b: pool.upload(storedWords(b, given.bType), 'other', 'b'),
     c,
     ...(table.length && { table: pool.upload(Uint32Array.from(table), 'other', 'table') }),
     ...(plan.scratchBytes && { scratch: pool.storage(plan.scratchBytes, 'other', 'partials') }),
@@ -99,6 +103,16 @@ describe.each(TILES)('tile %s', (tile) => {
   });
 });
 
+describe.each(TILES)('tile %s, B in halves', (tile) => {
+  test.each([
+    ['NT', 'bf16', 'f16'],
+    ['NN', 'f16', 'bf16'],
+  ] as const)('%s: whole vectors and odd sizes', async (layout, whole, odd) => {
+    await check({ layout, m: 76, n: 68, k: 52, bType: whole }, { tile });
+    await check({ layout, m: 35, n: 33, k: 21, bType: odd }, { tile });
+  });
+});
+
 test('tile M: odd sizes, in a batch', async () => {
   await check({ layout: 'NT', m: 35, n: 33, k: 21, batch: 2, aMinus: true }, { tile: 'M' });
 });
@@ -126,6 +140,11 @@ test('a batch whose matrices begin where a table says', async () => {
   await check({ layout: 'TN', m: 20, n: 24, k: 12, batch: 3, a: 'table', c: 'table', table, alignedTable: true, accumulate: true });
   await check({ layout: 'NN', m: 20, n: 20, k: 24, batch: 3, b: 'table', table, aMinus: true });
   await check({ layout: 'NT', m: 20, n: 20, k: 40, batch: 2, a: 'table', c: 'table', table: [1001, 3] }, { splits: 3 });
+});
+
+test('matrices in halves where a table says: a product with itself, and what is taken from A', async () => {
+  await check({ layout: 'NT', m: 20, n: 20, k: 24, batch: 2, a: 'table', b: 'table', table: [480, 0], alignedTable: true, aType: 'bf16', bType: 'bf16' });
+  await check({ layout: 'TN', m: 21, n: 8, k: 24, batch: 2, a: 'table', table: [505, 0], aMinus: true, aMinusType: 'bf16' });
 });
 
 test('the same product twice gives the same bits', async () => {

@@ -1,5 +1,6 @@
 /**
- * @file Matrix products on f32 row-major matrices: which kernel a shape gets, and the dispatches that compute it.
+ * @file Matrix products on row-major matrices: which kernel a shape gets, and the dispatches that compute it. Operands may
+ * be stored as halves; products are f32.
  *
  * One set of shaders is specialised per shape. `G` works straight from global memory with no barriers; `M` and `L`
  * stage tiles in workgroup memory for real GPUs (tile sizes from the measurements gathered for the engine). A long k
@@ -11,6 +12,7 @@ import sumPartialsSource from '../../shaders/matmul-sum-partials.wgsl?raw';
 import tiledSource from '../../shaders/matmul-tiled.wgsl?raw';
 import type { AdapterFacts } from './device.ts';
 import { kernel, type Access, type Call, type Grid, type Kernel, type Slice } from './kernel.ts';
+import { enableHalves, storedFloats, type FloatType } from './storedFloats.ts';
 import { unroll } from './unroll.ts';
 
 /** C[m,n] = A B with A [m,k], B [k,n]; `NT`: B is stored [n,k]; `TN`: A is stored [k,m]. */
@@ -34,6 +36,10 @@ export interface MatmulShape {
   readonly a?: Addressing;
   readonly b?: Addressing;
   readonly c?: Addressing;
+  /** How the operands are stored; f32 by default. C is always f32. */
+  readonly aType?: FloatType;
+  readonly aMinusType?: FloatType;
+  readonly bType?: FloatType;
   /** Every entry of the table is a multiple of 4, so rows of whole vectors may be loaded as such. */
   readonly alignedTable?: boolean;
   /** C += A B instead of C = A B. */
@@ -124,7 +130,7 @@ export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: { rea
   if (productGrid.some((size) => size > limit)) throw new RangeError(`A matmul of ${batch}x[${m},${n},${k}] needs the grid ${productGrid.join('x')}; the limit is ${limit}.`);
 
   const target: MatmulShape = splits === 1 ? shape : { ...shape, c: {}, accumulate: false };
-  const product = productKernel(target, geometry, splitLength);
+  const product = productKernel(target, geometry, splitLength, facts);
   if (splits === 1) return { shape, tile, splits, scratchBytes: 0, product, productGrid };
   return { shape, tile, splits, scratchBytes: 4 * splits * batch * m * n, product, productGrid, sum: sumKernel(shape, splits, limit) };
 }
@@ -184,8 +190,8 @@ function needed(slice: Slice | undefined, name: string): Slice {
   return slice;
 }
 
-function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: number): Kernel {
-  const { layout, m, n, k, batch = 1, accumulate = false, aMinus = false } = shape;
+function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: number, facts: AdapterFacts): Kernel {
+  const { layout, m, n, k, batch = 1, accumulate = false, aMinus = false, aType = 'f32', aMinusType = 'f32', bType = 'f32' } = shape;
   const { groupX, groupY, rowVectors, columnVectors, sharesA = false, staged = false } = geometry;
   const aKMajor = layout !== 'TN';
   const bKMajor = layout === 'NT';
@@ -197,7 +203,13 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
   bindings.push('read', 'write');
   if (usesTable) bindings.push('read');
   const firstB = aMinus ? 2 : 1;
-  const source = unroll(`${operandsSource}\n${staged ? tiledSource : directSource}`, { ROW_VECTORS: rowVectors, COLUMN_VECTORS: columnVectors });
+  const vectors = vectorFlags(shape);
+  const stored = [
+    storedFloats('a', 0, aType, facts, { fours: vectors.A_VECTOR }),
+    ...(aMinus ? [storedFloats('a_minus', 1, aMinusType, facts, { fours: vectors.A_VECTOR })] : []),
+    storedFloats('b', firstB, bType, facts, { fours: vectors.B_VECTOR }),
+  ];
+  const source = unroll([...stored, operandsSource, staged ? tiledSource : directSource].join('\n'), { ROW_VECTORS: rowVectors, COLUMN_VECTORS: columnVectors });
   const product = kernel(`matmul ${layout} ${batch}x[${m},${n},${k}]`, source, bindings, {
     M: m,
     N: n,
@@ -208,15 +220,12 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     TILE_M: tileM,
     ROW_VECTORS: rowVectors,
     ...(!staged && { GROUP_X: groupX, GROUP_Y: groupY, TILE_N: tileN, COLUMN_VECTORS: columnVectors }),
-    A_BINDING: 0,
-    A_MINUS_BINDING: 1,
-    B_BINDING: firstB,
     C_BINDING: firstB + 1,
     TABLE_BINDING: firstB + 2,
     ...addressConstants('A', shape.a, m * k),
     ...addressConstants('B', shape.b, k * n),
     ...addressConstants('C', shape.c, m * n),
-    ...vectorFlags(shape),
+    ...vectors,
     USES_TABLE: usesTable,
     A_MINUS: aMinus,
     ACCUMULATE: accumulate,
@@ -227,7 +236,8 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     K_EDGE: k % (staged ? STAGED_TERMS : 4) !== 0,
     SHARES_A: sharesA,
   });
-  return sharesA ? { ...product, code: `enable subgroups;\n${product.code}` } : product;
+  const widened = enableHalves(product, [aType, ...(aMinus ? [aMinusType] : []), bType], facts);
+  return sharesA ? { ...widened, code: `enable subgroups;\n${widened.code}` } : widened;
 }
 
 function sumKernel(shape: MatmulShape, splits: number, gridLimit: number): { kernel: Kernel; grid: Grid } {

@@ -7,6 +7,7 @@ import { BufferPool } from './buffers.ts';
 import type { Context } from './context.ts';
 import { requestGpu, type Gpu } from './device.ts';
 import { PipelineCache } from './kernel.ts';
+import type { FloatType } from './storedFloats.ts';
 
 /** Dawn frees the adapter and its devices with this object, so it is kept for the life of the process. */
 let instance: GPU | undefined;
@@ -65,4 +66,22 @@ export async function idleUntil<T>(work: Promise<T>): Promise<T> {
   } finally {
     waiting = false;
   }
+}
+
+/** The nearest number towards zero that `type` holds; below the normal range of f16 it is zero. */
+export function cutTo(type: FloatType, value: number): number {
+  if (type === 'f16' && Math.abs(value) < 2 ** -14) return 0;
+  const [word] = new Uint32Array(Float32Array.of(value).buffer);
+  return new Float32Array(Uint32Array.of(word! & { f32: 0xffffffff, bf16: 0xffff0000, f16: 0xffffe000 }[type]).buffer)[0]!;
+}
+
+/** The contents of a buffer that holds `values`, which `cutTo` has made exact, as `type`. */
+export function storedWords(values: Float32Array<ArrayBuffer>, type: FloatType = 'f32'): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(values.buffer);
+  if (type === 'f32') return words;
+  const halves = new Uint16Array(2 * Math.ceil(values.length / 2));
+  // An exponent of f16 is 112 less than that of f32; zero has none.
+  const halved = (word: number): number => ((word & 0x7fffffff) === 0 ? 0 : ((word & 0x7fffffff) >>> 13) - (112 << 10));
+  for (const [i, word] of words.entries()) halves[i] = type === 'bf16' ? word >>> 16 : ((word >>> 16) & 0x8000) | halved(word);
+  return new Uint32Array(halves.buffer);
 }

@@ -31,7 +31,7 @@ export function compile(graph: Graph, outputs: readonly Tensor[], options: Compi
   const nodes = neededNodes(graph, outputs);
   const lastUse = lastUses(nodes, outputs);
   const slices = bindThroughAliases(nodes, bindings);
-  const free = new FreeList(pool, category);
+  const free = new FreeLists(pool, category);
   const owned = new Set<Slice>();
   const calls: Call[] = [];
 
@@ -67,8 +67,8 @@ export function compile(graph: Graph, outputs: readonly Tensor[], options: Compi
       attributes: node.attributes,
       inputs,
       outputs: outputsHere,
-      scratch(size) {
-        const slice = free.take(size, `${operation.name} scratch`);
+      scratch(size, as) {
+        const slice = free.take(size, `${operation.name} ${as ?? 'scratch'}`, as);
         scratches.push(slice);
         return slice;
       },
@@ -125,9 +125,10 @@ function lastUses(nodes: readonly Node[], outputs: readonly Tensor[]): Map<Tenso
   return last;
 }
 
-/** Buffers whose tensors are dead; the smallest that fits is reused, a new one is made when none fits well. */
-class FreeList {
-  readonly #free: Slice[] = [];
+/** Buffers whose tensors are dead, by category; the smallest that fits is reused, a new one is made when none fits well. */
+class FreeLists {
+  readonly #free = new Map<BufferCategory, Slice[]>();
+  readonly #categories = new Map<Slice, BufferCategory>();
   readonly #pool: BufferPool;
   readonly #category: BufferCategory;
 
@@ -136,15 +137,22 @@ class FreeList {
     this.#category = category;
   }
 
-  take(size: number, label: string): Slice {
+  take(size: number, label: string, category = this.#category): Slice {
+    const free = this.#free.get(category) ?? [];
     let best = -1;
-    for (const [index, slice] of this.#free.entries()) {
-      if (slice.size >= size && slice.size <= 2 * size + 65536 && (best < 0 || slice.size < this.#free[best]!.size)) best = index;
+    for (const [index, slice] of free.entries()) {
+      if (slice.size >= size && slice.size <= 2 * size + 65536 && (best < 0 || slice.size < free[best]!.size)) best = index;
     }
-    return best >= 0 ? this.#free.splice(best, 1)[0]! : this.#pool.storage(size, this.#category, label);
+    if (best >= 0) return free.splice(best, 1)[0]!;
+    const slice = this.#pool.storage(size, category, label);
+    this.#categories.set(slice, category);
+    return slice;
   }
 
   give(slice: Slice): void {
-    this.#free.push(slice);
+    const category = this.#categories.get(slice)!;
+    const free = this.#free.get(category) ?? [];
+    free.push(slice);
+    this.#free.set(category, free);
   }
 }

@@ -26,11 +26,12 @@ export function applyRule(node: Node, outputGradients: MaybeTensors, context: Gr
  * @param loss output of an operation that stands for a scalar by itself and needs no incoming gradient (`ops/head-loss.ts`)
  * @param parameters tensors to differentiate with respect to
  * @param onto for a parameter, a tensor that its gradient is added to in place (accumulation over micro-batches)
- * @throws when a parameter does not reach the loss, or an operation on the way has no rule
+ * @throws when a parameter is not f32 or does not reach the loss, or an operation on the way has no rule
  */
 export function gradients(graph: Graph, loss: Tensor, parameters: readonly Tensor[], onto: ReadonlyMap<Tensor, Tensor> = new Map()): Gradients {
   const lossNode = loss.node;
   if (!lossNode) throw new Error(`${loss.name} is a source, not a loss.`);
+  for (const { name, dtype } of parameters) if (dtype !== 'f32') throw new Error(`${name} is kept as ${dtype}; only f32 can be trained.`);
   const needed = dependents(graph, parameters);
   const found = new Map<Tensor, Tensor>(onto);
   const same = new Map<Tensor, Tensor>();

@@ -5,10 +5,15 @@
  * here, when the graph is built, so a mistake names the operation and the shapes and never reaches the GPU.
  */
 import type { AdapterFacts } from '../gpu/device.ts';
+import type { BufferCategory } from '../gpu/buffers.ts';
 import type { Call, Slice } from '../gpu/kernel.ts';
+import { floatBytes, type FloatType } from '../gpu/storedFloats.ts';
 
-/** `u32` tensors carry token ids and positions; they have no gradient. */
-export type DType = 'f32' | 'u32';
+/**
+ * `u32` tensors carry token ids and positions; they have no gradient. Halves are parameters that stay as they are: matrix
+ * products and embeddings read them, everything else and every gradient is f32.
+ */
+export type DType = FloatType | 'u32';
 
 export type Shape = readonly number[];
 
@@ -20,7 +25,7 @@ export interface TensorType {
 /** Where a tensor that no operation makes comes from; its buffer is given when the graph is compiled. */
 export type SourceKind = 'input' | 'parameter' | 'constant' | 'state';
 
-/** A value of the graph: made by a node, or a source with a name. Row-major, both types 4 bytes an element. */
+/** A value of the graph: made by a node, or a source with a name. Row-major. */
 export interface Tensor extends TensorType {
   readonly name: string;
   readonly source?: SourceKind;
@@ -41,8 +46,8 @@ export interface KernelContext<A> {
   readonly attributes: A;
   readonly inputs: readonly (TensorType & { readonly slice: Slice })[];
   readonly outputs: readonly (TensorType & { readonly slice: Slice })[];
-  /** Memory for this node alone, contents undefined; reused by later nodes. */
-  readonly scratch: (byteLength: number) => Slice;
+  /** Memory for this node alone, contents undefined; reused by later nodes. @param category of activations where none is given */
+  readonly scratch: (byteLength: number, category?: BufferCategory) => Slice;
 }
 
 /** Numbers of the plain reference: f64 for `f32` tensors, and u32 values as they are. */
@@ -107,8 +112,11 @@ export class Graph {
 /** The number of elements of a shape. */
 export const elementCount = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
 
+/** How the numbers of a tensor are stored; u32 has the size of f32. */
+export const floatType = ({ dtype }: Pick<TensorType, 'dtype'>): FloatType => (dtype === 'u32' ? 'f32' : dtype);
+
 /** The number of bytes of a tensor. */
-export const byteLength = ({ shape }: TensorType): number => 4 * elementCount(shape);
+export const byteLength = (type: TensorType): number => floatBytes(floatType(type), elementCount(type.shape));
 
 /** Checks one input of an operation; `undefined` in `expected` accepts any size. */
 export function expectShape(operation: string, what: string, { shape, dtype }: TensorType, expected: readonly (number | undefined)[], type: DType = 'f32'): void {
@@ -116,4 +124,9 @@ export function expectShape(operation: string, what: string, { shape, dtype }: T
   if (!fits || dtype !== type) {
     throw new Error(`${operation}: ${what} is ${dtype}[${shape.join(', ')}], expected ${type}[${expected.map((size) => size ?? 'any').join(', ')}].`);
   }
+}
+
+/** `expectShape` for a weight that may be stored in halves. */
+export function expectWeight(operation: string, what: string, weight: TensorType, expected: readonly (number | undefined)[]): void {
+  expectShape(operation, what, weight, expected, floatType(weight));
 }

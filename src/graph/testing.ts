@@ -4,11 +4,11 @@
  */
 import { readFloats } from '../gpu/buffers.ts';
 import { Program } from '../gpu/program.ts';
-import { testContext } from '../gpu/testing.ts';
+import { cutTo, storedWords, testContext } from '../gpu/testing.ts';
 import { compile } from './compile.ts';
 import { applyRule } from './gradients.ts';
 import type { ReferenceArray, Tensor } from './graph.ts';
-import { elementCount, Graph } from './graph.ts';
+import { elementCount, floatType, Graph } from './graph.ts';
 import { evaluateReference } from './reference.ts';
 
 /** Deterministic standard normal numbers, rounded to f32 so that both sides start from the same bits. */
@@ -26,7 +26,7 @@ export function randomNormal(count: number, seed: number): Float64Array {
 /** Runs a graph once on the test GPU; u32 sources take integers from their feed. */
 export async function runOnGpu(graph: Graph, outputs: readonly Tensor[], feeds: ReadonlyMap<Tensor, ReferenceArray>): Promise<Map<Tensor, Float64Array>> {
   const { gpu, pipelines, pool } = await testContext();
-  const bindings = new Map([...feeds].map(([tensor, values]) => [tensor, pool.upload(tensor.dtype === 'u32' ? Uint32Array.from(values) : Float32Array.from(values), 'other', tensor.name)]));
+  const bindings = new Map([...feeds].map(([tensor, values]) => [tensor, pool.upload(tensor.dtype === 'u32' ? Uint32Array.from(values) : storedWords(Float32Array.from(values), tensor.dtype), 'other', tensor.name)]));
   const { calls, slices } = compile(graph, outputs, { facts: gpu.facts, pool, bindings });
   const program = await Program.record(gpu.device, pipelines, 'test', calls);
   program.replay();
@@ -79,7 +79,7 @@ export async function measureOperation({ build, feeds = {}, differentiate, seed 
   const outputs = build(graph);
   const values = new Map<Tensor, ReferenceArray>();
   for (const [index, source] of graph.sources.entries()) {
-    values.set(source, Float64Array.from(feeds[source.name] ?? randomNormal(elementCount(source.shape), seed + index), Math.fround));
+    values.set(source, Float64Array.from(feeds[source.name] ?? randomNormal(elementCount(source.shape), seed + index), (value) => cutTo(floatType(source), value)));
   }
   const expected = evaluateReference(graph, outputs, values);
   const actual = await runOnGpu(graph, outputs, values);

@@ -3,8 +3,9 @@ import gradientSource from '../../../shaders/embedding-gradient.wgsl?raw';
 import forwardSource from '../../../shaders/embedding.wgsl?raw';
 import fillSource from '../../../shaders/fill-zero.wgsl?raw';
 import { kernel, linearGrid } from '../../gpu/kernel.ts';
+import { enableHalves, storedFloats } from '../../gpu/storedFloats.ts';
 import type { Graph, Operation, Tensor } from '../graph.ts';
-import { elementCount, expectShape } from '../graph.ts';
+import { elementCount, expectShape, expectWeight, floatType } from '../graph.ts';
 import { rowGrid, rowLanes } from '../rows.ts';
 import { ontoParameter } from './matmul.ts';
 
@@ -20,7 +21,7 @@ export interface TokensById {
 const embeddingOperation: Operation<null> = {
   name: 'embedding',
   infer([table, ids, sorted, runStart]) {
-    expectShape('embedding', 'the table', table!, [undefined, undefined]);
+    expectWeight('embedding', 'the table', table!, [undefined, undefined]);
     expectShape('embedding', 'the ids', ids!, [undefined], 'u32');
     const tokens = ids!.shape[0]!;
     if (sorted) expectShape('embedding', 'the sorted tokens', sorted, [tokens], 'u32');
@@ -34,11 +35,13 @@ const embeddingOperation: Operation<null> = {
     const inputs = [dy!, ids, sorted, runStart];
     return context.graph.apply(embeddingGradientOperation, onto ? [...inputs, onto] : inputs, { vocabulary: table.shape[0]! });
   },
-  calls({ inputs: [table, ids], outputs: [y] }) {
+  calls({ facts, inputs: [table, ids], outputs: [y] }) {
     const count = elementCount(y!.shape);
+    const type = floatType(table!);
+    const gather = kernel('embedding', storedFloats('table', 0, type, facts) + forwardSource, ['read', 'read', 'write'], { COUNT: count, WIDTH: y!.shape[1]! });
     return [
       {
-        kernel: kernel('embedding', forwardSource, ['read', 'read', 'write'], { COUNT: count, WIDTH: y!.shape[1]! }),
+        kernel: enableHalves(gather, [type], facts),
         slices: [table!.slice, ids!.slice, y!.slice],
         grid: linearGrid(count, 256),
       },

@@ -1,5 +1,7 @@
 /** @file The head with its cross-entropy, and differentiation through a whole small graph with a tied table. */
 import { describe, expect, it } from 'vitest';
+import type { FloatType } from '../../gpu/storedFloats.ts';
+import { cutTo } from '../../gpu/testing.ts';
 import { gradients } from '../gradients.ts';
 import type { ReferenceArray, Tensor } from '../graph.ts';
 import { Graph } from '../graph.ts';
@@ -15,7 +17,7 @@ const VOCABULARY = 61;
 const WIDTH = 36;
 
 /** embedding -> linear -> norm -> head, where the head is the embedding table. */
-function tiedModel(): { graph: Graph; nll: Tensor; argmax: Tensor; parameters: Tensor[]; values: Map<Tensor, ReferenceArray>; weights: Float64Array } {
+function tiedModel(dtype: FloatType = 'f32'): { graph: Graph; nll: Tensor; argmax: Tensor; parameters: Tensor[]; values: Map<Tensor, ReferenceArray>; weights: Float64Array } {
   const graph = new Graph();
   const ids = Uint32Array.from({ length: TOKENS }, (_, i) => (i * 7 + (i >> 2)) % VOCABULARY);
   const runs = sortTokensById(ids, () => true);
@@ -25,12 +27,12 @@ function tiedModel(): { graph: Graph; nll: Tensor; argmax: Tensor; parameters: T
     values.set(tensor, Float64Array.from(data));
     return tensor;
   };
-  const parameter = (name: string, shape: readonly number[], seed: number, scale: number): Tensor => {
-    const tensor = graph.source('parameter', name, shape);
-    values.set(tensor, randomNormal(shape.reduce((a, b) => a * b), seed).map((value) => Math.fround(value * scale)));
+  const parameter = (name: string, shape: readonly number[], seed: number, scale: number, type: FloatType = 'f32'): Tensor => {
+    const tensor = graph.source('parameter', name, shape, type);
+    values.set(tensor, randomNormal(shape.reduce((a, b) => a * b), seed).map((value) => cutTo(type, value * scale)));
     return tensor;
   };
-  const table = parameter('table', [VOCABULARY, WIDTH], 1, 0.5);
+  const table = parameter('table', [VOCABULARY, WIDTH], 1, 0.5, dtype);
   const weight = parameter('weight', [WIDTH, WIDTH], 2, 0.2);
   const gain = parameter('gain', [WIDTH], 3, 1);
   const labels = Array.from(ids, (id, i) => (i % 4 === 0 ? IGNORED : (id + 5) % VOCABULARY));
@@ -62,6 +64,18 @@ describe('headLoss', () => {
         .get(nll)!
         .reduce((sum, value, i) => sum + value * weights[i]!, 0);
     for (const parameter of parameters) expect(differenceError(loss(parameter), values.get(parameter)!, expected.get(of.get(parameter)!)!), parameter.name).toBeLessThan(1e-7);
+  });
+
+  it('reads a frozen table in halves, and leaves its gradient out', async () => {
+    const { graph, nll, parameters, values } = tiedModel('bf16');
+    const [table, ...trained] = parameters;
+    const { of, same } = gradients(graph, nll, trained);
+    const wanted = [...of.values(), same.get(nll)!];
+    expect(same.get(nll)!.node!.outputs).toHaveLength(2);
+    const expected = evaluateReference(graph, wanted, values);
+    const actual = await runOnGpu(graph, wanted, values);
+    for (const tensor of wanted) expect(relativeError(actual.get(tensor)!, expected.get(tensor)!), tensor.name).toBeLessThan(200 * 2 ** -24);
+    expect(() => gradients(graph, nll, [table!])).toThrow(/table.*bf16/);
   });
 
   it('adds onto gradients that are there already', async () => {

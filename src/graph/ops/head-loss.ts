@@ -12,7 +12,7 @@ import type { AdapterFacts } from '../../gpu/device.ts';
 import type { Call, Slice } from '../../gpu/kernel.ts';
 import { kernel } from '../../gpu/kernel.ts';
 import type { Graph, KernelContext, Operation, Tensor, TensorType } from '../graph.ts';
-import { expectShape } from '../graph.ts';
+import { expectShape, expectWeight, floatType } from '../graph.ts';
 import { rowGrid, rowLanes } from '../rows.ts';
 import { ontoParameter } from './matmul.ts';
 
@@ -40,7 +40,7 @@ const sizes = ([x, table]: readonly TensorType[]): Sizes => ({ tokens: x!.shape[
 function checkInputs([x, table, labels, weights]: readonly TensorType[]): void {
   const { tokens, width } = sizes([x!, table!]);
   expectShape('headLoss', 'x', x!, [tokens, width]);
-  expectShape('headLoss', 'the head', table!, [undefined, width]);
+  expectWeight('headLoss', 'the head', table!, [undefined, width]);
   expectShape('headLoss', 'the labels', labels!, [tokens], 'u32');
   expectShape('headLoss', 'the weights', weights!, [tokens]);
 }
@@ -48,7 +48,7 @@ function checkInputs([x, table, labels, weights]: readonly TensorType[]): void {
 const part = ({ buffer, offset }: Slice, fromByte: number, size: number): Slice => ({ buffer, offset: offset + fromByte, size });
 
 /** The calls of one chunk up to its cross-entropy; `logits` holds logits, or with `gradient` their gradient, afterwards. */
-function chunkCalls(context: KernelContext<null>, logits: Slice, first: number, rows: number, outputs: readonly Slice[], gradient: boolean): Call[] {
+function chunkCalls(context: KernelContext<unknown>, logits: Slice, first: number, rows: number, outputs: readonly Slice[], gradient: boolean): Call[] {
   const { facts, inputs } = context;
   const { width, vocabulary } = sizes(inputs);
   const [x, table, labels, weights] = inputs.map(({ slice }) => slice);
@@ -59,7 +59,7 @@ function chunkCalls(context: KernelContext<null>, logits: Slice, first: number, 
     GRADIENT: gradient,
   });
   return [
-    ...product(context, { layout: 'NT', m: rows, n: vocabulary, k: width }, part(x!, 4 * first * width, 4 * rows * width), table!, logits),
+    ...product(context, { layout: 'NT', m: rows, n: vocabulary, k: width, bType: floatType(inputs[1]!) }, part(x!, 4 * first * width, 4 * rows * width), table!, logits),
     {
       kernel: kernels,
       slices: [logits, ...[labels!, weights!, ...outputs].map((slice) => part(slice, 4 * first, 4 * rows))],
@@ -68,7 +68,7 @@ function chunkCalls(context: KernelContext<null>, logits: Slice, first: number, 
   ];
 }
 
-function product({ facts, scratch }: KernelContext<null>, shape: MatmulShape, a: Slice, b: Slice, c: Slice): Call[] {
+function product({ facts, scratch }: KernelContext<unknown>, shape: MatmulShape, a: Slice, b: Slice, c: Slice): Call[] {
   const plan = planMatmul(shape, facts);
   return matmulCalls(plan, { a, b, c, ...(plan.scratchBytes > 0 ? { scratch: scratch(plan.scratchBytes) } : {}) });
 }
@@ -102,15 +102,16 @@ const headLossOperation: Operation<null> = {
     ];
   },
   gradient({ inputs, outputs }, _outputGradients, context) {
-    const onto = ontoParameter(context, inputs, 1);
-    const [nll, dx, dHead] = context.graph.apply(headLossGradientOperation, onto ? [...inputs, onto] : inputs, null);
+    const trainsHead = context.needs(1);
+    const onto = trainsHead ? ontoParameter(context, inputs, 1) : undefined;
+    const [nll, dx, dHead] = context.graph.apply(headLossGradientOperation, onto ? [...inputs, onto] : inputs, { trainsHead });
     context.alsoComputes(outputs[0]!, nll!);
     return [dx, dHead];
   },
   calls(context) {
     const { tokens, vocabulary } = sizes(context.inputs);
     const chunk = logitsChunk(tokens, vocabulary, context.facts);
-    const logits = context.scratch(4 * chunk * vocabulary);
+    const logits = context.scratch(4 * chunk * vocabulary, 'logits');
     const outputs = context.outputs.map(({ slice }) => slice);
     return [...chunks(tokens, chunk)].flatMap(([first, rows]) => chunkCalls(context, logits, first, rows, outputs, false));
   },
@@ -124,18 +125,18 @@ const headLossOperation: Operation<null> = {
   },
 };
 
-/** Inputs x, head, labels, weights[, onto] -> nll [tokens], dx [tokens, width], dHead [vocabulary, width]. */
-const headLossGradientOperation: Operation<null> = {
+/** Inputs x, head, labels, weights[, onto] -> nll [tokens], dx [tokens, width] and, where the head is trained, dHead [vocabulary, width]. */
+const headLossGradientOperation: Operation<{ readonly trainsHead: boolean }> = {
   name: 'headLossGradient',
-  infer(inputs) {
+  infer(inputs, { trainsHead }) {
     const { tokens } = sizes(inputs);
-    return [{ shape: [tokens], dtype: 'f32' }, inputs[0]!, inputs[1]!];
+    return [{ shape: [tokens], dtype: 'f32' }, inputs[0]!, ...(trainsHead ? [inputs[1]!] : [])];
   },
   inPlace: (inputCount) => (inputCount === 5 ? { output: 2, input: 4 } : undefined),
   calls(context) {
     const { tokens, width, vocabulary } = sizes(context.inputs);
     const chunk = logitsChunk(tokens, vocabulary, context.facts);
-    const logits = context.scratch(4 * chunk * vocabulary);
+    const logits = context.scratch(4 * chunk * vocabulary, 'logits');
     const [x, table] = context.inputs.map(({ slice }) => slice);
     const [nll, dx, dHead] = context.outputs.map(({ slice }) => slice);
     const onto = context.inputs.length === 5;
@@ -144,12 +145,12 @@ const headLossGradientOperation: Operation<null> = {
       const xRows = part(x!, 4 * first * width, bytes);
       return [
         ...chunkCalls(context, logits, first, rows, [nll!], true),
-        ...product(context, { layout: 'NN', m: rows, n: width, k: vocabulary }, logits, table!, part(dx!, 4 * first * width, bytes)),
-        ...product(context, { layout: 'TN', m: vocabulary, n: width, k: rows, accumulate: onto || first > 0 }, logits, xRows, dHead!),
+        ...product(context, { layout: 'NN', m: rows, n: width, k: vocabulary, bType: floatType(context.inputs[1]!) }, logits, table!, part(dx!, 4 * first * width, bytes)),
+        ...(dHead ? product(context, { layout: 'TN', m: vocabulary, n: width, k: rows, accumulate: onto || first > 0 }, logits, xRows, dHead) : []),
       ];
     });
   },
-  reference([x, table, labels, weights, onto], _attributes, inputTypes) {
+  reference([x, table, labels, weights, onto], { trainsHead }, inputTypes) {
     const size = sizes(inputTypes);
     const { tokens, width, vocabulary } = size;
     const nll = new Float64Array(tokens);
@@ -167,7 +168,7 @@ const headLossGradientOperation: Operation<null> = {
         }
       }
     }
-    return [nll, dx, dHead];
+    return trainsHead ? [nll, dx, dHead] : [nll, dx];
   },
 };
 

@@ -2,7 +2,7 @@
 import type { MatmulLayout } from '../../gpu/matmul.ts';
 import { matmulCalls, planMatmul } from '../../gpu/matmul.ts';
 import type { GradientContext, Graph, Operation, Tensor, TensorType } from '../graph.ts';
-import { expectShape } from '../graph.ts';
+import { expectShape, expectWeight, floatType } from '../graph.ts';
 
 interface MatmulAttributes {
   readonly layout: MatmulLayout;
@@ -20,7 +20,7 @@ const matmulOperation: Operation<MatmulAttributes> = {
   infer(inputs, { layout }) {
     const { m, n, k } = dimensions(inputs, layout);
     expectShape('matmul', 'A', inputs[0]!, layout === 'TN' ? [k, m] : [m, k]);
-    expectShape('matmul', `B (${layout})`, inputs[1]!, layout === 'NT' ? [n, k] : [k, n]);
+    expectWeight('matmul', `B (${layout})`, inputs[1]!, layout === 'NT' ? [n, k] : [k, n]);
     if (inputs[2]) expectShape('matmul', 'the tensor added onto', inputs[2], [m, n]);
     return [{ shape: [m, n], dtype: 'f32' }];
   },
@@ -35,7 +35,7 @@ const matmulOperation: Operation<MatmulAttributes> = {
   },
   calls({ facts, attributes: { layout }, inputs, outputs, scratch }) {
     const { m, n, k } = dimensions(inputs, layout);
-    const plan = planMatmul({ layout, m, n, k, accumulate: inputs.length === 3 }, facts);
+    const plan = planMatmul({ layout, m, n, k, bType: floatType(inputs[1]!), accumulate: inputs.length === 3 }, facts);
     return matmulCalls(plan, {
       a: inputs[0]!.slice,
       b: inputs[1]!.slice,
@@ -60,7 +60,7 @@ export function ontoParameter(context: GradientContext, inputs: readonly Tensor[
   return inputs[index]?.source === 'parameter' ? context.onto(index) : undefined;
 }
 
-/** A matrix product `[m, n]`; with `onto` [m, n] the product is added to it, in its buffer. */
+/** A matrix product `[m, n]`, B possibly in halves; with `onto` [m, n] the product is added to it, in its buffer. */
 export function matmul(graph: Graph, layout: MatmulLayout, a: Tensor, b: Tensor, onto?: Tensor): Tensor {
   return graph.apply(matmulOperation, onto ? [a, b, onto] : [a, b], { layout })[0]!;
 }

@@ -30,6 +30,14 @@ const cases: readonly Case[] = [
       build: (g) => [matmul(g, layout, g.source('input', 'a', layout === 'TN' ? [67, 33] : [33, 67]), g.source('parameter', 'b', layout === 'NT' ? [29, 67] : [67, 29]))],
     }),
   ),
+  ...(['NN', 'NT'] as const).map(
+    (layout): Case => ({
+      name: `matmul ${layout}, B in halves`,
+      roundings: 70,
+      differentiate: ['a'],
+      build: (g) => [matmul(g, layout, g.source('input', 'a', [33, 67]), g.source('parameter', 'b', layout === 'NT' ? [29, 67] : [67, 29], 'bf16'))],
+    }),
+  ),
   { name: 'rmsNorm', roundings: 200, build: (g) => [rmsNorm(g, g.source('input', 'x', [70, 132]), g.source('parameter', 'gain', [132]), 1e-5)] },
   {
     name: 'rmsNorm after a residual sum',
@@ -71,6 +79,15 @@ const cases: readonly Case[] = [
 ];
 
 describe('operations', () => {
+  it.each(['bf16', 'f16'] as const)('an embedding in %s is what the table holds', async (dtype) => {
+    const errors = await measureOperation({
+      feeds: { ids: Array.from(ids) },
+      differentiate: [],
+      build: (g) => [embedding(g, g.source('parameter', 'table', [19, 37], dtype), g.source('input', 'ids', [70], 'u32'))],
+    });
+    expect(errors.forward).toEqual([0]);
+  });
+
   it.each(cases)('$name', async ({ name, roundings, ...operation }) => {
     const errors = await measureOperation(operation);
     for (const error of errors.forward) expect(error).toBeLessThan(roundings * UNIT);
