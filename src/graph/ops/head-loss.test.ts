@@ -17,7 +17,7 @@ const VOCABULARY = 61;
 const WIDTH = 36;
 
 /** embedding -> linear -> norm -> head, where the head is the embedding table. */
-function tiedModel(dtype: FloatType = 'f32'): { graph: Graph; nll: Tensor; argmax: Tensor; parameters: Tensor[]; values: Map<Tensor, ReferenceArray>; weights: Float64Array } {
+function tiedModel(tableType: FloatType = 'f32'): { graph: Graph; nll: Tensor; argmax: Tensor; parameters: Tensor[]; values: Map<Tensor, ReferenceArray>; weights: Float64Array } {
   const graph = new Graph();
   const ids = Uint32Array.from({ length: TOKENS }, (_, i) => (i * 7 + (i >> 2)) % VOCABULARY);
   const runs = sortTokensById(ids, () => true);
@@ -32,7 +32,7 @@ function tiedModel(dtype: FloatType = 'f32'): { graph: Graph; nll: Tensor; argma
     values.set(tensor, randomNormal(shape.reduce((a, b) => a * b), seed).map((value) => cutTo(type, value * scale)));
     return tensor;
   };
-  const table = parameter('table', [VOCABULARY, WIDTH], 1, 0.5, dtype);
+  const table = parameter('table', [VOCABULARY, WIDTH], 1, 0.5, tableType);
   const weight = parameter('weight', [WIDTH, WIDTH], 2, 0.2);
   const gain = parameter('gain', [WIDTH], 3, 1);
   const labels = Array.from(ids, (id, i) => (i % 4 === 0 ? IGNORED : (id + 5) % VOCABULARY));
