@@ -3,10 +3,10 @@
  */
 
 /** bfloat16 is the upper half of a float32. [n] -> [n] */
-export function bfloat16ToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const wide = new Uint32Array(bits.length);
+export function bfloat16ToFloat32(bits: Uint16Array, values = new Float32Array(bits.length)): Float32Array<ArrayBuffer> {
+  const wide = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < bits.length; i++) wide[i] = bits[i]! << 16;
-  return new Float32Array(wide.buffer);
+  return values;
 }
 
 /** [n] -> [n]; a NaN stays a NaN even where its payload lies in the dropped half. */
@@ -22,9 +22,8 @@ export function float32ToBfloat16(values: Float32Array): Uint16Array<ArrayBuffer
 }
 
 /** IEEE half precision, subnormals, infinities and NaN included. [n] -> [n] */
-export function float16ToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const wide = new Uint32Array(bits.length);
-  const values = new Float32Array(wide.buffer);
+export function float16ToFloat32(bits: Uint16Array, values = new Float32Array(bits.length)): Float32Array<ArrayBuffer> {
+  const wide = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < bits.length; i++) {
     const half = bits[i]!;
     const sign = (half & 0x8000) << 16;
@@ -62,6 +61,30 @@ export function float32ToFloat16(values: Float32Array): Uint16Array<ArrayBuffer>
     }
   }
   return bits;
+}
+
+/** The float dtypes that weights are computed from, by their names in safetensors. */
+export type FloatDtype = 'F32' | 'F16' | 'BF16';
+
+/** Bits of the exponent, all set in NaN and infinity. */
+const EXPONENT = { F32: 0x7f80_0000, F16: 0x7c00, BF16: 0x7f80 } as const;
+
+/**
+ * Looks through numbers as they are stored, before anything widens them. `bytes` is aligned to the dtype.
+ * @returns the first element that is NaN or infinite and how many there are, or undefined.
+ */
+export function findNonFinite(bytes: Uint8Array, dtype: FloatDtype): { readonly index: number; readonly count: number } | undefined {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const words = dtype === 'F32' ? new Int32Array(buffer, byteOffset, byteLength / 4) : new Uint16Array(buffer, byteOffset, byteLength / 2);
+  const exponent = EXPONENT[dtype];
+  let index = -1;
+  let count = 0;
+  for (let i = 0; i < words.length; i++) {
+    if ((words[i]! & exponent) !== exponent) continue;
+    if (count === 0) index = i;
+    count++;
+  }
+  return count === 0 ? undefined : { index, count };
 }
 
 function roundHalfToEven(value: number): number {

@@ -54,7 +54,8 @@ describe('reading a model folder', () => {
     ['no weights', { 'config.json': '{}' }, 'model.safetensors: it is missing'],
     ['pickled weights', { 'config.json': '{}', 'pytorch_model.bin': '' }, 'they can run code'],
     ['an index without a map', { 'config.json': '{}', 'model.safetensors.index.json': '{}' }, 'weight_map: is missing'],
-    ['a missing shard', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":"x.safetensors"}}' }, 'tensor "a": its file "x.safetensors" is missing'],
+    ['a missing shard', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":"x.safetensors"}}' }, 'names x.safetensors, missing here; put all shards beside the index'],
+    ['a shard without a name', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":7}}' }, 'tensor "a": its file is 7, not a name'],
     ['a shard without its tensor', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"z":"x.safetensors"}}', 'x.safetensors': weights }, 'x.safetensors: tensor "z": is not in it'],
     ['a tensor in two shards', {
       'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":"x.safetensors","b":"y.safetensors"}}',
@@ -73,7 +74,7 @@ describe('reading a model folder', () => {
 
 describe('writing a model folder', () => {
   it('reads back, with the template in both places and no second copy of tied weights', async () => {
-    const files = writeModelFolder({
+    const files = await writeModelFolder({
       config: { tie_word_embeddings: true },
       generationConfig: { eos_token_id: 0 },
       tokenizerFiles: folder({ 'tokenizer.json': '{"model":{}}' }),
@@ -88,6 +89,53 @@ describe('writing a model folder', () => {
     expect(read.chatTemplate).toBe('{{ messages }}');
     expect(read.tokenizerConfig).toEqual({ eos_token: 'x', chat_template: '{{ messages }}' });
     expect(await files.get('README.md')?.text()).toBe('# Model\n');
+  });
+
+  const model = { config: {}, tokenizerFiles: new Map<string, Blob>(), readme: '' };
+
+  it('splits weights over the limit and reads them back through the index', async () => {
+    // 4 + 8 bytes fill a shard of 12; 16 bytes are over it alone; 4 begin the last.
+    const tensors = [tensor('d', 1), tensor('c', 2, 3), tensor('b', 4, 5, 6, 7), tensor('a', 8)];
+    const files = await writeModelFolder({ ...model, tensors }, { shardBytes: 12 });
+    const index = JSON.parse(await files.get('model.safetensors.index.json')!.text()) as unknown;
+    expect(index).toEqual({
+      metadata: { total_size: 32 },
+      weight_map: { a: 'model-00003-of-00003.safetensors', b: 'model-00002-of-00003.safetensors', c: 'model-00001-of-00003.safetensors', d: 'model-00001-of-00003.safetensors' },
+    });
+    expect(files.has('model.safetensors')).toBe(false);
+    const { weights } = await readModelFolder(files);
+    expect(weights.tensors.size).toBe(4);
+    expect([...await weights.read('b')]).toEqual([4, 5, 6, 7]);
+    expect([...(await writeModelFolder({ ...model, tensors }, { shardBytes: 32 })).keys()]).toContain('model.safetensors');
+  });
+
+  it('asks for the bytes of a tensor only when they are written', async () => {
+    const asked: string[] = [];
+    const written: string[] = [];
+    const lazy = ['a', 'b'].map((name) => ({ ...tensor(name, 1), bytes: () => Promise.resolve((asked.push(name), tensor(name, 1).bytes)) }));
+    await writeModelFolder({ ...model, tensors: lazy }, {
+      writeFile: async (path, pieces) => {
+        for await (const { length } of pieces) written.push(`${path} ${length === 4 ? `after ${asked.join()}` : 'header'}`);
+        return new Blob();
+      },
+    });
+    expect(written).toEqual(['model.safetensors header', 'model.safetensors after a', 'model.safetensors after a,b']);
+  });
+});
+
+describe('numbers that are none', () => {
+  const write = (dtype: 'F32' | 'F16' | 'BF16', values: number[]): Blob =>
+    writeSafetensors([{ name: 'w', dtype, shape: [values.length], bytes: encodeFloats(Float32Array.from(values), dtype) }]);
+
+  it.each(['F32', 'F16', 'BF16'] as const)('are found in %s, widened or raw', async (dtype) => {
+    const { weights } = await readModelFolder(folder({ 'config.json': '{}', 'model.safetensors': write(dtype, [1, 2, -Infinity, NaN]) }));
+    const message = 'model.safetensors: tensor "w": element 2 is -Infinity; 2 of 4 are not finite';
+    await expect(weights.read('w')).rejects.toThrow(message);
+    await expect(weights.readRaw('w')).rejects.toThrow(message);
+    const largest = { F32: 3.4e38, F16: 65_504, BF16: 3.38e38 }[dtype];
+    const good = (await readModelFolder(folder({ 'config.json': '{}', 'model.safetensors': write(dtype, [largest, -largest, 0]) }))).weights;
+    expect([...await good.read('w')].every(Number.isFinite)).toBe(true);
+    expect(await good.readRaw('w')).toEqual({ dtype, bytes: encodeFloats(Float32Array.of(largest, -largest, 0), dtype) });
   });
 });
 
@@ -118,5 +166,27 @@ if (existsSync(checkpoints)) {
       expect(config['model_type']).toEqual(expect.any(String));
       for (const tensorName of weights.tensors.keys()) expect((await weights.read(tensorName)).length).toBeGreaterThan(0);
     });
+  });
+}
+
+const multiDtype = new URL('../../../shared/data/safetensors-multi-dtype/', import.meta.url);
+if (existsSync(multiDtype)) {
+  const load = async (folderName: string, ...extra: [string, string][]): Promise<ReturnType<typeof readModelFolder>> => {
+    const path = new URL(`${folderName}/`, multiDtype);
+    const names: [string, string][] = readdirSync(path).map((file) => [file, file]);
+    const files = names.filter(([file]) => folderName === 'sharded' || file === 'model.safetensors').map(([file]) => [file, new Blob([Uint8Array.from(readFileSync(new URL(file, path)))])] as const);
+    return readModelFolder(new Map([...files, ...extra.map(([name, text]) => [name, new Blob([text])] as const)]));
+  };
+
+  it('reads the same tensors of every dtype from one file and from six shards', async () => {
+    const single = (await load('non_sharded', ['config.json', '{}'])).weights;
+    const sharded = (await load('sharded', ['config.json', '{}'])).weights;
+    expect(single.tensors.size).toBeGreaterThan(10);
+    expect(new Set([...single.tensors.values()].map(({ dtype }) => dtype)).size).toBeGreaterThan(5);
+    expect([...sharded.tensors.keys()].toSorted()).toEqual([...single.tensors.keys()].toSorted());
+    for (const [name, { shape }] of single.tensors) {
+      expect(sharded.tensors.get(name)?.shape, name).toEqual(shape);
+      expect(await sharded.readRaw(name), name).toEqual(await single.readRaw(name));
+    }
   });
 }

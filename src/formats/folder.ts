@@ -3,8 +3,8 @@
  * What config.json means is for models/ to say; here it only has to be a JSON object.
  */
 import { FormatError, show } from './formatError.ts';
-import { openSafetensors, readTensor, writeSafetensors } from './safetensors.ts';
-import type { SafetensorsFile, TensorEntry, TensorToWrite } from './safetensors.ts';
+import { assertFinite, openSafetensors, readRawTensor, readTensor, streamSafetensors, tensorBytes } from './safetensors.ts';
+import type { LazyTensor, RawTensor, SafetensorsFile, TensorEntry, TensorToWrite } from './safetensors.ts';
 
 /** Path inside the folder -> contents. A File is a Blob; nothing is read before it is needed. */
 export type ModelFiles = ReadonlyMap<string, Blob>;
@@ -15,8 +15,10 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export interface Weights {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   readonly metadata: ReadonlyMap<string, string>;
-  /** Widened to float32, flat, row-major. @throws FormatError naming file, tensor and dtype. */
+  /** Widened to float32, flat, row-major. @throws FormatError naming file, tensor and dtype, or the first element that is not finite. */
   read(name: string): Promise<Float32Array<ArrayBuffer>>;
+  /** As stored, for uploads that keep half precision; numbers of a float dtype are checked as in `read`. */
+  readRaw(name: string): Promise<RawTensor>;
 }
 
 export interface ModelFolder {
@@ -40,7 +42,7 @@ const INDEX = 'model.safetensors.index.json';
  */
 export async function readModelFolder(files: ModelFiles): Promise<ModelFolder> {
   const config = await readJson(files, 'config.json');
-  if (config === undefined) throw new FormatError('config.json', '', `it is missing; a model folder needs it beside the weights. The files here: ${listNames(files)}`);
+  if (config === undefined) throw new FormatError('config.json', '', `it is missing; a model folder needs it beside the weights. The files here: ${listed([...files.keys()])}`);
   const tokenizerConfig = (await readJson(files, 'tokenizer_config.json')) ?? {};
   return {
     config,
@@ -70,16 +72,20 @@ async function openWeights(files: ModelFiles): Promise<Weights> {
   const index = await readJson(files, INDEX);
   if (index === undefined) {
     const pickled = [...files.keys()].some((path) => path.endsWith('.bin') || path.endsWith('.pt') || path.endsWith('.pth'));
-    const advice = pickled ? 'Weights in PyTorch pickles are not read, they can run code; save them as safetensors' : `The files here: ${listNames(files)}`;
+    const advice = pickled ? 'Weights in PyTorch pickles are not read, they can run code; save them as safetensors' : `The files here: ${listed([...files.keys()])}`;
     throw new FormatError('model.safetensors', '', `it is missing, and so is ${INDEX}. ${advice}`);
   }
   const weightMap = index['weight_map'];
   if (!isJsonObject(weightMap)) throw new FormatError(INDEX, 'weight_map', 'is missing');
-  const shards = new Map<string, SafetensorsFile>();
+  const missing = new Set<string>();
   for (const [tensor, shard] of Object.entries(weightMap)) {
-    const blob = typeof shard === 'string' ? files.get(shard) : undefined;
-    if (typeof shard !== 'string' || blob === undefined) throw new FormatError(INDEX, `tensor ${show(tensor)}`, `its file ${show(shard)} is missing`);
-    const opened = shards.get(shard) ?? (await openSafetensors(blob, shard));
+    if (typeof shard !== 'string') throw new FormatError(INDEX, `tensor ${show(tensor)}`, `its file is ${show(shard)}, not a name`);
+    if (!files.has(shard)) missing.add(shard);
+  }
+  if (missing.size > 0) throw new FormatError(INDEX, '', `names ${listed([...missing])}, missing here; put all shards beside the index. The files here: ${listed([...files.keys()])}`);
+  const shards = new Map<string, SafetensorsFile>();
+  for (const [tensor, shard] of Object.entries(weightMap) as [string, string][]) {
+    const opened = shards.get(shard) ?? (await openSafetensors(files.get(shard)!, shard));
     shards.set(shard, opened);
     if (!opened.tensors.has(tensor)) throw new FormatError(shard, `tensor ${show(tensor)}`, `is not in it, though ${INDEX} says so`);
   }
@@ -97,13 +103,25 @@ function joinShards(shards: readonly SafetensorsFile[]): Weights {
       shardOf.set(name, shard);
     }
   }
+  const shardWith = (name: string): SafetensorsFile => {
+    const shard = shardOf.get(name) ?? shards[0];
+    if (shard === undefined) throw new FormatError(INDEX, '', 'it names no file');
+    return shard;
+  };
   return {
     tensors,
     metadata: new Map(shards.flatMap((shard) => [...shard.metadata])),
     read: async (name) => {
-      const shard = shardOf.get(name) ?? shards[0];
-      if (shard === undefined) throw new FormatError(INDEX, '', 'it names no file');
-      return readTensor(shard, name);
+      const shard = shardWith(name);
+      const values = await readTensor(shard, name);
+      assertFinite({ dtype: 'F32', bytes: new Uint8Array(values.buffer) }, name, shard.fileName);
+      return values;
+    },
+    readRaw: async (name) => {
+      const shard = shardWith(name);
+      const raw = await readRawTensor(shard, name);
+      assertFinite(raw, name, shard.fileName);
+      return raw;
     },
   };
 }
@@ -117,14 +135,23 @@ export interface ModelExport {
   readonly tokenizerConfig?: JsonObject | undefined;
   /** Written to chat_template.jinja and into tokenizer_config.json: older readers know only the one, newer prefer the other. */
   readonly chatTemplate?: string | undefined;
-  readonly tensors: Iterable<TensorToWrite>;
+  readonly tensors: Iterable<TensorToWrite | LazyTensor>;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** README.md, the model card. */
   readonly readme: string;
 }
 
-/** The files of a folder that transformers opens. With tied embeddings lm_head.weight is left out. */
-export function writeModelFolder(model: ModelExport): ModelFiles {
+/** Makes a Blob of pieces: on disk in a browser (`Scratch.writeFile` in storage/), else in memory. */
+export type WriteFile = (path: string, pieces: AsyncIterable<Uint8Array<ArrayBuffer>>) => Promise<Blob>;
+
+/** Larger weights are split, as transformers does, which counts a gigabyte as 10^9 bytes. */
+const SHARD_BYTES = 2e9;
+
+/**
+ * The files of a folder that transformers opens. With tied embeddings lm_head.weight is left out. Over `shardBytes` of tensors the weights become
+ * several files with an index.
+ */
+export async function writeModelFolder(model: ModelExport, { shardBytes = SHARD_BYTES, writeFile = inMemory }: { shardBytes?: number; writeFile?: WriteFile } = {}): Promise<ModelFiles> {
   const { config, generationConfig, tokenizerFiles, tokenizerConfig, chatTemplate, tensors, metadata, readme } = model;
   const isTied = config['tie_word_embeddings'] === true;
   const files = new Map<string, Blob>();
@@ -137,8 +164,42 @@ export function writeModelFolder(model: ModelExport): ModelFiles {
     files.set('tokenizer_config.json', json({ ...tokenizerConfig, ...(chatTemplate === undefined ? {} : { chat_template: chatTemplate }) }));
   }
   if (chatTemplate !== undefined) files.set('chat_template.jinja', new Blob([chatTemplate]));
-  files.set('model.safetensors', writeSafetensors([...tensors].filter(({ name }) => !isTied || name !== 'lm_head.weight'), metadata));
+
+  const shards = splitIntoShards([...tensors].filter(({ name }) => !isTied || name !== 'lm_head.weight'), shardBytes);
+  const weightMap: [tensor: string, shard: string][] = [];
+  for (const [i, shard] of shards.entries()) {
+    const number = (value: number): string => String(value).padStart(5, '0');
+    const path = shards.length === 1 ? 'model.safetensors' : `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
+    for (const { name } of shard) weightMap.push([name, path]);
+    files.set(path, await writeFile(path, streamSafetensors(shard, metadata)));
+  }
+  if (shards.length > 1) {
+    const totalSize = shards.flat().reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+    files.set(INDEX, json({ metadata: { total_size: totalSize }, weight_map: Object.fromEntries(weightMap.sort(([a], [b]) => (a < b ? -1 : 1))) }));
+  }
   return files;
+}
+
+/** In the order given; a tensor over the limit is alone in its shard. */
+function splitIntoShards<Tensor extends TensorToWrite | LazyTensor>(tensors: readonly Tensor[], limit: number): Tensor[][] {
+  const shards: Tensor[][] = [[]];
+  let filled = 0;
+  for (const tensor of tensors) {
+    const bytes = tensorBytes(tensor);
+    if (filled > 0 && filled + bytes > limit) {
+      shards.push([]);
+      filled = 0;
+    }
+    shards.at(-1)!.push(tensor);
+    filled += bytes;
+  }
+  return shards;
+}
+
+async function inMemory(_: string, pieces: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<Blob> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for await (const piece of pieces) parts.push(piece);
+  return new Blob(parts);
 }
 
 /** A file that holds a JSON object; undefined where it is missing. @throws FormatError with the JSON error. */
@@ -164,4 +225,4 @@ function configuredTemplate(value: unknown): string | undefined {
 }
 
 const isJsonObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
-const listNames = (files: ModelFiles): string => (files.size === 0 ? 'none' : [...files.keys()].slice(0, 12).join(', '));
+const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.slice(0, 12).join(', ') + (names.length > 12 ? `, and ${names.length - 12} more` : ''));

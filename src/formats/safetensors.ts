@@ -3,7 +3,8 @@
  * The rules are those of the reference library (github.com/huggingface/safetensors, safetensors/src/tensor.rs); on top of them duplicate keys,
  * which JSON.parse hides, are refused.
  */
-import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './floats.ts';
+import type { FloatDtype } from './floats.ts';
+import { bfloat16ToFloat32, findNonFinite, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './floats.ts';
 import { FormatError, show } from './formatError.ts';
 import { scanStrictJson } from './strictJson.ts';
 
@@ -15,8 +16,7 @@ const BITS = {
 
 export type SafetensorsDtype = keyof typeof BITS;
 
-/** The dtypes this lab computes from. */
-export type FloatDtype = 'F32' | 'F16' | 'BF16';
+export type { FloatDtype } from './floats.ts';
 
 const MAX_HEADER_LENGTH = 100_000_000;
 
@@ -143,47 +143,56 @@ function checkLayout(entries: TensorEntry[], dataStart: number, fileSize: number
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
-/** The bytes of one tensor as stored. */
-export async function readTensorBytes(file: SafetensorsFile, name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const { byteRange } = entryOf(file, name);
-  return readBytes(file.source, byteRange[0], byteRange[1]);
+/** A tensor as it is stored: little-endian, row-major. */
+export interface RawTensor {
+  readonly dtype: SafetensorsDtype;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** The bytes of one tensor, and nothing else of the file. @throws FormatError when it is missing. */
+export async function readRawTensor(file: SafetensorsFile, name: string): Promise<RawTensor> {
+  const { dtype, byteRange } = entryOf(file, name);
+  return { dtype, bytes: await readBytes(file.source, byteRange[0], byteRange[1]) };
+}
+
+/** Bytes of a 16-bit tensor held beside the float32 they are widened to. */
+const PIECE = 8 * 2 ** 20;
+
 /**
- * One tensor widened to float32, flat in row-major order.
+ * One tensor widened to float32, flat in row-major order; beyond its result this holds 8 MB, whatever the size of the tensor.
  * @throws FormatError when the tensor is missing or its dtype is not F32, F16 or BF16.
  */
 export async function readTensor(file: SafetensorsFile, name: string): Promise<Float32Array<ArrayBuffer>> {
-  const { dtype } = entryOf(file, name);
+  const { dtype, byteRange: [start, end] } = entryOf(file, name);
   if (!isFloatDtype(dtype)) {
     throw new FormatError(file.fileName, `tensor ${show(name)}`, `is stored as ${dtype}; F32, F16 and BF16 can be read`);
   }
-  return viewFloats((await readTensorBytes(file, name)).buffer, dtype);
+  if (dtype === 'F32') return new Float32Array((await readBytes(file.source, start, end)).buffer);
+  const values = new Float32Array((end - start) / 2);
+  for (let at = start; at < end; at += PIECE) {
+    const bytes = await readBytes(file.source, at, Math.min(at + PIECE, end));
+    widen(new Uint16Array(bytes.buffer), dtype, values.subarray((at - start) / 2, (at - start + bytes.length) / 2));
+  }
+  return values;
 }
 
-/** @throws FormatError naming the tensor, the first bad element and how many there are. */
-export function assertFinite(values: Float32Array, tensorName: string, fileName: string): void {
-  let count = 0;
-  let first = -1;
-  for (let i = 0; i < values.length; i++) {
-    if (Number.isFinite(values[i])) continue;
-    if (count === 0) first = i;
-    count++;
-  }
-  if (count > 0) {
-    throw new FormatError(fileName, `tensor ${show(tensorName)}`, `element ${first} is ${values[first]}; ${count} of ${values.length} are not finite`);
-  }
+/** @throws FormatError naming the tensor, the first element that is NaN or infinite and how many there are. */
+export function assertFinite({ dtype, bytes }: RawTensor, tensorName: string, fileName: string): void {
+  const bad = isFloatDtype(dtype) ? findNonFinite(bytes, dtype) : undefined;
+  if (!bad) return;
+  const size = bytes.length / (BITS[dtype] / 8);
+  const value = decodeFloats(bytes.subarray((bad.index * BITS[dtype]) / 8, ((bad.index + 1) * BITS[dtype]) / 8), dtype as FloatDtype)[0];
+  throw new FormatError(fileName, `tensor ${show(tensorName)}`, `element ${bad.index} is ${value}; ${bad.count} of ${size} are not finite. Weights that hold NaN or infinity train to nothing: use another checkpoint`);
 }
 
 /** Little-endian bytes of a float dtype -> float32, copied. `bytes` may start at any offset. */
 export function decodeFloats(bytes: Uint8Array, dtype: FloatDtype): Float32Array<ArrayBuffer> {
-  return viewFloats(bytes.slice().buffer, dtype);
+  const { buffer } = bytes.slice();
+  return dtype === 'F32' ? new Float32Array(buffer) : widen(new Uint16Array(buffer), dtype);
 }
 
-function viewFloats(buffer: ArrayBuffer, dtype: FloatDtype): Float32Array<ArrayBuffer> {
-  if (dtype === 'F32') return new Float32Array(buffer);
-  return dtype === 'BF16' ? bfloat16ToFloat32(new Uint16Array(buffer)) : float16ToFloat32(new Uint16Array(buffer));
-}
+const widen = (bits: Uint16Array, dtype: 'F16' | 'BF16', values?: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> =>
+  dtype === 'BF16' ? bfloat16ToFloat32(bits, values) : float16ToFloat32(bits, values);
 
 /** float32 -> little-endian bytes of a float dtype. */
 export function encodeFloats(values: Float32Array, dtype: FloatDtype): Uint8Array<ArrayBuffer> {
@@ -199,25 +208,40 @@ export interface TensorToWrite {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** A tensor whose bytes are asked for when their turn to be written comes, so that only one is in memory. */
+export interface LazyTensor extends Omit<TensorToWrite, 'bytes'> {
+  readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Bytes that a tensor of this dtype and shape takes. */
+export const tensorBytes = ({ dtype, shape }: Pick<TensorToWrite, 'dtype' | 'shape'>): number => (shape.reduce((product, size) => product * size, 1) * BITS[dtype]) / 8;
+
 /**
  * A file that the reference library opens: widest dtypes first, then by name, header padded with spaces to 8 bytes, `format: "pt"` always present
  * (transformers refuses a file without it). Tied weights are the caller's: leave out lm_head.weight.
  * @throws FormatError for a name used twice or bytes that do not fill the shape.
  */
-export function writeSafetensors(tensors: Iterable<TensorToWrite>, metadata: Readonly<Record<string, string>> = {}): Blob {
+export function writeSafetensors(tensors: Iterable<TensorToWrite>, metadata?: Readonly<Record<string, string>>): Blob {
+  const { head, ordered } = layOut(tensors, metadata);
+  return new Blob([head, ...ordered.map((tensor) => filling(tensor, tensor.bytes))]);
+}
+
+/** The same file piece by piece. */
+export async function* streamSafetensors(tensors: Iterable<TensorToWrite | LazyTensor>, metadata?: Readonly<Record<string, string>>): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  const { head, ordered } = layOut(tensors, metadata);
+  yield head;
+  for (const tensor of ordered) yield filling(tensor, typeof tensor.bytes === 'function' ? await tensor.bytes() : tensor.bytes);
+}
+
+function layOut<Tensor extends Omit<TensorToWrite, 'bytes'>>(tensors: Iterable<Tensor>, metadata: Readonly<Record<string, string>> = {}): { head: Uint8Array<ArrayBuffer>; ordered: Tensor[] } {
   const ordered = [...tensors].sort((a, b) => BITS[b.dtype] - BITS[a.dtype] || (a.name < b.name ? -1 : 1));
   const fields = [`"__metadata__":${JSON.stringify({ ...metadata, format: 'pt' })}`];
   const names = new Set(['__metadata__']);
   let offset = 0;
-  for (const { name, dtype, shape, bytes } of ordered) {
-    const where = `tensor ${show(name)}`;
-    if (names.has(name)) throw new FormatError('safetensors', where, 'is named twice');
+  for (const { name, dtype, shape } of ordered) {
+    if (names.has(name)) throw new FormatError('safetensors', `tensor ${show(name)}`, 'is named twice');
     names.add(name);
-    const expected = (shape.reduce((product, size) => product * size, 1) * BITS[dtype]) / 8;
-    if (bytes.byteLength !== expected) {
-      throw new FormatError('safetensors', where, `shape ${show(shape)} of ${dtype} takes ${expected} bytes, ${bytes.byteLength} were given`);
-    }
-    const end = offset + bytes.byteLength;
+    const end = offset + tensorBytes({ dtype, shape });
     fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
     offset = end;
   }
@@ -225,7 +249,13 @@ export function writeSafetensors(tensors: Iterable<TensorToWrite>, metadata: Rea
   const head = new Uint8Array(8 + Math.ceil(json.byteLength / 8) * 8).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(head.byteLength - 8), true);
   head.set(json, 8);
-  return new Blob([head, ...ordered.map(({ bytes }) => bytes)]);
+  return { head, ordered };
+}
+
+function filling(tensor: Omit<TensorToWrite, 'bytes'>, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const expected = tensorBytes(tensor);
+  if (bytes.byteLength === expected) return bytes;
+  throw new FormatError('safetensors', `tensor ${show(tensor.name)}`, `shape ${show(tensor.shape)} of ${tensor.dtype} takes ${expected} bytes, ${bytes.byteLength} were given`);
 }
 
 async function readBytes(source: Blob | Uint8Array, start: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
