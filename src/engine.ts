@@ -14,6 +14,8 @@ import type { TokenisedExample } from './data/tokenise.ts';
 import { encodePrompt, tokeniseExample } from './data/tokenise.ts';
 import type { ItemResult } from './evaluation/evaluator.ts';
 import { Evaluator } from './evaluation/evaluator.ts';
+import type { ScorerSettings } from './evaluation/scorer.ts';
+import { Scorer } from './evaluation/scorer.ts';
 import type { JsonObject, ModelFiles, ModelFolder } from './formats/folder.ts';
 import { readModelFolder, writeModelFolder } from './formats/folder.ts';
 import { encodeFloats } from './formats/safetensors.ts';
@@ -31,6 +33,7 @@ import type { BatchShape, PackedBatch } from './models/decoder.ts';
 import { Model } from './models/model.ts';
 import { ParameterBuffers } from './models/parameters.ts';
 import { fileShape, toFile } from './models/stored.ts';
+import type { WeightSet } from './models/weights.ts';
 import type { Decomposition } from './spectral/decompose.ts';
 import { decomposeAll, destroyBases, effectiveRank } from './spectral/decompose.ts';
 import { DriftMeter } from './spectral/drift.ts';
@@ -45,6 +48,7 @@ export type { Gpu } from './gpu/device.ts';
 export { GpuCommandError, GpuLostError, GpuMemoryError, GpuUnavailableError, requestGpu, wrapDevice } from './gpu/device.ts';
 export type { ModelFiles } from './formats/folder.ts';
 export type { ParameterBuffers } from './models/parameters.ts';
+export type { WeightSet } from './models/weights.ts';
 export type { ItemResult } from './evaluation/evaluator.ts';
 export type { Decomposition } from './spectral/decompose.ts';
 export type { TokenisedExample } from './data/tokenise.ts';
@@ -161,6 +165,11 @@ export class Lab {
     } finally {
       evaluator.destroy();
     }
+  }
+
+  /** Scores items of suites for a set of weights, which may be under training; free it with `destroy`. */
+  scorer(weights: WeightSet, settings: ScorerSettings): Scorer {
+    return new Scorer(this.model, weights, this.tokenizer, settings);
   }
 
   /** A recorded decoder for a set of weights; free it with `destroy`. */

@@ -24,6 +24,8 @@ export interface ItemResult {
   /** Summed negative log-likelihood of the trained tokens. */
   readonly nll: number;
   readonly trainedTokens: number;
+  /** Where greedy decoding would leave the given text: index within the example, and the token it would write there. */
+  readonly firstWrong?: { readonly index: number; readonly id: number };
 }
 
 /** A recorded forward pass over one set of weights; cheap to run again as they change. */
@@ -102,12 +104,19 @@ function padded(batch: Batch, { rows, length }: BatchShape, padTokenId: number):
   };
 }
 
-function collect(results: ItemResult[], { exampleOf, labels }: Batch, nll: Float32Array, argmax: Uint32Array): void {
+function collect(results: ItemResult[], { exampleOf, labels, positions }: Batch, nll: Float32Array, argmax: Uint32Array): void {
   for (const [token, label] of labels.entries()) {
     if (label === IGNORED) continue;
     const example = exampleOf[token]!;
     const before = results[example] ?? { exact: true, nll: 0, trainedTokens: 0 };
-    results[example] = { exact: before.exact && argmax[token] === label, nll: before.nll + nll[token]!, trainedTokens: before.trainedTokens + 1 };
+    const right = argmax[token] === label;
+    results[example] = {
+      ...before,
+      exact: before.exact && right,
+      nll: before.nll + nll[token]!,
+      trainedTokens: before.trainedTokens + 1,
+      ...(before.exact && !right ? { firstWrong: { index: positions[token]! + 1, id: argmax[token]! } } : {}),
+    };
   }
 }
 

@@ -15,7 +15,7 @@ export type ProbeCache = Map<string, number>;
 
 /** @param lock given when three steps may be run to know the time */
 export async function estimateRun(material: RunMaterial, config: RunConfig, probes: ProbeCache, lock: Lock | undefined): Promise<Estimate> {
-  const { lab, train, heldOut, outOfDomain } = material;
+  const { lab, train, heldOut, outOfDomain, heldOutTokens, outOfDomainTokens } = material;
   const settings = settingsOf(config, config.maxLength);
   const { shape } = new BatchPlan(train, { batchSize: config.batchSize / config.accumulation, seqLen: config.maxLength, seed: config.seed, padTokenId: lab.tokenizer.padTokenId, steps: config.steps * config.accumulation });
   const bytes = estimateBytes(lab, { rows: shape.rows, length: config.maxLength }, settings);
@@ -37,8 +37,9 @@ export async function estimateRun(material: RunMaterial, config: RunConfig, prob
 
   /** Tokens of all evaluations; a forward pass costs a third of a step. */
   function evaluatedTokens(): number {
-    const full = heldOut.length * meanTokens(heldOut) + outOfDomain.length * meanTokens(outOfDomain);
-    const live = Math.min(config.evaluationItems, heldOut.length) * meanTokens(heldOut) + Math.min(config.evaluationItems, outOfDomain.length) * meanTokens(outOfDomain);
+    const full = heldOutTokens + outOfDomainTokens;
+    const share = ({ examples }: RunMaterial['heldOut']): number => Math.min(config.evaluationItems, examples.length) / Math.max(1, examples.length);
+    const live = share(heldOut) * heldOutTokens + share(outOfDomain) * outOfDomainTokens;
     return (2 * full + Math.floor(config.steps / config.evaluateEvery) * live) / 3;
   }
 }

@@ -7,9 +7,11 @@
  */
 import type { DatasetColumns } from '../data/mapping.ts';
 import type { MethodId } from '../engine.ts';
+import type { Measure } from '../evaluation/scorer.ts';
 import type { MatrixDrift } from '../spectral/drift.ts';
 
 export type { MethodId } from '../engine.ts';
+export type { Measure } from '../evaluation/scorer.ts';
 export type { MatrixDrift } from '../spectral/drift.ts';
 
 export type RunId = string;
@@ -192,9 +194,6 @@ export interface DataProblem {
   /** The row could be left out. */
   readonly canSkip: boolean;
 }
-
-/** What a suite is scored by; chosen from the data, and by the person for an evaluation on demand. */
-export type Measure = 'exact' | 'choice' | 'generation' | 'perplexity';
 
 export type ImportResult = { readonly dataset: DatasetSummary } | { readonly problem: DataProblem };
 

@@ -1,20 +1,29 @@
 /** @file The life of a run: prepare, evaluate the base, train with live evaluation and drift, pause, stop, keep. */
 import type { TokenisedExample } from '../data/tokenise.ts';
-import type { FineTune, GpuLostError, ItemResult, Lab, ParameterBuffers } from '../engine.ts';
-import { meanLoss, METRICS_RING } from '../engine.ts';
-import type { Evaluator } from '../evaluation/evaluator.ts';
+import type { FineTune, GpuLostError, Lab, WeightSet } from '../engine.ts';
+import { METRICS_RING } from '../engine.ts';
+import type { Example } from '../data/examples.ts';
 import { scoreInterval } from '../evaluation/intervals.ts';
+import type { Measure, ScoredItem, Scorer } from '../evaluation/scorer.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
 import type { Lock } from './lock.ts';
 import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunState, RunSummary, StepMetrics } from './protocol.ts';
+
+/** Items with what they are scored by. */
+export interface Suite {
+  readonly examples: readonly Example[];
+  readonly measure: Measure;
+}
 
 /** What a run is made on, frozen with it. */
 export interface RunMaterial {
   readonly lab: Lab;
   readonly train: readonly TokenisedExample[];
-  readonly heldOut: readonly TokenisedExample[];
-  readonly outOfDomain: readonly TokenisedExample[];
-  readonly groups: readonly (string | undefined)[];
+  readonly heldOut: Suite;
+  readonly outOfDomain: Suite;
+  /** Tokens of all items of each, for the time a run will take. */
+  readonly heldOutTokens: number;
+  readonly outOfDomainTokens: number;
   readonly modelName: string;
   readonly datasetName: string;
   /** Evaluations of the base model on all items, by what they were made on; runs on the same data share them. */
@@ -29,8 +38,13 @@ export interface RunMaterial {
 const REPORT_EVERY = 200;
 /** Milliseconds in which a lost device says so after the first call that failed. */
 const LOSS_GRACE = 100;
-/** Tokens of an evaluation batch; more would hold the GPU for long on slow adapters. */
+/** Rows of an evaluation batch, and sequences decoded together; more would hold the GPU for long on slow adapters. */
 const EVALUATION_ROWS = 8;
+/** Tokens an answer may take in an evaluation during a run. */
+const ANSWER_TOKENS = 256;
+
+/** One greedy answer an item. */
+const GREEDY = { samples: 1, temperature: 0, maxNewTokens: ANSWER_TOKENS, seed: 0 } as const;
 
 type Emit = (event: LabEvent) => void;
 
@@ -54,7 +68,7 @@ export const settingsOf = (config: RunConfig, length: number): Parameters<Lab['f
 export class Run {
   readonly events: LabEvent[] = [];
   /** Present while training and after the run was kept. */
-  weights: ParameterBuffers | undefined;
+  weights: WeightSet | undefined;
   state: RunState = 'preparing';
   completedSteps = 0;
   readonly startedAt = new Date().toISOString();
@@ -111,16 +125,15 @@ export class Run {
     const decompose = (done: number, total: number): void => this.#phase('decompose', done, total, 'matrices');
     const decomposition = await lock.run(() => lab.decompose(config.rankFraction, decompose));
     this.#phase('compile', 0, 1, 'kernels');
-    const shape = { rows: EVALUATION_ROWS, length: config.maxLength };
     if (this.#isStopped()) {
       this.#setState('stopped', 'discarded');
       return;
     }
     const fineTune = own(await lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train)));
-    const evaluator = own(await lock.run(() => lab.evaluator(fineTune.weights, shape)));
+    const scorer = own(lab.scorer(fineTune.weights, { ...GREEDY, maxLength: config.maxLength, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS }));
     const meter = own(await lock.run(() => lab.driftMeter(fineTune.weights, decomposition)));
     this.#phase('compile', 1, 1, 'kernels');
-    await this.#evaluateBase(evaluator);
+    await this.#evaluateBase(scorer);
     if (this.#isStopped()) {
       // Nothing has been trained yet that could be kept.
       this.#setState('stopped', 'discarded');
@@ -128,13 +141,13 @@ export class Run {
     }
     this.weights = fineTune.weights;
     this.#setState('running');
-    const finished = await this.#steps(fineTune, evaluator, meter);
+    const finished = await this.#steps(fineTune, scorer, meter);
     if (this.#request === 'discard') {
       this.weights = undefined;
       this.#setState('stopped', 'discarded');
       return;
     }
-    await this.#evaluate(evaluator, this.completedSteps, 'evaluate', true);
+    await this.#evaluate(scorer, this.completedSteps, 'evaluate', true);
     await this.#drift(meter);
     this.#phase('save', 0, 1, 'items');
     this.weights = lab.keep(fineTune.weights);
@@ -147,7 +160,7 @@ export class Run {
   }
 
   /** The training loop. Returns whether all steps were made. */
-  async #steps(fineTune: FineTune, evaluator: Evaluator, meter: DriftMeter): Promise<boolean> {
+  async #steps(fineTune: FineTune, scorer: Scorer, meter: DriftMeter): Promise<boolean> {
     const { config } = this;
     let burst = 1;
     let evaluatedAt = 0;
@@ -169,7 +182,7 @@ export class Run {
       }
       if (!last && this.completedSteps % config.evaluateEvery === 0 && evaluatedAt !== this.completedSteps) {
         evaluatedAt = this.completedSteps;
-        await this.#evaluate(evaluator, this.completedSteps, 'evaluate', false);
+        await this.#evaluate(scorer, this.completedSteps, 'evaluate', false);
       }
       if (single && this.#request === 'step') this.request('pause');
     }
@@ -208,35 +221,28 @@ export class Run {
   }
 
   /** @param all every item of the suites, else `evaluationItems` of each */
-  async #evaluate(evaluator: Evaluator, step: number, phase: PhaseId, all: boolean): Promise<Evaluation> {
-    const { heldOut, outOfDomain, groups } = this.material;
+  async #evaluate(scorer: Scorer, step: number, phase: PhaseId, all: boolean): Promise<Evaluation> {
     const limit = all ? Number.POSITIVE_INFINITY : this.config.evaluationItems;
-    const suites = [heldOut.slice(0, limit), outOfDomain.slice(0, limit)] as const;
-    const total = suites[0].length + suites[1].length;
-    const results: ItemResult[][] = [];
-    let done = 0;
+    const suites = [this.material.heldOut, this.material.outOfDomain].map(({ examples, measure }) => ({ examples: examples.slice(0, limit), measure }));
+    const total = suites.reduce((sum, { examples }) => sum + examples.length, 0);
+    const results: ScoredItem[][] = [];
+    let before = 0;
     this.#phase(phase, 0, total, 'items');
-    for (const suite of suites) {
-      const before = done;
-      results.push(
-        await this.lock.run(() =>
-          evaluator.evaluate(suite, (count) => {
-            this.#phase(phase, before + count, total, 'items');
-          }),
-        ),
-      );
-      done += suite.length;
+    for (const { examples, measure } of suites) {
+      results.push(await scorer.score(examples, measure, (work) => this.lock.run(work), (count) => this.#phase(phase, before + count, total, 'items')));
+      before += examples.length;
     }
+    const groups = suites[1]!.examples.map(({ group }) => group);
     const evaluation = summarise(step, results[0]!, results[1]!, groups);
     this.#emit({ type: 'evaluation', run: this.id, evaluation });
     return evaluation;
   }
 
-  async #evaluateBase(evaluator: Evaluator): Promise<void> {
+  async #evaluateBase(scorer: Scorer): Promise<void> {
     const { baseEvaluations, evaluationKey } = this.material;
     const known = baseEvaluations.get(evaluationKey);
     if (known) this.#emit({ type: 'evaluation', run: this.id, evaluation: known });
-    else baseEvaluations.set(evaluationKey, await this.#evaluate(evaluator, 0, 'evaluate-base', true));
+    else baseEvaluations.set(evaluationKey, await this.#evaluate(scorer, 0, 'evaluate-base', true));
   }
 
   async #drift(meter: DriftMeter): Promise<void> {
@@ -266,21 +272,30 @@ export class Run {
   }
 }
 
-function accuracy(results: readonly ItemResult[]): Accuracy {
-  const scores = results.map(({ exact }) => Number(exact));
+function accuracy(results: readonly ScoredItem[]): Accuracy {
+  const scores = results.map(({ score = 0 }) => score);
   const { low, high } = scores.length > 0 ? scoreInterval(scores) : { low: 0, high: 1 };
   return { correct: scores.reduce((sum, score) => sum + score, 0), items: scores.length, low, high };
 }
 
-function summarise(step: number, heldOut: readonly ItemResult[], outOfDomain: readonly ItemResult[], groups: readonly (string | undefined)[]): Evaluation {
-  const byGroup = new Map<string, ItemResult[]>();
+/** Mean negative log-likelihood of the completions' tokens; NaN where no item has a completion. */
+function meanLoss(results: readonly ScoredItem[]): number {
+  return results.reduce((sum, { nll }) => sum + nll, 0) / results.reduce((sum, { tokens }) => sum + tokens, 0);
+}
+
+function summarise(step: number, heldOut: readonly ScoredItem[], outOfDomain: readonly ScoredItem[], groups: readonly (string | undefined)[]): Evaluation {
+  const byGroup = new Map<string, ScoredItem[]>();
   for (const [i, result] of outOfDomain.entries()) {
     const group = groups[i];
-    if (group !== undefined) byGroup.set(group, [...(byGroup.get(group) ?? []), result]);
+    if (group === undefined) continue;
+    const own = byGroup.get(group);
+    if (own) own.push(result);
+    else byGroup.set(group, [result]);
   }
   return {
     step,
     heldOutLoss: meanLoss(heldOut),
+    outOfDomainLoss: meanLoss(outOfDomain),
     inDomain: accuracy(heldOut),
     outOfDomain: accuracy(outOfDomain),
     groups: [...byGroup].map(([group, results]) => ({ group, ...accuracy(results) })).toSorted((a, b) => a.group.localeCompare(b.group)),
