@@ -1,6 +1,6 @@
 /**
- * @file A LoRA adapter as plain numbers, apart from any file format, and the check that its layers exist in a base model: both PEFT and MLX load
- * an adapter whose names match nothing without a word, and the model is then the base model.
+ * @file A LoRA adapter as plain numbers, apart from any file format, and the check that its layers exist in a base model: PEFT loads an adapter
+ * whose names match nothing without an error, and the model is then the base model.
  */
 import { FormatError, show } from './formatError.ts';
 
