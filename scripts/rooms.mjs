@@ -27,7 +27,7 @@ export const rooms = {
   graph: kernels,
   gpu: ['shaders'],
   data: ['formats'],
-  formats: [],
+  formats: ['storage'],
   storage: [],
 };
 
