@@ -3,7 +3,7 @@
  * generate, export. It takes a GPUDevice, knows no page, and runs the same in a worker and in Node.
  *
  *     const engine = createEngine(await requestGpu(navigator.gpu));
- *     const lab = await engine.open(files);                    // a Hugging Face folder
+ *     const lab = await engine.open(files, { precision: 'bf16' });      // a Hugging Face folder
  *     const run = await lab.fineTune({ ...settings, method: 'rpsft', examples: lab.tokenise(dataset, 128) });
  *     while (run.step < 300) { run.submitStep(); if (run.step % 10 === 0) console.log(await run.readMetrics()); }
  *     const files = await lab.exportFolder(run.weights, card);
@@ -27,9 +27,11 @@ import type { BufferCategory } from './gpu/buffers.ts';
 import type { Context } from './gpu/context.ts';
 import { createContext } from './gpu/context.ts';
 import type { Gpu } from './gpu/device.ts';
+import type { FloatType } from './gpu/storedFloats.ts';
 import { l2spPenalty } from './methods/l2sp.ts';
 import { rpsftPenalty } from './methods/rpsft.ts';
 import type { BatchShape, PackedBatch } from './models/decoder.ts';
+import type { LoadOptions } from './models/model.ts';
 import { Model } from './models/model.ts';
 import { ParameterBuffers } from './models/parameters.ts';
 import { fileShape, toFile } from './models/stored.ts';
@@ -46,7 +48,9 @@ import { Trainer } from './training/trainer.ts';
 
 export type { Gpu } from './gpu/device.ts';
 export { GpuCommandError, GpuLostError, GpuMemoryError, GpuUnavailableError, requestGpu, wrapDevice } from './gpu/device.ts';
+export type { FloatType } from './gpu/storedFloats.ts';
 export type { ModelFiles } from './formats/folder.ts';
+export type { LoadOptions } from './models/model.ts';
 export type { ParameterBuffers } from './models/parameters.ts';
 export type { WeightSet } from './models/weights.ts';
 export type { ItemResult } from './evaluation/evaluator.ts';
@@ -82,9 +86,9 @@ export interface Engine {
   /** Bytes held on the device, by category. */
   readonly bytes: ReadonlyMap<BufferCategory, number>;
   /** Opens a model from the files of a Hugging Face folder. @throws with the file, field or tensor that is wrong */
-  open(files: ModelFiles, onProgress?: Progress): Promise<Lab>;
+  open(files: ModelFiles, options?: LoadOptions): Promise<Lab>;
   /** A fresh model of random weights with the tokenizer of another. @param files the folder of that other model */
-  create(config: JsonObject, seed: number, files: ModelFiles): Promise<Lab>;
+  create(config: JsonObject, seed: number, files: ModelFiles, precision?: FloatType): Promise<Lab>;
 }
 
 export function createEngine(gpu: Gpu): Engine {
@@ -92,11 +96,11 @@ export function createEngine(gpu: Gpu): Engine {
   return {
     gpu,
     bytes: context.pool.bytes,
-    async open(files, onProgress) {
+    async open(files, options) {
       const folder = await readModelFolder(files);
-      return new Lab(context, await Model.load(context, folder.config, folder.weights, onProgress), folder);
+      return new Lab(context, await Model.load(context, folder.config, folder.weights, options), folder);
     },
-    create: async (config, seed, files) => new Lab(context, Model.create(context, config, seed), { ...(await readModelFolder(files)), config }),
+    create: async (config, seed, files, precision) => new Lab(context, Model.create(context, config, seed, precision), { ...(await readModelFolder(files)), config }),
   };
 }
 

@@ -2,22 +2,30 @@
  * @file Buffers with a category, so that memory can be accounted for, and the two ways data crosses: upload and read back.
  */
 import type { Gpu } from './device.ts';
-import { GpuMemoryError } from './device.ts';
+import { GpuMemoryError, largestBuffer } from './device.ts';
 import type { Slice } from './kernel.ts';
 
 /** What a buffer is for; the memory bar of the page and the bench list bytes by these. */
-export type BufferCategory = 'weights' | 'pretrained' | 'gradients' | 'moments' | 'activations' | 'logits' | 'bases' | 'cache' | 'other';
+export type BufferCategory = 'weights' | 'pretrained' | 'adapter' | 'gradients' | 'moments' | 'activations' | 'logits' | 'bases' | 'cache' | 'other';
 
 /** Offsets of ranges that are bound on their own are multiples of this (WebGPU's default minimum alignment). */
 export const ALIGNMENT = 256;
 
 export const alignUp = (value: number, to: number = ALIGNMENT): number => Math.ceil(value / to) * to;
 
+/** A buffer as a plan has it. */
+export interface BufferFacts {
+  readonly label: string;
+  readonly category: BufferCategory;
+  /** Bytes. */
+  readonly size: number;
+}
+
 /** Makes buffers on one device and remembers how many bytes each category holds. */
 export class BufferPool {
   readonly bytes: Map<BufferCategory, number>;
   readonly #gpu: Gpu;
-  readonly #live = new Map<GPUBuffer, BufferCategory>();
+  readonly #live = new Map<GPUBuffer, BufferFacts>();
 
   constructor(gpu: Gpu, bytes = new Map<BufferCategory, number>()) {
     this.#gpu = gpu;
@@ -27,6 +35,16 @@ export class BufferPool {
   /** A pool whose buffers count here as well and can be freed together. */
   child(): BufferPool {
     return new BufferPool(this.#gpu, this.bytes);
+  }
+
+  /** Bytes that one buffer may have. */
+  get largest(): number {
+    return largestBuffer(this.#gpu);
+  }
+
+  /** The buffers made here and not freed. */
+  get buffers(): readonly BufferFacts[] {
+    return [...this.#live.values()];
   }
 
   /** A zeroed storage buffer of at least `byteLength` bytes that can be copied from and to. */
@@ -48,7 +66,7 @@ export class BufferPool {
 
   /** Frees a buffer made here. */
   destroy({ buffer }: Slice): void {
-    const category = this.#live.get(buffer);
+    const category = this.#live.get(buffer)?.category;
     if (category === undefined) return;
     this.#live.delete(buffer);
     this.bytes.set(category, this.bytes.get(category)! - buffer.size);
@@ -62,16 +80,19 @@ export class BufferPool {
 
   #make(byteLength: number, usage: GPUBufferUsageFlags, category: BufferCategory, label: string): Slice {
     const size = Math.max(16, alignUp(byteLength, 16));
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.#gpu.facts.limits;
-    if (size > Math.min(maxBufferSize, maxStorageBufferBindingSize)) {
-      throw new GpuMemoryError(`${label} needs ${size} bytes in one buffer; this adapter allows ${Math.min(maxBufferSize, maxStorageBufferBindingSize)}.`);
-    }
-    const buffer = this.#gpu.device.createBuffer({ label, size, usage });
-    this.#live.set(buffer, category);
+    if (size > this.largest) throw new GpuMemoryError(`${label} needs ${size} bytes in one buffer; this adapter allows ${this.largest}.`);
+    const { device, memoryLimit = Number.POSITIVE_INFINITY } = this.#gpu;
+    const held = totalBytes(this.bytes);
+    if (held + size > memoryLimit) throw new GpuMemoryError(`${label} needs ${size} bytes beside the ${held} that are held; the limit that was set is ${memoryLimit}.`);
+    const buffer = device.createBuffer({ label, size, usage });
+    this.#live.set(buffer, { label, category, size });
     this.bytes.set(category, (this.bytes.get(category) ?? 0) + size);
     return { buffer, offset: 0, size };
   }
 }
+
+/** Bytes of all categories. */
+export const totalBytes = (bytes: ReadonlyMap<BufferCategory, number>): number => [...bytes.values()].reduce((sum, each) => sum + each, 0);
 
 /** Copies ranges back to the CPU in one submit. Bytes, in order; not for use inside a training step. */
 export async function readBack(device: GPUDevice, slices: readonly Slice[]): Promise<ArrayBuffer[]> {

@@ -14,12 +14,26 @@ export const createContext = (gpu: Gpu): Context => ({ gpu, pipelines: new Pipel
 /** The same device with a pool of its own, for something that is built and freed as a whole. */
 export const childContext = ({ gpu, pipelines, pool }: Context): Context => ({ gpu, pipelines, pool: pool.child() });
 
-/** A context whose buffers are only counted, by category, and never made: for estimates. Nothing can be recorded on it. */
+/** Nothing is made, so nothing is too large, and there is nothing to free. */
+class CountingPool extends BufferPool {
+  override get largest(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  override child(): BufferPool {
+    return this;
+  }
+}
+
+/**
+ * A context whose buffers are only counted, by category, and never made: for estimates. Nothing can be recorded on it, and
+ * no size is refused, so that what does not fit can be told.
+ */
 export function countingContext({ gpu, pipelines }: Context): Context {
   const device = {
     createBuffer: ({ size }: GPUBufferDescriptor) => ({ size, destroy: () => undefined }) as unknown as GPUBuffer,
     queue: { writeBuffer: () => undefined },
   } as unknown as GPUDevice;
-  const counting: Gpu = { ...gpu, device };
-  return { gpu: counting, pipelines, pool: new BufferPool(counting) };
+  const counting: Gpu = { ...gpu, device, memoryLimit: Number.POSITIVE_INFINITY };
+  return { gpu: counting, pipelines, pool: new CountingPool(counting) };
 }

@@ -66,6 +66,8 @@ export interface AdapterFacts {
 export interface Gpu {
   readonly device: GPUDevice;
   readonly facts: AdapterFacts;
+  /** Bytes that all buffers together may have, where somebody set it; the device itself does not tell how many it has. */
+  readonly memoryLimit?: number;
   /** Resolves when the device is lost for a reason other than our own `destroy()`. */
   readonly lost: Promise<GpuLostError>;
   /** Throws the first uncaptured error, if there has been one since the last call. */
@@ -98,6 +100,9 @@ export async function requestGpu(gpu: GPU | undefined): Promise<Gpu> {
   }
   return wrapDevice(device, adapter.info);
 }
+
+/** Bytes that one buffer may have and be bound with as a whole. */
+export const largestBuffer = ({ facts }: Pick<Gpu, 'facts'>): number => Math.min(facts.limits.maxBufferSize, facts.limits.maxStorageBufferBindingSize);
 
 /** Wraps a device that somebody else obtained, as the engine's one handle on it. */
 export function wrapDevice(device: GPUDevice, info: GPUAdapterInfo = device.adapterInfo): Gpu {

@@ -6,10 +6,12 @@ import distanceSource from '../../shaders/penalty-distance.wgsl?raw';
 import sumSource from '../../shaders/penalty-sum.wgsl?raw';
 import type { Context } from '../gpu/context.ts';
 import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
+import { enableHalves, storedFloats } from '../gpu/storedFloats.ts';
 import type { ParameterBuffers } from '../models/parameters.ts';
+import type { WeightSet } from '../models/weights.ts';
 import type { Workspace } from '../spectral/workspace.ts';
 
-/** What a penalty acts on; all `ParameterBuffers` have one layout. */
+/** What a penalty acts on; all `ParameterBuffers` have one layout, and only the pretrained ones may be in halves. */
 export interface PenaltyTargets {
   /** Scratch is made in this context's pool, for as long as the calls are used. */
   readonly context: Context;
@@ -23,6 +25,11 @@ export interface PenaltyTargets {
   readonly value: Slice;
 }
 
+/** Targets that are trained in full; all `ParameterBuffers` have one layout. */
+export interface DenseTargets extends PenaltyTargets {
+  readonly weights: ParameterBuffers;
+}
+
 /** A recordable penalty. */
 export interface Penalty {
   readonly calls: readonly Call[];
@@ -33,7 +40,7 @@ export interface Penalty {
 const LANES = 64;
 
 /** Ranges of one buffer for `counts` partial sums (multiples of 64), and the call that adds them all into the value. */
-export function partialSums(workspace: Workspace, { lambda, value }: PenaltyTargets, counts: readonly number[]): { readonly ranges: readonly Slice[]; readonly sum: Call } {
+export function partialSums(workspace: Workspace, { lambda, value }: Pick<PenaltyTargets, 'lambda' | 'value'>, counts: readonly number[]): { readonly ranges: readonly Slice[]; readonly sum: Call } {
   const all = workspace.storage(counts.reduce((sum, count) => sum + count, 0), 'penalty partial sums');
   let offset = 0;
   const ranges = counts.map((count) => {
@@ -59,11 +66,14 @@ const DISTANCE_CHUNK = 16384;
 export const distancePartials = ({ offsets, size }: Runs): number => offsets.length * partialCount(size, DISTANCE_CHUNK);
 
 /** gradients += 2λ(W - W0) on the runs, partials <- sums of (W - W0)². */
-export function distanceCall(workspace: Workspace, { weights, pretrained, gradients, lambda }: PenaltyTargets, { shard, offsets, size }: Runs, partials: Slice): Call {
+export function distanceCall(workspace: Workspace, { weights, pretrained, gradients, lambda }: DenseTargets, { shard, offsets, size }: Runs, partials: Slice): Call {
   const chunks = Math.ceil(size / DISTANCE_CHUNK);
   const [x, y] = linearGrid(chunks, 1);
+  const { facts } = workspace.context.gpu;
+  const source = storedFloats('pretrained', 2, pretrained.precision, facts) + distanceSource;
+  const distance = kernel('penalty distance', source, ['uniform', 'read', 'read', 'write', 'read', 'write'], { SIZE: size, CHUNK: DISTANCE_CHUNK, CHUNKS: chunks });
   return {
-    kernel: kernel('penalty distance', distanceSource, ['uniform', 'read', 'read', 'write', 'read', 'write'], { SIZE: size, CHUNK: DISTANCE_CHUNK, CHUNKS: chunks }),
+    kernel: enableHalves(distance, [pretrained.precision], facts),
     slices: [lambda, weights.shards[shard]!, pretrained.shards[shard]!, gradients.shards[shard]!, workspace.upload(Uint32Array.from(offsets), 'starts'), partials],
     grid: [x, y, offsets.length],
   };

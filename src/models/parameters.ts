@@ -5,13 +5,18 @@
  * and the penalty run over whole shards or over all matrices of one shape in one dispatch, whatever the model.
  */
 import type { BufferCategory, BufferPool } from '../gpu/buffers.ts';
-import { ALIGNMENT, readFloats } from '../gpu/buffers.ts';
+import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '../formats/floats.ts';
+import { ALIGNMENT, readBack } from '../gpu/buffers.ts';
+import { GpuMemoryError } from '../gpu/device.ts';
+import type { Context } from '../gpu/context.ts';
 import type { Slice } from '../gpu/kernel.ts';
+import { floatBytes, type FloatType } from '../gpu/storedFloats.ts';
 import type { Graph, Shape, Tensor } from '../graph/graph.ts';
 import { elementCount } from '../graph/graph.ts';
 import { linear } from '../graph/ops/matmul.ts';
 import type { StoredLayout } from './stored.ts';
 import type { GraphWeights, WeightSet } from './weights.ts';
+import { copyWidened } from './widen.ts';
 
 /** A weight as it stands in a file: some rows of a parameter. Row-major [rows, columns], or [rows] for a vector. */
 export interface WeightPart {
@@ -56,7 +61,8 @@ export interface MatrixBatch {
   readonly offsets: readonly number[];
 }
 
-const ALIGN_ELEMENTS = ALIGNMENT / 4;
+/** Halves begin at aligned offsets as well. */
+const ALIGN_ELEMENTS = ALIGNMENT / 2;
 
 /** The places of all parameters; matrices come first in each shard, so that weight decay is a matter of one boundary. */
 export class ParameterLayout {
@@ -70,8 +76,8 @@ export class ParameterLayout {
   readonly count: number;
 
   /**
-   * @param maxBytes the largest buffer the adapter binds
-   * @throws when one parameter alone is larger
+   * @param maxBytes the largest buffer the adapter binds; a parameter that is larger in f32 gets a shard of its own, which
+   *   halves may still fit
    */
   constructor(specs: readonly ParameterSpec[], maxBytes: number) {
     const matrices = specs.filter(({ shape }) => shape.length > 1);
@@ -81,7 +87,6 @@ export class ParameterLayout {
     const boundaries: number[] = [];
     for (const spec of [...matrices, ...vectors]) {
       const size = Math.ceil(elementCount(spec.shape) / ALIGN_ELEMENTS) * ALIGN_ELEMENTS;
-      if (size * 4 > maxBytes) throw new RangeError(`${spec.name} needs ${size * 4} bytes; this adapter binds at most ${maxBytes} at once.`);
       if (sizes.length === 0 || (sizes.at(-1)! + size) * 4 > maxBytes) {
         sizes.push(0);
         boundaries.push(0);
@@ -125,28 +130,63 @@ function weightsOf({ shape, parts, shard, offset }: PlacedParameter): PlacedWeig
   return weights;
 }
 
-/** One set of numbers in the layout: the weights, their gradients, a moment, or the pretrained copy. */
+/**
+ * One set of numbers in the layout: the weights, their gradients, a moment, or the pretrained copy. Matrices may be kept
+ * in halves, element i of a shard in half i of its buffer; vectors follow them in f32.
+ */
 export class ParameterBuffers implements WeightSet {
   readonly shards: readonly Slice[];
 
+  /**
+   * @param precision how matrices are kept
+   * @throws {GpuMemoryError} naming the parameter that one buffer cannot hold
+   */
   constructor(
     readonly layout: ParameterLayout,
     pool: BufferPool,
     category: BufferCategory,
     label: string,
+    readonly precision: FloatType = 'f32',
   ) {
-    this.shards = layout.shardSizes.map((size, i) => pool.storage(size * 4, category, `${label} ${i}`));
+    const sizes = layout.shardSizes.map((size, shard) => this.#byteAt(shard, size));
+    const tooLarge = sizes.findIndex((size) => size > pool.largest);
+    if (tooLarge >= 0) throw tooLargeError(layout.parameters.find(({ shard }) => shard === tooLarge)!, precision, pool.largest);
+    this.shards = sizes.map((size, i) => pool.storage(size, category, `${label} ${i}`));
+  }
+
+  get trained(): this {
+    return this;
+  }
+
+  async copy(context: Context): Promise<ParameterBuffers> {
+    const copy = new ParameterBuffers(this.layout, context.pool, 'weights', 'trained weights');
+    await copyWidened(context, this, copy);
+    return copy;
   }
 
   /** The range of one parameter. */
-  slice({ shard, offset, shape }: PlacedParameter): Slice {
-    return { buffer: this.shards[shard]!.buffer, offset: offset * 4, size: elementCount(shape) * 4 };
+  slice({ shard, offset, shape }: Pick<PlacedParameter, 'shard' | 'offset' | 'shape'>): Slice {
+    return this.range(shard, offset, elementCount(shape));
+  }
+
+  /** The bytes of some elements of a shard, all of matrices or all of vectors. */
+  range(shard: number, element: number, count: number): Slice {
+    return { buffer: this.shards[shard]!.buffer, offset: this.#byteAt(shard, element), size: floatBytes(this.#typeAt(shard, element), count) };
+  }
+
+  #typeAt(shard: number, element: number): FloatType {
+    return element < this.layout.matrixElements[shard]! ? this.precision : 'f32';
+  }
+
+  #byteAt(shard: number, element: number): number {
+    const matrices = Math.min(element, this.layout.matrixElements[shard]!);
+    return matrices * (this.precision === 'f32' ? 4 : 2) + (element - matrices) * 4;
   }
 
   bind(graph: Graph, bindings: Map<Tensor, Slice>): GraphWeights {
     const sources = new Map(
       this.layout.parameters.map((placed) => {
-        const tensor = graph.source('parameter', placed.name, placed.shape);
+        const tensor = graph.source('parameter', placed.name, placed.shape, this.#typeAt(placed.shard, placed.offset));
         bindings.set(tensor, this.slice(placed));
         return [placed.name, tensor];
       }),
@@ -159,25 +199,64 @@ export class ParameterBuffers implements WeightSet {
     return { parameter, linear: (x, name) => linear(graph, x, parameter(name)), trainable: sources };
   }
 
-  /** Writes one weight; `values` are row-major. */
-  write(device: GPUDevice, { name, shape, shard, offset }: PlacedWeight, values: Float32Array<ArrayBuffer>): void {
-    if (values.length !== elementCount(shape)) throw new Error(`${name} has ${values.length} numbers, the model expects ${elementCount(shape)}.`);
-    device.queue.writeBuffer(this.shards[shard]!.buffer, offset * 4, values);
+  /**
+   * Writes one weight; `values` are row-major. Where the weight is kept in halves, each number is rounded to the nearest.
+   * @throws {RangeError} when a number lies beyond the range of f16
+   */
+  write(device: GPUDevice, weight: PlacedWeight, values: Float32Array<ArrayBuffer>): void {
+    const type = this.#typeAt(weight.shard, weight.offset);
+    if (type === 'f32') this.#write(device, weight, values);
+    else this.writeHalves(device, weight, type === 'bf16' ? float32ToBfloat16(values) : halved(weight.name, values));
   }
 
-  /** Copies all numbers of `from` on the GPU. */
+  /** Writes one matrix as the halves it is kept in, bit for bit. */
+  writeHalves(device: GPUDevice, weight: PlacedWeight, halves: Uint16Array<ArrayBuffer>): void {
+    if (weight.offset % 2) throw new RangeError(`${weight.name} begins in the middle of a word, because the matrix before it has an odd number of weights; open the model in f32.`);
+    this.#write(device, weight, halves);
+  }
+
+  #write(device: GPUDevice, { name, shape, shard, offset }: PlacedWeight, values: Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>): void {
+    if (values.length !== elementCount(shape)) throw new Error(`${name} has ${values.length} numbers, the model expects ${elementCount(shape)}.`);
+    // Only whole words can be written; a half beyond the last is padding.
+    const words = values.byteLength % 4 ? Uint16Array.from({ length: values.length + 1 }, (_, i) => values[i] ?? 0) : values;
+    device.queue.writeBuffer(this.shards[shard]!.buffer, this.#byteAt(shard, offset), words);
+  }
+
+  /** Copies all numbers of `from`, of the same precision, on the GPU. */
   copyFrom(device: GPUDevice, from: ParameterBuffers): void {
+    if (from.precision !== this.precision) throw new Error(`Weights in ${from.precision} are no copy of weights in ${this.precision}.`);
     const encoder = device.createCommandEncoder({ label: 'copy parameters' });
     for (const [i, shard] of this.shards.entries()) encoder.copyBufferToBuffer(from.shards[i]!.buffer, 0, shard.buffer, 0, shard.size);
     device.queue.submit([encoder.finish()]);
   }
 
-  /** Reads one weight back. */
-  read(device: GPUDevice, { shape, shard, offset }: PlacedWeight): Promise<Float32Array<ArrayBuffer>> {
-    return readFloats(device, { buffer: this.shards[shard]!.buffer, offset: offset * 4, size: elementCount(shape) * 4 });
+  /** Reads one weight back, halves widened. */
+  async read(device: GPUDevice, weight: PlacedWeight): Promise<Float32Array<ArrayBuffer>> {
+    const [bytes] = await readBack(device, [this.slice(weight)]);
+    const type = this.#typeAt(weight.shard, weight.offset);
+    if (type === 'f32') return new Float32Array(bytes!);
+    const halves = new Uint16Array(bytes!, 0, elementCount(weight.shape));
+    return type === 'bf16' ? bfloat16ToFloat32(halves) : float16ToFloat32(halves);
   }
 
   destroy(pool: BufferPool): void {
     for (const shard of this.shards) pool.destroy(shard);
   }
+}
+
+/** Rounded to f16. @throws {RangeError} naming the weight when a number does not fit */
+function halved(name: string, values: Float32Array): Uint16Array<ArrayBuffer> {
+  const halves = float32ToFloat16(values);
+  const bad = halves.findIndex((bits) => (bits & 0x7fff) === 0x7c00);
+  if (bad >= 0) throw new RangeError(`${name} holds ${values[bad]} at element ${bad}, beyond the 65504 of f16; open the model in bf16 or f32.`);
+  return halves;
+}
+
+function tooLargeError({ name, shape }: ParameterSpec, precision: FloatType, largest: number): GpuMemoryError {
+  const bytes = (type: FloatType): number => floatBytes(type, elementCount(shape));
+  const advice =
+    precision === 'f32' && bytes('bf16') <= largest
+      ? `In bf16 it takes ${bytes('bf16')} and fits: open the model in bf16 and train an adapter (LoRA), since full fine-tuning keeps weights in f32.`
+      : 'It needs an adapter that binds larger buffers, or a model with a smaller vocabulary.';
+  return new GpuMemoryError(`${name} takes ${bytes(precision)} bytes in ${precision}; this graphics adapter binds at most ${largest} at once. ${advice}`);
 }

@@ -34,7 +34,7 @@ export function blockCalls(
   const { k } = basis;
   return [
     ...workspace.product(
-      { ...shape, a: 'table', aMinus: true, layout: wide ? 'NN' : 'TN', m: short, n: k, k: long },
+      { ...shape, a: 'table', aMinus: true, aType: weights.precision, aMinusType: pretrained.precision, layout: wide ? 'NN' : 'TN', m: short, n: k, k: long },
       { a: weights.shards[shard]!, aMinus: pretrained.shards[shard]!, b: far, c: narrow, table },
     ),
     ...workspace.product({ layout: 'TN', m: k, n: k, k: short, batch: shape.batch }, { a: near, b: narrow, c: block }),

@@ -92,20 +92,20 @@ export class BatchDecomposition {
   }
 
   /**
-   * @param shard the buffer that `batch.offsets` point into; it is only read
+   * @param values only read
    * @throws {RangeError} when k is not below the smaller side, where there is nothing to truncate
    */
-  static async create(context: Context, shard: Slice, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
+  static async create(context: Context, values: ParameterBuffers, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
     const workspace = new Workspace(context);
     try {
-      return await BatchDecomposition.#build(workspace, shard, batch, options);
+      return await BatchDecomposition.#build(workspace, values, batch, options);
     } catch (error) {
       workspace.destroy();
       throw error;
     }
   }
 
-  static async #build(workspace: Workspace, shard: Slice, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
+  static async #build(workspace: Workspace, values: ParameterBuffers, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
     const { k, powerIterations = POWER_ITERATIONS, oversampling = OVERSAMPLING, seed = 0 } = options;
     const { rows, columns } = batch;
     const count = batch.offsets.length;
@@ -128,7 +128,7 @@ export class BatchDecomposition {
     const [shortFactor, longFactor] = rows <= columns ? [basis.u, basis.v] : [basis.v, basis.u];
     const seeds = workspace.upload(Uint32Array.from(batch.names, (name) => hashName(name) ^ seed), 'seeds');
     const gram = workspace.storage(count * size * size, 'eigenproblem');
-    const products = matrixProducts(workspace, shard, batch);
+    const products = matrixProducts(workspace, values, batch);
 
     const beforeEigen: Program[] = [];
     const finish: Call[] = [];
@@ -206,7 +206,7 @@ export class BatchDecomposition {
 
 /** Decomposes a batch once. An error thrown by `onMatrix` ends the work and leaves nothing behind. */
 export async function decompose(context: Context, values: ParameterBuffers, batch: MatrixBatch, options: DecomposeOptions, onMatrix?: () => void): Promise<Basis> {
-  const decomposition = await BatchDecomposition.create(context, values.shards[batch.shard]!, batch, options);
+  const decomposition = await BatchDecomposition.create(context, values, batch, options);
   try {
     await decomposition.run(onMatrix);
     return decomposition.basis;
@@ -262,13 +262,14 @@ export function destroyBases({ pool }: Pick<Context, 'pool'>, bases: readonly Ba
 }
 
 /** Products with the matrices of a batch where they lie in their shard, as [short, long] whichever way they are stored. */
-function matrixProducts(workspace: Workspace, shard: Slice, batch: MatrixBatch) {
+function matrixProducts(workspace: Workspace, { shards, precision }: ParameterBuffers, batch: MatrixBatch) {
   const { rows, columns } = batch;
   const short = Math.min(rows, columns);
   const long = Math.max(rows, columns);
   const wide = rows <= columns;
   const { shape, table } = workspace.inShard(batch);
-  const common = { ...shape, a: 'table' } as const;
+  const common = { ...shape, a: 'table', aType: precision } as const;
+  const shard = shards[batch.shard]!;
   return {
     /** y [batch, short, n] = A z, z [batch, long, n] */
     toShort: (z: Slice, n: number, y: Slice): Call[] =>
@@ -278,7 +279,7 @@ function matrixProducts(workspace: Workspace, shard: Slice, batch: MatrixBatch) 
       workspace.product({ ...common, layout: wide ? 'TN' : 'NN', m: long, n, k: short }, { a: shard, b: y, c: z, table }),
     /** gram [batch, short, short] = A Aᵀ */
     shortGram: (gram: Slice): Call[] =>
-      workspace.product({ ...common, b: 'table', layout: wide ? 'NT' : 'TN', m: short, n: short, k: long }, { a: shard, b: shard, c: gram, table }),
+      workspace.product({ ...common, b: 'table', bType: precision, layout: wide ? 'NT' : 'TN', m: short, n: short, k: long }, { a: shard, b: shard, c: gram, table }),
   };
 }
 

@@ -9,8 +9,9 @@ import normsSource from '../../shaders/spectral-norms.wgsl?raw';
 import residualSource from '../../shaders/spectral-residual.wgsl?raw';
 import { readBack } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
-import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
+import { kernel, linearGrid, type Call, type Kernel, type Slice } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
+import { enableHalves, storedFloats, type FloatType } from '../gpu/storedFloats.ts';
 import type { ParameterBuffers } from '../models/parameters.ts';
 import { blockCalls } from './block.ts';
 import { BatchDecomposition, destroyBases, type Basis } from './decompose.ts';
@@ -98,8 +99,8 @@ class BatchMeter {
     const { batch, k } = basis;
     const { rows, columns } = batch;
     const workspace = new Workspace(context);
-    const values = sources.weights.shards[batch.shard]!;
-    const decomposition = await BatchDecomposition.create(context, values, batch, { k });
+    const { weights, pretrained } = sources;
+    const decomposition = await BatchDecomposition.create(context, weights, batch, { k });
     const now = decomposition.basis;
     const count = batch.offsets.length;
     const square = (label: string): Slice => workspace.storage(count * k * k, label);
@@ -133,8 +134,8 @@ class BatchMeter {
       // Transposed for tall matrices, which no measure of it sees.
       ...blockCalls(workspace, sources, basis, inShard, { narrow: room, block: results.block }),
       {
-        kernel: kernel('spectral norms', normsSource, ['read', 'read', 'read', 'write'], { SIZE: rows * columns, GROUPS: groups }),
-        slices: [values, sources.pretrained.shards[batch.shard]!, inShard.table, results.norms],
+        kernel: normsKernel(context, weights.precision, pretrained.precision, { SIZE: rows * columns, GROUPS: groups }),
+        slices: [weights.shards[batch.shard]!, pretrained.shards[batch.shard]!, inShard.table, results.norms],
         grid: [groups, 1, count],
       },
     ]);
@@ -178,4 +179,9 @@ class BatchMeter {
     this.decomposition.destroyScratch();
     destroyBases(this.workspace.context, [this.decomposition.basis]);
   }
+}
+
+function normsKernel({ gpu: { facts } }: Context, weights: FloatType, pretrained: FloatType, constants: Readonly<Record<string, number>>): Kernel {
+  const source = storedFloats('values', 0, weights, facts) + storedFloats('pretrained', 1, pretrained, facts) + normsSource;
+  return enableHalves(kernel('spectral norms', source, ['read', 'read', 'read', 'write'], constants), [weights, pretrained], facts);
 }
