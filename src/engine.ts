@@ -16,7 +16,8 @@ import type { ItemResult } from './evaluation/evaluator.ts';
 import { Evaluator } from './evaluation/evaluator.ts';
 import type { ScorerSettings } from './evaluation/scorer.ts';
 import { Scorer } from './evaluation/scorer.ts';
-import type { JsonObject, ModelFiles, ModelFolder } from './formats/folder.ts';
+import type { FloatDtype } from './formats/floats.ts';
+import type { JsonObject, ModelFiles, ModelFolder, WriteFile } from './formats/folder.ts';
 import { readModelFolder, writeModelFolder } from './formats/folder.ts';
 import { encodeFloats } from './formats/safetensors.ts';
 import type { Tokenizer } from './formats/tokenizer.ts';
@@ -79,6 +80,19 @@ export interface FineTuneSettings {
   readonly length: number;
   readonly seed: number;
 }
+
+/** How a folder is written. */
+export interface FolderOptions {
+  /** Numbers round to nearest, ties to even. */
+  readonly dtype?: FloatDtype;
+  /** Makes a file of its pieces, on disk where there is one; in memory where it is left out. */
+  readonly writeFile?: WriteFile;
+  /** Tensors written. */
+  readonly onProgress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+const DTYPE_NAMES: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
 /** The engine on a device; models opened on it share its compiled pipelines. */
 export interface Engine {
@@ -177,24 +191,29 @@ export class Lab {
   }
 
   /** A recorded decoder for a set of weights; free it with `destroy`. */
-  generator(weights: ParameterBuffers, shape: GeneratorShape): Promise<Generator> {
+  generator(weights: WeightSet, shape: GeneratorShape): Promise<Generator> {
     return Generator.create(this.model, weights, shape, this.tokenizer.eosTokenIds);
   }
 
-  /** The likeliest tokens after `ids`, most likely first. */
-  async nextTokens(ids: readonly number[], count: number, weights: ParameterBuffers = this.model.weights): Promise<{ readonly id: number; readonly probability: number }[]> {
+  /** The logits [vocabSize] of the token after `ids`. */
+  async logits(ids: readonly number[], weights: WeightSet = this.model.weights): Promise<Float32Array<ArrayBuffer>> {
     const generator = await this.generator(weights, { sequences: 1, length: ids.length + 1 });
     try {
       generator.begin([ids], { temperature: 0, topK: 0, topP: 1, seed: 0 });
       await generator.advance(1);
-      const logits = await generator.lastLogits();
-      const most = logits.reduce((a, b) => Math.max(a, b));
-      const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
-      const order = Array.from(logits.keys()).toSorted((a, b) => logits[b]! - logits[a]! || a - b);
-      return order.slice(0, count).map((id) => ({ id, probability: Math.exp(logits[id]! - most) / total }));
+      return await generator.lastLogits();
     } finally {
       generator.destroy();
     }
+  }
+
+  /** The likeliest tokens after `ids`, most likely first. */
+  async nextTokens(ids: readonly number[], count: number, weights: WeightSet = this.model.weights): Promise<{ readonly id: number; readonly probability: number }[]> {
+    const logits = await this.logits(ids, weights);
+    const most = logits.reduce((a, b) => Math.max(a, b));
+    const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
+    const order = Array.from(logits.keys()).toSorted((a, b) => logits[b]! - logits[a]! || a - b);
+    return order.slice(0, count).map((id) => ({ id, probability: Math.exp(logits[id]! - most) / total }));
   }
 
   /** Measures how far `weights` have turned from the pretrained ones, in the bases of `decompose`; free it with `destroy`. */
@@ -213,16 +232,31 @@ export class Lab {
     weights.destroy(this.context.pool);
   }
 
-  /** The files of a Hugging Face folder with these weights in f32. @param readme the model card */
-  async exportFolder(weights: ParameterBuffers, readme: string): Promise<ModelFiles> {
+  /**
+   * The files of a Hugging Face folder with these weights, adapters merged into them. A tensor is read from the GPU when its turn to be written comes.
+   * @param readme the model card
+   */
+  exportFolder(weights: WeightSet, readme: string, { dtype = 'F32', writeFile, onProgress, signal }: FolderOptions = {}): Promise<ModelFiles> {
     const { device } = this.context.gpu;
-    const tensors = [];
-    for (const weight of this.model.layout.weights) {
-      tensors.push({ name: weight.name, dtype: 'F32' as const, shape: [...fileShape(weight)], bytes: encodeFloats(toFile(weight, await weights.read(device, weight)), 'F32') });
-    }
+    const { weights: placed } = this.model.layout;
+    let done = 0;
+    const tensors = placed.map((weight) => ({
+      name: weight.name,
+      dtype,
+      shape: fileShape(weight),
+      bytes: async () => {
+        signal?.throwIfAborted();
+        const bytes = encodeFloats(toFile(weight, await weights.read(device, weight)), dtype);
+        onProgress?.(++done, placed.length);
+        return bytes;
+      },
+    }));
     const { config, generationConfig, tokenizerConfig, chatTemplate, files } = this.folder;
-    const tokenizerFiles = new Map([...files].filter(([path]) => /^(tokenizer\.json|special_tokens_map\.json|vocab\.json|merges\.txt)$/.test(path)));
-    return writeModelFolder({ config: { ...config, torch_dtype: 'float32' }, generationConfig, tokenizerFiles, tokenizerConfig, chatTemplate, tensors, readme });
+    const tokenizerFiles = new Map([...files].filter(([path]) => /^(tokenizer\.json|tokenizer\.model|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt)$/.test(path)));
+    // Every version of transformers reads torch_dtype; the newer name, dtype, would go before it.
+    const { dtype: _, ...rest } = config;
+    const folder = { config: { ...rest, torch_dtype: DTYPE_NAMES[dtype] }, generationConfig, tokenizerFiles, tokenizerConfig, chatTemplate, tensors, readme };
+    return writeModelFolder(folder, writeFile ? { writeFile } : {});
   }
 
   /** Frees the weights and bases. Runs and evaluators made from this lab must be freed before. */
