@@ -26,9 +26,11 @@ export function applyRule(node: Node, outputGradients: MaybeTensors, context: Gr
  * @param loss output of an operation that stands for a scalar by itself and needs no incoming gradient (`ops/head-loss.ts`)
  * @param parameters tensors to differentiate with respect to
  * @param onto for a parameter, a tensor that its gradient is added to in place (accumulation over micro-batches)
+ * @param recompute computes each segment between checkpoints again before its backward pass (arXiv 1604.06174), so that the
+ *   inner tensors of one segment live at a time; the same kernels run on the same numbers, so gradients are the same bits
  * @throws when a parameter is not f32 or does not reach the loss, or an operation on the way has no rule
  */
-export function gradients(graph: Graph, loss: Tensor, parameters: readonly Tensor[], onto: ReadonlyMap<Tensor, Tensor> = new Map()): Gradients {
+export function gradients(graph: Graph, loss: Tensor, parameters: readonly Tensor[], onto: ReadonlyMap<Tensor, Tensor> = new Map(), recompute = false): Gradients {
   const lossNode = loss.node;
   if (!lossNode) throw new Error(`${loss.name} is a source, not a loss.`);
   for (const { name, dtype } of parameters) if (dtype !== 'f32') throw new Error(`${name} is kept as ${dtype}; only f32 can be trained.`);
@@ -37,12 +39,20 @@ export function gradients(graph: Graph, loss: Tensor, parameters: readonly Tenso
   const same = new Map<Tensor, Tensor>();
   const reached = new Set<Tensor>();
   const forward = graph.nodes.slice(0, graph.nodes.indexOf(lossNode) + 1);
-  for (const node of forward.toReversed()) {
+  const segments = recompute ? cut(forward, graph.checkpoints) : [forward];
+  for (const [index, segment] of segments.toReversed().entries()) {
+    // What the last segment made is still there when its backward pass begins.
+    const again = index === 0 ? new Map<Node, Node>() : repeat(graph, segment, segments.slice(segments.length - index).flat());
+    for (const node of segment.toReversed()) back(node, again.get(node) ?? node);
+  }
+
+  /** Applies the rule of a node to `made`, the node itself or its repetition, and books the gradients to the node's inputs. */
+  function back(node: Node, made: Node): void {
     const incoming = node.outputs.map((output) => found.get(output));
-    if (node !== lossNode && incoming.every((gradient) => !gradient)) continue;
-    if (!node.inputs.some((input) => needed.has(input))) continue;
+    if (node !== lossNode && incoming.every((gradient) => !gradient)) return;
+    if (!node.inputs.some((input) => needed.has(input))) return;
     const included = new Set<Tensor>();
-    const outgoing = applyRule(node, incoming, {
+    const outgoing = applyRule(made, incoming, {
       graph,
       onto(index) {
         const before = found.get(node.inputs[index]!);
@@ -50,7 +60,7 @@ export function gradients(graph: Graph, loss: Tensor, parameters: readonly Tenso
         return before;
       },
       needs: (index) => needed.has(node.inputs[index]!),
-      alsoComputes: (output, twin) => same.set(output, twin),
+      alsoComputes: (output, twin) => same.set(node.outputs[made.outputs.indexOf(output)]!, twin),
     });
     for (const [index, input] of node.inputs.entries()) {
       const gradient = outgoing[index];
@@ -60,6 +70,7 @@ export function gradients(graph: Graph, loss: Tensor, parameters: readonly Tenso
       reached.add(input);
     }
   }
+
   const of = new Map<Tensor, Tensor>();
   for (const parameter of parameters) {
     if (!reached.has(parameter)) throw new Error(`${parameter.name} does not reach the loss.`);
@@ -75,4 +86,29 @@ function dependents(graph: Graph, roots: readonly Tensor[]): Set<Tensor> {
     if (node.inputs.some((input) => set.has(input))) for (const output of node.outputs) set.add(output);
   }
   return set;
+}
+
+/** The nodes in runs that end at the checkpoints. */
+function cut(nodes: readonly Node[], checkpoints: readonly number[]): Node[][] {
+  const ends = [...checkpoints.filter((end) => end < nodes.length), nodes.length];
+  return ends.map((end, i) => nodes.slice(ends[i - 1] ?? 0, end));
+}
+
+/**
+ * Writes the nodes of a segment into the graph once more, reading what the segments before it left. A node of which
+ * something goes on to later nodes is not repeated: its outputs are kept.
+ */
+function repeat(graph: Graph, segment: readonly Node[], later: readonly Node[]): Map<Node, Node> {
+  const kept = new Set(later.flatMap(({ inputs }) => inputs.map(({ node }) => node)));
+  const twins = new Map<Tensor, Tensor>();
+  const again = new Map<Node, Node>();
+  for (const node of segment) {
+    if (kept.has(node)) continue;
+    const outputs = graph.apply(node.operation as unknown as Operation<unknown>, node.inputs.map((input) => twins.get(input) ?? input), node.attributes);
+    for (const [index, output] of node.outputs.entries()) twins.set(output, outputs[index]!);
+    again.set(node, outputs[0]!.node!);
+  }
+  // A kept node keeps its inputs' names for its rule, but reads their repetitions.
+  for (const node of segment) if (kept.has(node)) again.set(node, { ...node, inputs: node.inputs.map((input) => twins.get(input) ?? input) });
+  return again;
 }

@@ -89,12 +89,22 @@ export interface Operation<A = never> {
 export class Graph {
   readonly nodes: Node[] = [];
   readonly sources: Tensor[] = [];
+  /** Numbers of nodes after which a segment ends. */
+  readonly checkpoints: number[] = [];
 
   /** A tensor whose buffer is given at compile time. */
   source(source: SourceKind, name: string, shape: Shape, dtype: DType = 'f32'): Tensor {
     const tensor: Tensor = { name, shape, dtype, source };
     this.sources.push(tensor);
     return tensor;
+  }
+
+  /**
+   * Ends a segment of the forward pass, where few tensors go on: at the residual before each layer. With recomputation the
+   * backward pass keeps what crosses from segment to segment and computes the rest of each again (`gradients`).
+   */
+  checkpoint(): void {
+    this.checkpoints.push(this.nodes.length);
   }
 
   /** Applies an operation and returns its outputs. */
