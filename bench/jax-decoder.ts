@@ -127,7 +127,7 @@ export async function jaxRun(
   let state: State = { parameters, moment1: zeros(), moment2: zeros(), updates: np.array(0) };
 
   const half = headDim / 2;
-  const table = ropeTable(shape.length, headDim, config.ropeTheta);
+  const table = ropeTable(shape.length, config.rope.frequencies);
   const angles = (first: number): np.Array => np.array(Float32Array.from({ length: shape.length * half }, (_, i) => table[Math.floor(i / half) * headDim + first + (i % half)]!), { shape: [shape.length, 1, half] });
   const arrays: Batch = { ids: np.array(Int32Array.from(batch.ids)), labels: np.array(Int32Array.from(batch.labels)), cos: angles(0), sin: angles(half) };
 

@@ -1,5 +1,6 @@
-// Rotary position embedding: pair (i, i + HALF) of each of the first ROTATED heads turns by the angle of its position;
-// the other heads are copied. BACKWARD turns the other way. With QUADS a value is four neighbours; HALF and PAIRS count values.
+// Rotary position embedding of x, or with BIAS of x + bias: in each of the first ROTATED heads the pair (i, i + HALF)
+// turns by the angle of its position, i < HALF; the REST pairs of numbers behind them and the other heads are copied.
+// BACKWARD turns the other way. With QUADS a value is four neighbours; HALF, REST and COUNT count values.
 //#if QUADS
 alias Value = vec4f;
 //#else
@@ -9,21 +10,34 @@ alias Value = f32;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
 @group(0) @binding(2) var<storage, read> table: array<Value>;
 @group(0) @binding(3) var<storage, read_write> y: array<Value>;
+//#if BIAS
+@group(0) @binding(4) var<storage, read> bias: array<Value>;
+//#end
+
+const PAIRS = HALF + REST;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let pair = (group.y * groups.x + group.x) * 256u + lane;
-  if (pair >= PAIRS) {
+  let item = (group.y * groups.x + group.x) * 256u + lane;
+  if (item >= COUNT) {
     return;
   }
-  let i = pair % HALF;
-  let head = pair / HALF;
-  let first = head * 2u * HALF + i;
-  let a = x[first];
-  let b = x[first + HALF];
-  if (head % HEADS >= ROTATED) {
+  let i = item % PAIRS;
+  let head = item / PAIRS;
+  let rotary = i < HALF;
+  let apart = select(REST, HALF, rotary);
+  let within = i + select(HALF, 0u, rotary);
+  let first = head * 2u * PAIRS + within;
+  var a = x[first];
+  var b = x[first + apart];
+  //#if BIAS
+  let column = head % HEADS * 2u * PAIRS + within;
+  a += bias[column];
+  b += bias[column + apart];
+  //#end
+  if (!rotary || head % HEADS >= ROTATED) {
     y[first] = a;
-    y[first + HALF] = b;
+    y[first + apart] = b;
     return;
   }
   let row = positions[head / HEADS] * 2u * HALF + i;

@@ -57,7 +57,7 @@ describe('a tied checkpoint', () => {
     await expect(Model.load(context, { ...config, intermediate_size: 45 }, own)).rejects.toThrow(/gate_proj.weight has the shape \[44, 32\]; config.json makes it \[45, 32\]/);
     await expect(Model.load(context, config, { ...own, read: async (name) => (await own.read(name)).fill(Number.NaN) })).rejects.toThrow(/embed_tokens.weight holds NaN at element 0/);
     await expect(Model.load(context, { ...config, hidden_act: 'gelu' }, own)).rejects.toThrow('hidden_act is "gelu"');
-    expect(context.pool.bytes.get('weights')).toBe(0);
+    expect(context.pool.bytes.get('pretrained')).toBe(0);
   });
 });
 

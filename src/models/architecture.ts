@@ -6,6 +6,8 @@ import type { Graph, Tensor } from '../graph/graph.ts';
 import type { TokensById } from '../graph/ops/embedding.ts';
 import { ModelConfigError } from './configFields.ts';
 import type { LinearModule } from './linears.ts';
+import { gpt2Architecture } from './gpt2.ts';
+import { gptNeoxArchitecture } from './gptNeox.ts';
 import { llamaArchitecture } from './llama.ts';
 import type { ParameterSpec } from './parameters.ts';
 import type { GraphWeights } from './weights.ts';
@@ -29,8 +31,9 @@ export interface DecoderConfig {
 export interface DecoderInputs {
   readonly ids: Tensor;
   readonly positions: Tensor;
-  /** For the embedding's gradient. */
+  /** For the gradients of the embeddings of tokens and of learned positions. */
   readonly byId?: TokensById;
+  readonly byPosition?: TokensById;
   /** Cosines and sines [positions, rotated size]; absent for families with learned positions. */
   readonly ropeTable?: Tensor;
   /** Mixes the values of a layer's rotated queries, keys and values: [tokens, heads + 2 keyValueHeads] -> [tokens, heads], times headDim. */
@@ -67,8 +70,19 @@ export interface Architecture {
   build(graph: Graph, weights: GraphWeights, inputs: DecoderInputs): { hidden: Tensor; head: Tensor };
 }
 
+/** Families by `model_type`. */
+const FAMILIES: ReadonlyMap<unknown, (configJson: Readonly<Record<string, unknown>>) => Architecture> = new Map([
+  ['llama', (config) => llamaArchitecture(config, 'llama')],
+  ['mistral', (config) => llamaArchitecture(config, 'mistral')],
+  ['qwen2', (config) => llamaArchitecture(config, 'qwen2')],
+  ['qwen3', (config) => llamaArchitecture(config, 'qwen3')],
+  ['gpt2', gpt2Architecture],
+  ['gpt_neox', gptNeoxArchitecture],
+]);
+
 /** @throws {ModelConfigError} naming the field and its value when the architecture or an option of it is not supported */
 export function architectureOf(configJson: Readonly<Record<string, unknown>>): Architecture {
-  if (configJson['model_type'] === 'llama') return llamaArchitecture(configJson);
-  throw new ModelConfigError('model_type', configJson['model_type'], 'this version opens "llama"');
+  const family = FAMILIES.get(configJson['model_type']);
+  if (!family) throw new ModelConfigError('model_type', configJson['model_type'], `supported are ${[...FAMILIES.keys()].map((type) => JSON.stringify(type)).join(', ')}`);
+  return family(configJson);
 }

@@ -5,6 +5,7 @@ import type { Slice } from '../gpu/kernel.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { Graph } from '../graph/graph.ts';
 import { attention } from '../graph/ops/attention.ts';
+import type { TokensById } from '../graph/ops/embedding.ts';
 import { sortTokensById } from '../graph/ops/embedding.ts';
 import { headLoss, IGNORED } from '../graph/ops/head-loss.ts';
 import type { Model } from './model.ts';
@@ -28,7 +29,7 @@ export interface BatchShape {
   readonly length: number;
 }
 
-const FIELDS = ['ids', 'labels', 'positions', 'documentStart', 'rowWeights', 'sorted', 'runStart'] as const;
+const FIELDS = ['ids', 'labels', 'positions', 'documentStart', 'rowWeights', 'idSorted', 'idRunStart', 'positionSorted', 'positionRunStart'] as const;
 type Field = (typeof FIELDS)[number];
 
 /** One GPU buffer with all arrays of a batch, written by one upload. */
@@ -52,8 +53,10 @@ export class BatchBuffers {
   /** Uploads a batch; the queue orders it before whatever is submitted next. */
   write(batch: PackedBatch): void {
     if (batch.ids.length !== this.#tokens) throw new Error(`A batch of ${batch.ids.length} tokens does not fit a program of ${this.#tokens}.`);
-    const { sorted, runStart } = sortTokensById(batch.ids, (token) => isDocument(batch, token));
-    const arrays: Readonly<Record<Field, Uint32Array | Float32Array>> = { ...batch, sorted, runStart };
+    const counts = (token: number): boolean => isDocument(batch, token);
+    const { sorted: idSorted, runStart: idRunStart } = sortTokensById(batch.ids, counts);
+    const { sorted: positionSorted, runStart: positionRunStart } = sortTokensById(batch.positions, counts);
+    const arrays: Readonly<Record<Field, Uint32Array | Float32Array>> = { ...batch, idSorted, idRunStart, positionSorted, positionRunStart };
     for (const field of FIELDS) {
       const array = arrays[field];
       const { offset } = this.slices[field];
@@ -90,11 +93,13 @@ export function decoderGraph(context: Context, model: Model, batch: BatchBuffers
   const bound = weights.bind(graph, bindings);
   const table = ropeSource(graph, bindings, context, model, length);
   const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = model.config;
+  const grouped = (by: 'id' | 'position'): TokensById => ({ sorted: input(`${by}Sorted`, 'u32'), runStart: input(`${by}RunStart`, 'u32', rows * length + 1) });
   const documentStart = input('documentStart', 'u32');
   const { hidden, head } = model.architecture.build(graph, bound, {
     ids: input('ids', 'u32'),
     positions: input('positions', 'u32'),
-    byId: { sorted: input('sorted', 'u32'), runStart: input('runStart', 'u32', rows * length + 1) },
+    byId: grouped('id'),
+    byPosition: grouped('position'),
     ...(table ? { ropeTable: table } : {}),
     attend: (rotated) => attention(graph, rotated, documentStart, { rows, length, heads, keyValueHeads, headDim })[0],
   });
@@ -103,10 +108,17 @@ export function decoderGraph(context: Context, model: Model, batch: BatchBuffers
   return { graph, trainable: bound.trainable, nll, argmax, weights: rowWeights, bindings };
 }
 
-/** A source for the family's table of rotations, uploaded for positions up to `length`; undefined where it has none. */
+/**
+ * A source for the family's table of rotations, uploaded for positions up to `length`; undefined where positions are learned.
+ * @throws {RangeError} when there are fewer learned positions than `length`
+ */
 export function ropeSource(graph: Graph, bindings: Map<Tensor, Slice>, { pool }: Context, { architecture }: Model, length: number): Tensor | undefined {
   const table = architecture.ropeTable?.(length);
-  if (!table) return undefined;
+  if (!table) {
+    const learned = architecture.config.maxPositionEmbeddings;
+    if (length > learned) throw new RangeError(`This ${architecture.name} model has learned ${learned} positions; sequences of ${length} tokens do not fit.`);
+    return undefined;
+  }
   const source = graph.source('constant', 'rope table', [length, table.width]);
   bindings.set(source, pool.upload(table.values, 'other', 'rope table'));
   return source;

@@ -90,8 +90,9 @@ export const embedding = (graph: Graph, table: Tensor, ids: Tensor, byId?: Token
  * @param counts which tokens take part; padding carries no gradient and is left out
  */
 export function sortTokensById(ids: Uint32Array, counts: (token: number) => boolean): { sorted: Uint32Array<ArrayBuffer>; runStart: Uint32Array<ArrayBuffer> } {
-  const tokens = Uint32Array.from(ids.keys()).filter((token) => counts(token));
-  tokens.sort((a, b) => ids[a]! - ids[b]! || a - b);
+  // Id and index in one number sort without a comparator, in half the time; both are exact below 2^53.
+  const keys = Float64Array.from(ids, (id, token) => (counts(token) ? id * ids.length + token : Number.POSITIVE_INFINITY)).sort();
+  const tokens = Uint32Array.from(keys.filter(Number.isFinite), (key) => key % ids.length);
   const sorted = new Uint32Array(ids.length);
   sorted.set(tokens);
   const runStart = new Uint32Array(ids.length + 1).fill(tokens.length);

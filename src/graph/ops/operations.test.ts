@@ -1,12 +1,21 @@
 /** @file Every operation with a simple rule: kernels against f64, rules against finite differences, sizes that cross group edges. */
 import { describe, expect, it } from 'vitest';
+import { gradients } from '../gradients.ts';
+import type { Tensor } from '../graph.ts';
+import { elementCount, Graph } from '../graph.ts';
+import { evaluateReference } from '../reference.ts';
 import type { OperationCase } from '../testing.ts';
-import { measureOperation } from '../testing.ts';
+import { differenceError, measureOperation, randomNormal, relativeError, runOnGpu } from '../testing.ts';
 import { add } from './add.ts';
+import { addBias } from './bias.ts';
 import { embedding, sortTokensById } from './embedding.ts';
+import { biasGelu } from './gelu.ts';
+import { headLoss } from './head-loss.ts';
+import { headNorm } from './head-norm.ts';
+import { addLayerNorm, layerNorm } from './layer-norm.ts';
 import { matmul } from './matmul.ts';
 import { addRmsNorm, rmsNorm } from './rms-norm.ts';
-import { rope, ropeTable } from './rope.ts';
+import { rope, ropeFrequencies, ropeTable } from './rope.ts';
 import { swiglu } from './swiglu.ts';
 
 /** Rounding of one f32 operation. */
@@ -54,16 +63,66 @@ const cases: readonly Case[] = [
     name: 'rope',
     roundings: 4,
     differentiate: ['x'],
-    feeds: { positions: Array.from({ length: 11 }, (_, i) => (i * 5) % 16), table: Float64Array.from(ropeTable(16, 12, 10000)) },
+    feeds: { positions: Array.from({ length: 11 }, (_, i) => (i * 5) % 16), table: Float64Array.from(ropeTable(16, ropeFrequencies(12, 10000))) },
     build: (g) => [rope(g, g.source('input', 'x', [11, 48]), g.source('input', 'positions', [11], 'u32'), g.source('constant', 'table', [16, 12]), { heads: 4, rotatedHeads: 3, headDim: 12 })],
   },
   {
     name: 'rope by four',
     roundings: 4,
     differentiate: ['x'],
-    feeds: { positions: Array.from({ length: 11 }, (_, i) => (i * 5) % 16), table: Float64Array.from(ropeTable(16, 16, 10000)) },
+    feeds: { positions: Array.from({ length: 11 }, (_, i) => (i * 5) % 16), table: Float64Array.from(ropeTable(16, ropeFrequencies(16, 10000))) },
     build: (g) => [rope(g, g.source('input', 'x', [11, 64]), g.source('input', 'positions', [11], 'u32'), g.source('constant', 'table', [16, 16]), { heads: 4, rotatedHeads: 3, headDim: 16 })],
   },
+  {
+    name: 'rope of a part of each head, after a bias',
+    roundings: 20,
+    differentiate: ['x', 'bias'],
+    feeds: { positions: Array.from({ length: 40 }, (_, i) => (i * 5) % 16), table: Float64Array.from(ropeTable(16, ropeFrequencies(6, 10000), 1.2)) },
+    build: (g) => [
+      rope(g, g.source('input', 'x', [40, 60]), g.source('input', 'positions', [40], 'u32'), g.source('constant', 'table', [16, 6]), { heads: 5, rotatedHeads: 3, headDim: 12 }, g.source('parameter', 'bias', [60])),
+    ],
+  },
+  {
+    name: 'rope of a part of each head by four, after a bias',
+    roundings: 20,
+    differentiate: ['x', 'bias'],
+    feeds: { positions: Array.from({ length: 40 }, (_, i) => (i * 5) % 16), table: Float64Array.from(ropeTable(16, ropeFrequencies(8, 10000))) },
+    build: (g) => [
+      rope(g, g.source('input', 'x', [40, 72]), g.source('input', 'positions', [40], 'u32'), g.source('constant', 'table', [16, 8]), { heads: 3, rotatedHeads: 2, headDim: 24 }, g.source('parameter', 'bias', [72])),
+    ],
+  },
+  { name: 'bias', roundings: 40, build: (g) => [addBias(g, g.source('input', 'x', [70, 53]), g.source('parameter', 'bias', [53]))] },
+  { name: 'bias by four', roundings: 40, build: (g) => [addBias(g, g.source('input', 'x', [70, 48]), g.source('parameter', 'bias', [48]))] },
+  ...(['erf', 'tanh'] as const).flatMap((form) =>
+    [53, 48].map((width): Case => ({ name: `gelu ${form} of ${width} columns`, roundings: 60, build: (g) => [biasGelu(g, g.source('input', 'x', [37, width]), g.source('parameter', 'bias', [width]), form)] })),
+  ),
+  { name: 'layerNorm', roundings: 200, build: (g) => [layerNorm(g, g.source('input', 'x', [70, 132]), g.source('parameter', 'affine', [264]), 1e-5)] },
+  {
+    name: 'layerNorm after a residual sum',
+    roundings: 200,
+    build: (g) => {
+      const { total, normed } = addLayerNorm(g, g.source('input', 'x', [37, 48]), [g.source('input', 'delta', [37, 48])], undefined, g.source('parameter', 'affine', [96]), 1e-5);
+      return [total, normed];
+    },
+  },
+  {
+    name: 'layerNorm after a residual sum with a bias',
+    roundings: 200,
+    build: (g) => {
+      const { total, normed } = addLayerNorm(g, g.source('input', 'x', [37, 100]), [g.source('input', 'delta', [37, 100])], g.source('parameter', 'bias', [100]), g.source('parameter', 'affine', [200]), 1e-5);
+      return [total, normed];
+    },
+  },
+  {
+    name: 'layerNorm after two residuals with two biases',
+    roundings: 200,
+    build: (g) => {
+      const deltas = [g.source('input', 'delta', [37, 100]), g.source('input', 'second', [37, 100])] as const;
+      const { total, normed } = addLayerNorm(g, g.source('input', 'x', [37, 100]), deltas, g.source('parameter', 'biases', [200]), g.source('parameter', 'affine', [200]), 1e-5);
+      return [total, normed];
+    },
+  },
+  { name: 'headNorm', roundings: 100, build: (g) => [headNorm(g, g.source('input', 'qkv', [70, 96]), g.source('parameter', 'gains', [24]), { heads: 4, keyValueHeads: 2, headDim: 12, epsilon: 1e-6 })] },
   {
     name: 'embedding',
     roundings: 16,
@@ -94,5 +153,48 @@ describe('operations', () => {
     for (const [source, error] of Object.entries(errors.gradient)) expect(error, `gradient of ${source}`).toBeLessThan(roundings * UNIT);
     // Padding is left out of the embedding's gradient on purpose, so its finite differences are taken elsewhere (head-loss.test.ts).
     if (name !== 'embedding') for (const [source, error] of Object.entries(errors.finiteDifference)) expect(error, `finite difference of ${source}`).toBeLessThan(1e-8);
+  });
+
+  it('differentiates vectors that all rows share, adding onto what is there', async () => {
+    const graph = new Graph();
+    const values = new Map<Tensor, Float64Array>();
+    const source = (kind: 'input' | 'parameter' | 'state', name: string, shape: readonly number[], seed: number): Tensor => {
+      const tensor = graph.source(kind, name, shape);
+      values.set(tensor, randomNormal(elementCount(shape), seed));
+      return tensor;
+    };
+    const fixed = (name: string, data: ArrayLike<number>, shape: readonly number[], dtype: 'f32' | 'u32'): Tensor => {
+      const tensor = graph.source('input', name, shape, dtype);
+      values.set(tensor, Float64Array.from(data, Math.fround));
+      return tensor;
+    };
+    const vectors = Object.fromEntries(
+      Object.entries({ bias: 32, gains: 16, ropeBias: 32, geluBias: 32, first: 64, outputBias: 32, last: 64 }).map(([name, length], i) => [name, source('parameter', name, [length], 10 + i)]),
+    ) as Record<'bias' | 'gains' | 'ropeBias' | 'geluBias' | 'first' | 'outputBias' | 'last', Tensor>;
+    const rows = 40;
+    const headed = headNorm(graph, addBias(graph, source('input', 'x', [rows, 32], 1), vectors.bias), vectors.gains, { heads: 2, keyValueHeads: 1, headDim: 8, epsilon: 1e-6 });
+    const positions = fixed('positions', Array.from({ length: rows }, (_, i) => i % 16), [rows], 'u32');
+    const table = fixed('table', ropeTable(16, ropeFrequencies(8, 100)), [16, 8], 'f32');
+    const turned = rope(graph, headed, positions, table, { heads: 4, rotatedHeads: 3, headDim: 8 }, vectors.ropeBias);
+    const gated = biasGelu(graph, turned, vectors.geluBias, 'tanh');
+    // `gated` reaches the loss on two ways; the rule of the first norm takes the gradient of the other along.
+    const { normed } = addLayerNorm(graph, gated, [layerNorm(graph, gated, vectors.first, 1e-5)], vectors.outputBias, vectors.last, 1e-5);
+    const weights = fixed('weights', Array.from({ length: rows }, (_, i) => (1 + (i % 3)) / rows), [rows], 'f32');
+    const { nll } = headLoss(graph, normed, source('input', 'head', [11, 32], 2), fixed('labels', Array.from({ length: rows }, (_, i) => i % 11), [rows], 'u32'), weights);
+    const parameters = Object.values(vectors);
+    const onto = new Map(parameters.map((parameter, i) => [parameter, source('state', `onto ${parameter.name}`, parameter.shape, 30 + i)]));
+    const { of } = gradients(graph, nll, parameters, onto);
+    const wanted = parameters.map((parameter) => of.get(parameter)!);
+    const expected = evaluateReference(graph, wanted, values);
+    const actual = await runOnGpu(graph, wanted, values);
+    const loss = (changed: Tensor) => (at: Float64Array) =>
+      evaluateReference(graph, [nll], new Map(values).set(changed, at))
+        .get(nll)!
+        .reduce((sum, value, i) => sum + value * values.get(weights)![i]!, 0);
+    for (const [i, parameter] of parameters.entries()) {
+      const gradient = expected.get(wanted[i]!)!;
+      expect(relativeError(actual.get(wanted[i]!)!, gradient), parameter.name).toBeLessThan(400 * UNIT);
+      expect(differenceError(loss(parameter), values.get(parameter)!, gradient.map((value, j) => value - values.get(onto.get(parameter)!)![j]!)), `finite difference of ${parameter.name}`).toBeLessThan(1e-7);
+    }
   });
 });
