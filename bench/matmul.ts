@@ -1,8 +1,8 @@
 /**
- * @file Speed of matrix products: `node scripts/run.mjs bench/matmul.ts [--all] [--tile=S] [--only=TEXT] [--rounds=5]`.
+ * @file Speed of matrix products: `node scripts/run.mjs bench/matmul.ts [--all] [--tile=S] [--only=TEXT] [--rounds=5] [--b=bf16]`.
  *
  * Each shape runs with the tile the planner chooses (with `--all`: with every tile) and with the obvious kernel, one
- * invocation per element. A round is enough dispatches for about 0.1 s over two sets of buffers; the median and the best
+ * invocation per element. With `--b` a third line has B in halves, bf16 or f16. A round is enough dispatches for about 0.1 s over two sets of buffers; the median and the best
  * round are printed, compilation apart. Results are compared with sums in f64 on sampled elements in the same run. On
  * software adapters a third figure divides by the CPU time used, which other processes on the machine do not disturb.
  */
@@ -10,7 +10,8 @@ import { BufferPool, readFloats } from '../src/gpu/buffers.ts';
 import { kernel, PipelineCache, type Call, type Slice } from '../src/gpu/kernel.ts';
 import { matmulCalls, planMatmul, TILES, type MatmulLayout, type MatmulShape, type Tile } from '../src/gpu/matmul.ts';
 import { Program } from '../src/gpu/program.ts';
-import { idleUntil, testGpu } from '../src/gpu/testing.ts';
+import type { FloatType } from '../src/gpu/storedFloats.ts';
+import { cutTo, idleUntil, storedWords, testGpu } from '../src/gpu/testing.ts';
 
 type Sizes = readonly [layout: MatmulLayout, m: number, n: number, k: number];
 
@@ -139,15 +140,15 @@ async function time(sets: readonly (readonly Call[])[]): Promise<Timing> {
   return { compile, median: sorted[sorted.length >> 1]!, best: sorted[0]!, cpu: Math.min(...cpu) };
 }
 
-async function measure(sizes: Sizes, tile: Tile | 'naive' | undefined): Promise<void> {
+async function measure(sizes: Sizes, tile: Tile | 'naive' | undefined, bType: FloatType = 'f32'): Promise<void> {
   const [layout, m, n, k] = sizes;
-  const shape: MatmulShape = { layout, m, n, k };
+  const shape: MatmulShape = { layout, m, n, k, bType };
   const plan = tile === 'naive' ? undefined : planMatmul(shape, facts, tile && { tile });
   const a = noise(m * k, 1);
-  const b = noise(k * n, 2);
+  const b = noise(k * n, 2).map((value) => cutTo(bType, value));
   const outputs: Slice[] = [];
   const sets = [0, 1].map(() => {
-    const operands = { a: pool.upload(a, 'other', 'a'), b: pool.upload(b, 'other', 'b'), c: pool.storage(4 * m * n, 'other', 'c') };
+    const operands = { a: pool.upload(a, 'other', 'a'), b: pool.upload(storedWords(b, bType), 'other', 'b'), c: pool.storage(4 * m * n, 'other', 'c') };
     outputs.push(operands.c);
     if (!plan) return [naiveCall(sizes, operands.a, operands.b, operands.c)];
     return matmulCalls(plan, { ...operands, ...(plan.scratchBytes && { scratch: pool.storage(plan.scratchBytes, 'other', 'partials') }) });
@@ -157,7 +158,7 @@ async function measure(sizes: Sizes, tile: Tile | 'naive' | undefined): Promise<
   pool.destroyAll();
   if (!(error <= 1)) throw new Error(`${layout} [${m},${n},${k}] by ${tile ?? plan?.tile} is wrong: ${error} times the error bound.`);
   const rate = (milliseconds: number): string => ((2 * m * n * k) / milliseconds / 1e6).toFixed(1).padStart(9);
-  const name = plan ? plan.tile + (plan.splits > 1 ? `/${plan.splits}` : '') : 'naive';
+  const name = plan ? plan.tile + (plan.splits > 1 ? `/${plan.splits}` : '') + (bType === 'f32' ? '' : ` ${bType}`) : 'naive';
   const columns = [`${layout} [${m},${n},${k}]`.padEnd(20), (tile ? name : `${name} *`).padEnd(8), rate(timing.median), rate(timing.best)];
   if (facts.software) columns.push(rate(timing.cpu));
   console.log([...columns, timing.compile.toFixed(0).padStart(9), error.toFixed(3).padStart(7)].join(' '));
@@ -167,8 +168,10 @@ console.log(`${facts.description} (${facts.vendor}, ${facts.architecture})${fact
 console.log(`GFLOP/s; * is the planner's choice\nshape                tile        median      best${facts.software ? ' CPU-secnd' : ''} first, ms   error`);
 const only = option('only') ?? '';
 const forced = option('tile') as Tile | undefined;
+const halves = option('b') as FloatType | undefined;
 for (const sizes of SHAPES.filter((shape) => String(shape).includes(only))) {
   await measure(sizes, forced);
+  if (halves) await measure(sizes, forced, halves);
   if (process.argv.includes('--all')) for (const tile of TILES) await measure(sizes, tile);
   if (!forced) await measure(sizes, 'naive');
 }
