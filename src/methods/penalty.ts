@@ -11,13 +11,13 @@ import type { ParameterBuffers } from '../models/parameters.ts';
 import type { WeightSet } from '../models/weights.ts';
 import type { Workspace } from '../spectral/workspace.ts';
 
-/** What a penalty acts on; all `ParameterBuffers` have one layout, and only the pretrained ones may be in halves. */
+/** What a penalty acts on; only the pretrained weights may be in halves. */
 export interface PenaltyTargets {
   /** Scratch is made in this context's pool, for as long as the calls are used. */
   readonly context: Context;
-  readonly weights: ParameterBuffers;
+  readonly weights: WeightSet;
   readonly pretrained: ParameterBuffers;
-  /** Receives the penalty's gradient on top of what it holds. */
+  /** Receives the penalty's gradient on top of what it holds; in the layout of `weights.trained`. */
   readonly gradients: ParameterBuffers;
   /** Uniform buffer that begins with λ as f32; it may be rewritten between replays, nothing of it is baked. */
   readonly lambda: Slice;

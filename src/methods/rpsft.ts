@@ -9,15 +9,22 @@
  */
 import blockSource from '../../shaders/penalty-block.wgsl?raw';
 import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
+import { AdaptedWeights } from '../models/adapter.ts';
 import { blockCalls, sidesOf } from '../spectral/block.ts';
 import type { Basis, Decomposition } from '../spectral/decompose.ts';
 import { Workspace } from '../spectral/workspace.ts';
-import { distanceCall, distancePartials, partialCount, partialSums, type Penalty, type PenaltyTargets, type Runs } from './penalty.ts';
+import { rpsftOfAdapter } from './adapterPenalty.ts';
+import { distanceCall, distancePartials, partialCount, partialSums, type DenseTargets, type Penalty, type PenaltyTargets, type Runs } from './penalty.ts';
 
 const BLOCK_CHUNK = 4096;
 
 /** @param decomposition of the pretrained weights, all or some of the matrices; the others are left free */
-export function rpsftPenalty(targets: PenaltyTargets, { bases, degenerate }: Decomposition): Penalty {
+export function rpsftPenalty(targets: PenaltyTargets, decomposition: Decomposition): Penalty {
+  const { weights } = targets;
+  return weights instanceof AdaptedWeights ? rpsftOfAdapter({ ...targets, weights }, decomposition) : densePenalty({ ...targets, weights: weights.trained }, decomposition);
+}
+
+function densePenalty(targets: DenseTargets, { bases, degenerate }: Decomposition): Penalty {
   const workspace = new Workspace(targets.context);
   const runs = degenerate.map(({ shard, offsets, rows, columns }): Runs => ({ shard, offsets, size: rows * columns }));
   const { ranges, sum } = partialSums(workspace, targets, [...bases.map((basis) => partialCount(blockElements(basis), BLOCK_CHUNK)), ...runs.map(distancePartials)]);
@@ -40,7 +47,7 @@ const narrowElements = ({ batch, k }: Basis): number => batch.offsets.length * M
  * C <- 2λC between the products that make the block and those that spread it: narrow <- near C, and gradient +=
  * narrow farᵀ (wide) or far narrowᵀ (tall, where C is the block of dWᵀ).
  */
-function basisCalls(workspace: Workspace, targets: PenaltyTargets, basis: Basis, partials: Slice, blockRoom: Slice, narrow: Slice): Call[] {
+function basisCalls(workspace: Workspace, targets: DenseTargets, basis: Basis, partials: Slice, blockRoom: Slice, narrow: Slice): Call[] {
   const { batch, k } = basis;
   const { wide, short, near, far } = sidesOf(basis);
   const inShard = workspace.inShard(batch);

@@ -12,7 +12,7 @@ import { readFloats } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
 import type { Call, Slice } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
-import type { MatrixBatch, ParameterBuffers } from '../models/parameters.ts';
+import type { MatrixBatch, ParameterBuffers, ParameterLayout } from '../models/parameters.ts';
 import { symmetricEigen } from './eigen.ts';
 import { orthonormalCalls, orthonormalScratch, sketchCall } from './orthonormalize.ts';
 import { Workspace, type Progress } from './workspace.ts';
@@ -225,18 +225,28 @@ export interface Decomposition {
   readonly degenerate: readonly MatrixBatch[];
 }
 
+/** The weights to decompose: all 2-D ones, or those of these names. */
+export function batchesNamed(layout: ParameterLayout, names?: ReadonlySet<string>): MatrixBatch[] {
+  if (!names) return layout.matrixBatches();
+  const chosen = layout.matrixBatches().map((batch) => {
+    const at = [...batch.names.keys()].filter((i) => names.has(batch.names[i]!));
+    return { ...batch, names: at.map((i) => batch.names[i]!), offsets: at.map((i) => batch.offsets[i]!) };
+  });
+  return chosen.filter((batch) => batch.names.length > 0);
+}
+
 /**
- * Decomposes every 2-D weight, each with its own k = rankFraction of its smaller side.
+ * Decomposes every 2-D weight, or those of `names`, each with its own k = rankFraction of its smaller side.
  * An error thrown by `onProgress` ends the work and leaves nothing behind.
  */
 export async function decomposeAll(
   context: Context,
   values: ParameterBuffers,
-  { rankFraction, ...options }: Omit<DecomposeOptions, 'k'> & { readonly rankFraction: number },
+  { rankFraction, names, ...options }: Omit<DecomposeOptions, 'k'> & { readonly rankFraction: number; readonly names?: ReadonlySet<string> | undefined },
   onProgress: Progress = () => undefined,
 ): Promise<Decomposition> {
-  const batches = values.layout.matrixBatches();
-  const total = batches.reduce((sum, { names }) => sum + names.length, 0);
+  const batches = batchesNamed(values.layout, names);
+  const total = batches.reduce((sum, batch) => sum + batch.names.length, 0);
   const bases: Basis[] = [];
   const degenerate: MatrixBatch[] = [];
   let done = 0;

@@ -41,7 +41,7 @@ export class Workspace {
     return { ...slice, size: data.byteLength };
   }
 
-  inShard({ offsets }: MatrixBatch): MatricesInShard {
+  inShard({ offsets }: Pick<MatrixBatch, 'offsets'>): MatricesInShard {
     return {
       shape: { batch: offsets.length, alignedTable: offsets.every((offset) => offset % 4 === 0) },
       table: this.upload(Uint32Array.from(offsets), 'matrix offsets'),

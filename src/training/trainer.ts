@@ -16,6 +16,7 @@ import type { BatchShape, DecoderGraph, PackedBatch } from '../models/decoder.ts
 import { BatchBuffers, decoderGraph } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
 import { ParameterBuffers } from '../models/parameters.ts';
+import type { WeightSet } from '../models/weights.ts';
 import type { AdamW, StepRecord } from './optimizer.ts';
 import { decodeMetrics, lossSumCall, OptimizerState, RING, updateCalls, updateScratchBytes } from './optimizer.ts';
 import type { Schedule } from './schedule.ts';
@@ -37,7 +38,7 @@ export interface TrainerOptions {
   readonly penalty?: PenaltyChoice;
 }
 
-/** Trains a copy of a model's weights; the model itself stays as the pretrained reference. */
+/** Trains a copy of what is trainable of some weights; the model itself stays as the pretrained reference. */
 export class Trainer {
   readonly dispatchesPerStep: number;
   #step = 0;
@@ -46,8 +47,8 @@ export class Trainer {
   private constructor(
     readonly model: Model,
     readonly options: TrainerOptions,
-    readonly weights: ParameterBuffers,
-    /** Gradients of the last window, penalty included, before clipping. */
+    readonly weights: WeightSet,
+    /** Gradients of `weights.trained` of the last window, penalty included, before clipping. */
     readonly lastGradients: ParameterBuffers,
     private readonly context: Context,
     private readonly state: OptimizerState,
@@ -59,12 +60,14 @@ export class Trainer {
 
   /**
    * Builds and compiles everything a run needs.
+   * @param start where it starts: the model's own weights, those of another run, or weights with an adapter, of which only
+   *   the adapter is trained
    * @throws {GpuMemoryError} when it does not fit the device; nothing is left on it then
    */
-  static async create(model: Model, options: TrainerOptions): Promise<Trainer> {
+  static async create(model: Model, options: TrainerOptions, start: WeightSet = model.weights): Promise<Trainer> {
     const context = childContext(model.context);
     try {
-      return await Trainer.#build(context, model, options);
+      return await Trainer.#build(context, model, options, start);
     } catch (error) {
       context.pool.destroyAll();
       throw error;
@@ -72,10 +75,10 @@ export class Trainer {
   }
 
   /** Bytes of the intermediate tensors of a step of this shape, found by planning it on a device that only counts. */
-  static activationBytes(model: Model, shape: BatchShape): number {
+  static activationBytes(model: Model, shape: BatchShape, weights: WeightSet = model.weights): number {
     const context = countingContext(model.context);
     const batch = new BatchBuffers(context, shape);
-    const decoder = decoderGraph(context, model, batch, shape);
+    const decoder = decoderGraph(context, model, batch, shape, weights);
     const { of, same } = gradients(decoder.graph, decoder.nll, [...decoder.trainable.values()]);
     // In a run the gradients have buffers of their own; any slice of the right size stands for them here.
     for (const [parameter, gradient] of of) decoder.bindings.set(gradient, decoder.bindings.get(parameter)!);
@@ -83,12 +86,12 @@ export class Trainer {
     return context.pool.bytes.get('activations') ?? 0;
   }
 
-  static async #build(context: Context, model: Model, options: TrainerOptions): Promise<Trainer> {
-    const { layout } = model;
+  static async #build(context: Context, model: Model, options: TrainerOptions, start: WeightSet): Promise<Trainer> {
     const { device, facts } = context.gpu;
     const { pool } = context;
-    const weights = new ParameterBuffers(layout, pool, 'weights', 'trained weights');
-    weights.copyFrom(device, model.weights);
+    const weights = await start.copy(context);
+    const { trained } = weights;
+    const { layout } = trained;
     const gradientBuffers = new ParameterBuffers(layout, pool, 'gradients', 'gradients');
     const state = new OptimizerState(context, layout);
     const batch = new BatchBuffers(context, options.batch);
@@ -104,13 +107,13 @@ export class Trainer {
     const lossSum = lossSumCall(context, state, slices.get(nll)!, batch.slices.rowWeights, options.batch.rows * options.batch.length);
 
     const penalty = options.penalty && penaltyOf(options.penalty, { context, weights, pretrained: model.weights, gradients: gradientBuffers, value: state.penalty });
-    const scratch = pool.storage(updateScratchBytes(weights), 'other', 'norm partials');
+    const scratch = pool.storage(updateScratchBytes(trained), 'other', 'norm partials');
     const record = (label: string, commands: readonly Command[]): Promise<Program> => Program.record(device, context.pipelines, label, commands);
     const cleared = [state.lossSum, ...(accumulates ? gradientBuffers.shards : [])];
     const [begin, micro, update] = await Promise.all([
       record('begin step', cleared.map((slice) => ({ clear: slice }))),
       record('forward and backward', [...calls, lossSum]),
-      record('update', [...(penalty?.calls ?? []), ...updateCalls(context, state, weights, gradientBuffers, scratch)]),
+      record('update', [...(penalty?.calls ?? []), ...updateCalls(context, state, trained, gradientBuffers, scratch)]),
     ]);
     return new Trainer(model, options, weights, gradientBuffers, context, state, batch, { begin, micro, update });
   }

@@ -5,7 +5,7 @@ import { Program } from '../../gpu/program.ts';
 import { testContext } from '../../gpu/testing.ts';
 import { compile, neededNodes } from '../compile.ts';
 import { applyRule, gradients } from '../gradients.ts';
-import type { Tensor } from '../graph.ts';
+import type { ReferenceArray, Tensor } from '../graph.ts';
 import { elementCount, Graph } from '../graph.ts';
 import { evaluateReference } from '../reference.ts';
 import { differenceError, randomNormal, relativeError, runOnGpu } from '../testing.ts';
@@ -40,7 +40,7 @@ function build({ tokens, columns, rows, rank, pieces }: Layer) {
   const a = graph.source('parameter', 'a', [rank * pieces.length, columns]);
   const b = graph.source('parameter', 'b', [pieces.reduce((sum, piece) => sum + piece.rows, 0), rank]);
   const y = loraLinear(graph, x, { a, b, pieces, scale: SCALE }, (input) => linear(graph, input, w));
-  const values = new Map(graph.sources.map((source, i) => [source, randomNormal(elementCount(source.shape), i + 1).map((value) => Math.fround(value / 8))]));
+  const values = new Map<Tensor, ReferenceArray>(graph.sources.map((source, i) => [source, randomNormal(elementCount(source.shape), i + 1).map((value) => Math.fround(value / 8))]));
   return { graph, x, w, a, b, y, values };
 }
 
@@ -67,7 +67,7 @@ describe('loraLinear', () => {
     for (const tensor of [...wanted, y]) expect(relativeError(actual.get(tensor)!, expected.get(tensor)!), tensor.name).toBeLessThan(TOLERANCE);
     const dy = values.get(graph.sources.at(-1)!)!;
     for (const [source, gradient] of [[x, dx], [a, da], [b, db]] as const) {
-      const scalar = (at: Float64Array): number => evaluateReference(graph, [y], new Map(values).set(source, at)).get(y)!.reduce((sum, value, i) => sum + value * dy[i]!, 0);
+      const scalar = (at: ReferenceArray): number => evaluateReference(graph, [y], new Map(values).set(source, at)).get(y)!.reduce((sum, value, i) => sum + value * dy[i]!, 0);
       expect(differenceError(scalar, values.get(source)!, expected.get(gradient)!), source.name).toBeLessThan(1e-8);
     }
   });
@@ -105,7 +105,7 @@ describe('loraLinear', () => {
         const inputs = [wide, narrow, gradient].map(({ shape }, i) => alone.source('input', `input ${i}`, shape));
         const [sum] = alone.apply(gradient.node!.operation, inputs, gradient.node!.attributes as never);
         const known = evaluateReference(graph, [wide, narrow, gradient], values);
-        const feeds = [known.get(wide)!, known.get(narrow)!, randomNormal(elementCount(gradient.shape), 5)].map((numbers) => numbers.map(Math.fround));
+        const feeds = [known.get(wide)!, known.get(narrow)!, randomNormal(elementCount(gradient.shape), 5)].map((numbers) => Float64Array.from(numbers, Math.fround));
         const bindings = new Map(inputs.map((input, i) => [input, pool.upload(Float32Array.from(feeds[i]!), 'other', input.name)]));
         const { calls, slices } = compile(alone, [sum!], { facts: { ...gpu.facts, software: false }, pool, bindings });
         (await Program.record(gpu.device, pipelines, 'test', calls)).replay();
