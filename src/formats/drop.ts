@@ -51,7 +51,9 @@ async function recognise(all: ModelFiles, archiveName: string | undefined): Prom
   const files = root.files;
   const name = archiveName ?? (root.folder === '' ? 'Dropped files' : baseName(root.folder));
   const run = await readJson(files, 'run.json');
-  if (files.has(ADAPTER_CONFIG) || (files.has(ADAPTER_WEIGHTS) && !files.has('config.json'))) {
+  const weights = [...files.keys()].find((path) => /^[^/]+\.safetensors(\.index\.json)?$/u.test(path) && path !== ADAPTER_WEIGHTS);
+  const isModel = files.has('config.json') && weights !== undefined;
+  if (!isModel && (files.has(ADAPTER_CONFIG) || files.has(ADAPTER_WEIGHTS))) {
     const config = await readJson(files, ADAPTER_CONFIG);
     if (config === undefined) throw missing(ADAPTER_CONFIG, ADAPTER_WEIGHTS, files);
     if (!files.has(ADAPTER_WEIGHTS)) {
@@ -61,7 +63,6 @@ async function recognise(all: ModelFiles, archiveName: string | undefined): Prom
     const base = config['base_model_name_or_path'];
     return { kind: 'adapter', name, files, run, baseModel: typeof base === 'string' && base !== '' ? base : undefined };
   }
-  const weights = [...files.keys()].find((path) => /\.safetensors(\.index\.json)?$/u.test(path));
   if (!files.has('config.json')) {
     if (weights === undefined) throw notAModel(all);
     throw missing('config.json', weights, files);

@@ -196,7 +196,8 @@ function splitIntoShards<Tensor extends TensorToWrite | LazyTensor>(tensors: rea
   return shards;
 }
 
-async function inMemory(_: string, pieces: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<Blob> {
+/** The `WriteFile` of places without a disk. */
+export async function inMemory(_: string, pieces: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<Blob> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   for await (const piece of pieces) parts.push(piece);
   return new Blob(parts);
@@ -224,5 +225,5 @@ function configuredTemplate(value: unknown): string | undefined {
   return typeof template === 'string' ? template : undefined;
 }
 
-const isJsonObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isJsonObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
 const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.slice(0, 12).join(', ') + (names.length > 12 ? `, and ${names.length - 12} more` : ''));

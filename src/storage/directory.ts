@@ -77,7 +77,7 @@ export async function openOpfsDirectory(name: string, storage: StorageManager = 
     async list() {
       const files: StoredFile[] = [];
       for await (const handle of folder.values()) {
-        if (handle.kind === 'file') files.push({ name: handle.name, bytes: (await (handle as FileSystemFileHandle).getFile()).size });
+        if (handle.kind === 'file') files.push({ name: handle.name, bytes: (await handle.getFile()).size });
       }
       return files;
     },
@@ -118,7 +118,7 @@ function appendTo(access: FileSystemSyncAccessHandle, freeBefore: number): Appen
       const full = (): StorageFullError => new StorageFullError(piece.length, Math.max(0, freeBefore - written));
       let count = 0;
       try {
-        count = access.write(piece as Uint8Array<ArrayBuffer>, { at: bytes });
+        count = access.write(piece, { at: bytes });
       } catch (error) {
         throw isNamed(error, 'QuotaExceededError') ? full() : error;
       }
