@@ -59,7 +59,7 @@ async function hashOf(path: string): Promise<string> {
 
 async function load(lab: Lab, name: string): Promise<TokenisedExample[]> {
   const file = new File([await readFile(join(repository, 'public/data', name))], name);
-  const { examples } = await importDataset(file);
+  const examples = await (await importDataset(file)).examples.read();
   return lab.tokenise(examples, LENGTH);
 }
 

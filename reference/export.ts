@@ -14,7 +14,8 @@ import { testGpu } from '../src/gpu/testing.ts';
 const folder = process.argv[2];
 if (!folder) throw new Error('Usage: node scripts/run.mjs reference/export.ts FOLDER');
 const lab = await createEngine(await testGpu()).open(await folderFiles(join(repository, 'public/model')));
-const { examples } = await importDataset(new File([await readFile(join(repository, 'public/data/demo-train.jsonl'))], 'demo-train.jsonl'));
+const { examples: store } = await importDataset(new File([await readFile(join(repository, 'public/data/demo-train.jsonl'))], 'demo-train.jsonl'));
+const examples = await store.read();
 const items = lab.tokenise(examples, 64);
 const run = await lab.fineTune(
   {

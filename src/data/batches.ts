@@ -7,8 +7,8 @@
  * state. The number of rows is fixed at set-up, from the steps the run will take or from the worst case.
  */
 import { Random, shuffledIndices } from './random.ts';
-import type { TokenisedExample } from './tokenise.ts';
-import { countTrained } from './tokenise.ts';
+import type { TokenisedList } from './tokenStore.ts';
+import { countTrained, measuresOf } from './tokenStore.ts';
 
 /** The label of a position that is not trained; -100 elsewhere. */
 export const IGNORED_LABEL = 0xffff_ffff;
@@ -74,7 +74,8 @@ export interface BatchPlanOptions {
 export class BatchPlan {
   readonly shape: BatchShape;
   readonly batchSize: number;
-  readonly #examples: readonly TokenisedExample[];
+  readonly #examples: TokenisedList;
+  readonly #lengths: Uint32Array;
   readonly #options: BatchPlanOptions;
   readonly #packing: Packing;
   /** Rows of the batchSize longest examples, the longest first. */
@@ -83,14 +84,15 @@ export class BatchPlan {
   #order: Uint32Array = new Uint32Array(0);
 
   /** @throws RangeError without examples, or where one is longer than `seqLen`. */
-  constructor(examples: readonly TokenisedExample[], options: BatchPlanOptions) {
+  constructor(examples: TokenisedList, options: BatchPlanOptions) {
     if (examples.length === 0) throw new RangeError('there are no examples to make batches of');
     const { batchSize, seqLen, steps, packing = 'packed' } = options;
     this.#examples = examples;
     this.#options = options;
     this.#packing = packing;
     this.batchSize = batchSize;
-    const lengths = examples.map(({ ids }) => ids.length).sort((a, b) => b - a);
+    this.#lengths = measuresOf(examples).lengths.slice();
+    const lengths = this.#lengths.toSorted().reverse();
     // A step may reach over the end of an epoch, so one example can be in it as often as epochs are touched.
     const epochsTouched = Math.ceil((batchSize - 1) / examples.length) + 1;
     const longest = Array.from({ length: batchSize }, (_, i) => lengths[Math.floor(i / epochsTouched)]!);
@@ -135,7 +137,7 @@ export class BatchPlan {
 
   /** First-fit, which on rare batches takes a row more than on longer ones; these lie as the longest do: the i-th longest here fits where that one fitted. */
   #pack(indices: Uint32Array): Uint32Array {
-    const lengths = Array.from(indices, (index) => this.#examples[index]!.ids.length);
+    const lengths = Array.from(indices, (index) => this.#lengths[index]!);
     const rowOf = packRows(lengths, this.#options.seqLen, this.#packing);
     if (countRows(rowOf) <= countRows(this.#worstRows)) return rowOf;
     byFallingLength(lengths).forEach((document, rank) => {
@@ -146,12 +148,12 @@ export class BatchPlan {
 }
 
 /** Examples in the order given, in as few rows as fit: for evaluation and for the preview. */
-export function batchOf(indices: ArrayLike<number>, examples: readonly TokenisedExample[], seqLen: number, padTokenId: number, packing: Packing = 'packed'): Batch {
-  const rowOf = packRows(Array.from(indices, (index) => examples[index]!.ids.length), seqLen, packing);
+export function batchOf(indices: ArrayLike<number>, examples: TokenisedList, seqLen: number, padTokenId: number, packing: Packing = 'packed'): Batch {
+  const rowOf = packRows(Array.from(indices, (index) => examples.at(index)!.ids.length), seqLen, packing);
   return layOut(Uint32Array.from(indices), examples, rowOf, { rows: countRows(rowOf), seqLen }, padTokenId);
 }
 
-function layOut(indices: Uint32Array, examples: readonly TokenisedExample[], rowOf: Uint32Array, { rows, seqLen }: BatchShape, padTokenId: number): Batch {
+function layOut(indices: Uint32Array, examples: TokenisedList, rowOf: Uint32Array, { rows, seqLen }: BatchShape, padTokenId: number): Batch {
   const size = rows * seqLen;
   const ids = new Uint32Array(size).fill(padTokenId);
   const labels = new Uint32Array(size).fill(IGNORED_LABEL);
@@ -160,11 +162,11 @@ function layOut(indices: Uint32Array, examples: readonly TokenisedExample[], row
   const rowWeights = new Float32Array(size);
   const exampleOf = new Int32Array(size).fill(-1);
   const filled = new Uint32Array(rows);
-  const trainedTokens = indices.reduce((sum, index) => sum + countTrained(examples[index]!.trained), 0);
+  const trainedTokens = indices.reduce((sum, index) => sum + countTrained(examples.at(index)!.trained), 0);
   const weight = trainedTokens === 0 ? 0 : 1 / trainedTokens;
 
   indices.forEach((index, i) => {
-    const { ids: own, trained } = examples[index]!;
+    const { ids: own, trained } = examples.at(index)!;
     const row = rowOf[i]!;
     const start = filled[row]!;
     for (let position = 0; position < own.length; position++) {

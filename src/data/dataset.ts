@@ -2,13 +2,19 @@
  * @file A dropped file becomes a data set: read as a stream, recognised from its first rows, every bad row named.
  */
 import { Sha256 } from '../formats/sha256.ts';
-import { isExample, toExample } from './examples.ts';
+import { isExample, textsOf, toExample } from './examples.ts';
 import type { Example, ExampleOptions } from './examples.ts';
+import type { ExampleStore } from './exampleStore.ts';
+import { ExampleWriter } from './exampleStore.ts';
+import { isLearnable } from './mapping.ts';
+import type { DatasetColumns } from './mapping.ts';
+import { Fingerprints } from './overlap.ts';
 import { parseRows } from './parse.ts';
-import type { ParsedRow, Row, RowProblem } from './parse.ts';
+import type { ParsedRow, ReadRow, Row, RowProblem } from './parse.ts';
+import { Pauses } from './pause.ts';
 import { DataProblem, formatCount, rowsReadWell } from './problem.ts';
 import { columnsOf, guessMapping, recognise } from './recognise.ts';
-import type { ColumnMapping, DatasetKind, Recognised } from './recognise.ts';
+import type { DatasetKind, Recognised, Take } from './recognise.ts';
 import type { DataFile } from './source.ts';
 
 export interface Dataset {
@@ -16,10 +22,18 @@ export interface Dataset {
   readonly kind: DatasetKind;
   readonly columns: readonly string[];
   /** What was used. To change it, import the file again with `options.mapping`. */
-  readonly mapping: ColumnMapping;
+  readonly mapping: DatasetColumns;
   /** The first rows as they stand in the file, for the mapping table. */
   readonly sample: readonly Row[];
-  readonly examples: readonly Example[];
+  /** Read from the file when they are asked for. */
+  readonly examples: ExampleStore;
+  /** For duplicates, and for overlap with other data sets. */
+  readonly fingerprints: Fingerprints;
+  /** Examples that have a gold answer, and those that have options to choose from. */
+  readonly answered: number;
+  readonly withChoices: number;
+  /** Examples that are conversations. */
+  readonly withMessages: number;
   /** Rows in the file, those that became no example included. */
   readonly rowsRead: number;
   /** Rows left out because their completion is blank. */
@@ -31,8 +45,10 @@ export interface Dataset {
 }
 
 export interface ImportOptions extends ExampleOptions {
+  /** What to learn from rows that offer more than one thing. */
+  readonly take?: Take | undefined;
   /** Overrides what is recognised; without a prompt the completion is plain text. */
-  readonly mapping?: ColumnMapping | undefined;
+  readonly mapping?: DatasetColumns | undefined;
   /** Rows to leave out, as problems number them. */
   readonly skipRows?: readonly number[] | undefined;
   /** Leave every bad row out and list it, instead of stopping at the first. */
@@ -47,43 +63,54 @@ export interface ImportProgress {
 }
 
 const SAMPLE_SIZE = 20;
+/** Rows between two looks at the clock. */
+const ROWS_PER_LOOK = 16;
 /** Bad rows listed one by one; the rest are counted. */
 const MAX_LISTED_PROBLEMS = 100;
 
 /**
- * @throws DataProblem at the first bad row (unless they are skipped), for columns without text, or for a file without rows.
+ * Reads a whole file once, in slices between which the thread can do other work; no text is kept.
+ * @throws DataProblem at the first bad row (unless they are skipped), for columns without text, or for a file without rows; the signal's reason.
  */
 export async function importDataset(file: DataFile, options: ImportOptions = {}, onProgress: (progress: ImportProgress) => void = () => {}): Promise<Dataset> {
   const hash = new Sha256();
   let bytesRead = 0;
-  const builder = new DatasetBuilder(file.name, options);
+  const builder = new DatasetBuilder(file, options);
+  const pauses = new Pauses();
   const onBytes = (bytes: Uint8Array): void => {
+    options.signal?.throwIfAborted();
     bytesRead += bytes.length;
     hash.update(bytes);
   };
   for await (const rows of parseRows(file, onBytes)) {
+    for (const [i, row] of rows.entries()) {
+      builder.add(row);
+      if (i % ROWS_PER_LOOK === 0) await pauses.due();
+    }
     options.signal?.throwIfAborted();
-    for (const row of rows) builder.add(row);
     onProgress({ bytesRead, size: file.size, rowsRead: builder.rowsRead });
   }
-  return builder.finish(hash);
+  return builder.finish(hash.hex());
 }
 
 class DatasetBuilder {
   rowsRead = 0;
-  readonly #file: string;
+  readonly #file: DataFile;
   readonly #options: ImportOptions;
   readonly #skipped: ReadonlySet<number>;
-  readonly #examples: Example[] = [];
   readonly #problems: DataProblem[] = [];
   readonly #sample: Row[] = [];
-  #pending: { row: number; value: Row }[] | undefined = [];
+  readonly #fingerprints = new Fingerprints();
+  #pending: ReadRow[] | undefined = [];
   #recognised: Recognised | undefined;
+  #writer: ExampleWriter | undefined;
+  #counts = { answered: 0, withChoices: 0, withMessages: 0 };
   #badRows = 0;
   #emptyRows = 0;
-  #damagedRows: number[] = [];
+  #damagedRows = 0;
+  #firstDamaged = 0;
 
-  constructor(file: string, options: ImportOptions) {
+  constructor(file: DataFile, options: ImportOptions) {
     this.#file = file;
     this.#options = options;
     this.#skipped = new Set(options.skipRows);
@@ -99,72 +126,88 @@ class DatasetBuilder {
     }
     if (this.#sample.length < SAMPLE_SIZE) this.#sample.push(parsed.value);
     if (this.#pending === undefined) {
-      this.#addExample(parsed.row, parsed.value);
+      this.#addExample(parsed);
     } else {
       this.#pending.push(parsed);
       if (this.#pending.length === SAMPLE_SIZE) this.#decideShape();
     }
   }
 
-  finish(hash: Sha256): Dataset {
+  finish(sha256: string): Dataset {
     if (this.#sample.length === 0) {
       const what = this.rowsRead === 0 ? 'the file holds no rows' : 'no row of the file could be read';
-      throw new DataProblem({ file: this.#file, what, stillHolds: 'Nothing was imported.', suggestion: 'Choose another file.' });
+      throw new DataProblem({ file: this.#file.name, what, stillHolds: 'Nothing was imported.', suggestion: 'Choose another file.' });
     }
     if (this.#pending !== undefined) this.#decideShape();
     this.#addWarnings();
     const { kind, mapping } = this.#recognised!;
     return {
-      name: this.#file, kind, mapping, columns: columnsOf(this.#sample), sample: this.#sample, examples: this.#examples,
-      rowsRead: this.rowsRead, emptyRows: this.#emptyRows, problems: this.#problems, sha256: hash.hex(),
+      name: this.#file.name, kind, mapping, columns: columnsOf(this.#sample), sample: this.#sample, examples: this.#writer!.finish(), fingerprints: this.#fingerprints,
+      ...this.#counts, rowsRead: this.rowsRead, emptyRows: this.#emptyRows, problems: this.#problems, sha256,
     };
   }
 
   #decideShape(): void {
     const columns = columnsOf(this.#sample);
     const listed = `Its columns: ${columns.join(', ')}.`;
-    const known = recognise(this.#sample);
+    const refuse = (what: string, suggestion: string): never => {
+      throw new DataProblem({ file: this.#file.name, what, stillHolds: listed, suggestion });
+    };
+    const known = recognise(this.#sample, this.#options.take);
     const mapping = this.#options.mapping ?? known?.mapping ?? guessMapping(this.#sample);
     if (mapping === undefined) {
-      throw new DataProblem({
-        file: this.#file,
-        what: 'the columns have no shape that is known, and hold lists or numbers beside or instead of text',
-        stillHolds: listed,
-        suggestion: 'Save it with the prompt and the completion as text in columns of their own; conversations are not read.',
-      });
+      return refuse(
+        'the columns have no shape that is known, and hold lists or numbers beside or instead of text',
+        'Save it with the prompt and the completion as text in columns of their own, or as messages with role and content.',
+      );
     }
     this.#recognised = { kind: known?.kind ?? 'custom', mapping };
     if (known === undefined && this.#options.mapping === undefined) {
-      const { prompt, completion } = mapping;
-      const taken = prompt === undefined ? `"${completion}" was taken as plain text` : `"${prompt}" was taken as the prompt and "${completion}" as the completion`;
+      const { prompt, completion, messages } = mapping;
+      const taken = messages !== undefined ? `"${messages}" was taken as conversations` : prompt === undefined ? `"${completion}" was taken as plain text` : `"${prompt}" was taken as the prompt and "${completion}" as the completion`;
       this.#problems.push(new DataProblem({
-        file: this.#file, what: `the columns have no shape that is known; ${taken}`, stillHolds: listed, suggestion: 'Check the mapping.', severity: 'warning',
+        file: this.#file.name, what: `the columns have no shape that is known; ${taken}`, stillHolds: listed, suggestion: 'Check the mapping.', severity: 'warning',
       }));
     }
-    const missing = (Object.values(this.#recognised.mapping) as string[]).find((column) => !columns.includes(column));
-    if (missing !== undefined) {
-      throw new DataProblem({ file: this.#file, what: `there is no column ${JSON.stringify(missing)}`, stillHolds: listed, suggestion: 'Change the mapping.' });
+    const missing = (Object.values(mapping) as string[]).find((column) => !columns.includes(column));
+    if (missing !== undefined) refuse(`there is no column ${JSON.stringify(missing)}`, 'Change the mapping.');
+    if (!isLearnable(mapping)) {
+      const isAsked = mapping.prompt !== undefined && mapping.answer !== undefined;
+      if (!isAsked) refuse('no column holds what is to be learnt or asked', 'Change the mapping.');
+      if (this.#options.purpose !== 'evaluation') {
+        refuse('the rows hold questions and their answers, but no completion to learn from', 'Use the file as held-out or out-of-domain data, or map a column of solutions as the completion.');
+      }
     }
+    this.#writer = new ExampleWriter(this.#file, { mapping, options: this.#options });
     const pending = this.#pending ?? [];
     this.#pending = undefined;
-    for (const { row, value } of pending) this.#addExample(row, value);
+    for (const row of pending) this.#addExample(row);
   }
 
-  #addExample(row: number, value: Row): void {
+  #addExample(parsed: ReadRow): void {
+    const { row, value } = parsed;
     const result = toExample(value, row, this.#recognised!.mapping, this.#options);
     if (result === undefined) {
       this.#emptyRows++;
     } else if (isExample(result)) {
-      if (result.segments.some(({ text }) => text.includes('\uFFFD'))) this.#damagedRows.push(row);
-      this.#examples.push(result);
+      if (textsOf(result).some((text) => text.includes('\uFFFD')) && this.#damagedRows++ === 0) this.#firstDamaged = row;
+      this.#count(result);
+      this.#fingerprints.add(result);
+      this.#writer!.add(parsed);
     } else {
       this.#refuse(row, result);
     }
   }
 
+  #count({ answer, choices, messages }: Example): void {
+    if (answer !== undefined) this.#counts.answered++;
+    if (choices !== undefined) this.#counts.withChoices++;
+    if (messages !== undefined) this.#counts.withMessages++;
+  }
+
   /** @throws DataProblem unless bad rows are skipped. */
   #refuse(row: number, problem: RowProblem): void {
-    const location = { file: this.#file, row, ...problem };
+    const location = { file: this.#file.name, row, ...problem };
     if (this.#options.skipBadRows === true) {
       this.#badRows++;
       if (this.#badRows <= MAX_LISTED_PROBLEMS) {
@@ -177,16 +220,15 @@ class DatasetBuilder {
 
   #addWarnings(): void {
     const warn = (what: string, suggestion: string): void => {
-      this.#problems.push(new DataProblem({ file: this.#file, what, stillHolds: 'The other rows are used.', suggestion, severity: 'warning' }));
+      this.#problems.push(new DataProblem({ file: this.#file.name, what, stillHolds: 'The other rows are used.', suggestion, severity: 'warning' }));
     };
     const ofAll = (count: number): string => `${formatCount(count)} of ${formatCount(this.rowsRead)}`;
     const unlisted = this.#badRows - MAX_LISTED_PROBLEMS;
     if (unlisted > 0) warn(`further rows were skipped: ${ofAll(unlisted)}`, 'Check that this is the right file.');
     if (this.#emptyRows > 0) warn(`rows without a completion were left out: ${ofAll(this.#emptyRows)}`, 'Check the mapping if this is unexpected.');
-    const [firstDamaged] = this.#damagedRows;
-    if (firstDamaged === undefined) return;
+    if (this.#damagedRows === 0) return;
     warn(
-      `rows hold \uFFFD, which stands for bytes that are no UTF-8: ${ofAll(this.#damagedRows.length)}, first row ${formatCount(firstDamaged)}`,
+      `rows hold \uFFFD, which stands for bytes that are no UTF-8: ${ofAll(this.#damagedRows)}, first row ${formatCount(this.#firstDamaged)}`,
       'They are used as they are; save the file as UTF-8 and choose it again if this is unexpected.',
     );
   }

@@ -12,7 +12,8 @@ export interface JsonError {
 const WHITESPACE = new Set([' ', '\t', '\n', '\r']);
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/uy;
 const LITERALS = ['true', 'false', 'null'] as const;
-const MAX_DEPTH = 1000;
+/** Deepest nesting of lists and objects that is read: far more than data has, far less than a stack holds. */
+export const MAX_DEPTH = 500;
 
 class Broken extends Error {
   readonly at: number;
@@ -99,4 +100,30 @@ export function locateJsonError(text: string, unit: string): JsonError {
     throw error;
   }
   return { character: text.length + 1, what: `the ${unit} is not valid JSON` };
+}
+
+/** Whether brackets nest deeper than MAX_DEPTH; to be asked before JSON.parse. Brackets inside strings count for nothing. */
+export function isTooDeep(text: string): boolean {
+  if (!hasManyBrackets(text)) return false;
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (inString) {
+      if (character === '\\') i++;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if ((character === '{' || character === '[') && ++depth > MAX_DEPTH) return true;
+    else if (character === '}' || character === ']') depth--;
+  }
+  return false;
+}
+
+/** Nearly all rows have few brackets, and indexOf finds them far faster than a loop over the characters would. */
+function hasManyBrackets(text: string): boolean {
+  let count = 0;
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (++count > MAX_DEPTH) return true;
+  }
+  return false;
 }

@@ -1,12 +1,13 @@
 /**
- * @file Rows out of .jsonl, .json, .csv, .tsv and .txt (and .gz of them), streamed: no more than one row and one chunk is held.
- * A bad row comes out as its problem, so that the rest can still be read.
+ * @file Rows out of .jsonl, .json, .csv, .tsv, .txt (and .gz of them) and .parquet, streamed: no more than one row and one chunk is held, of a parquet
+ * file one slice of rows. A bad row comes out as its problem, so that the rest can still be read.
  */
-import { locateJsonError } from './jsonError.ts';
+import { asRow, isRow, parseJsonRow } from './jsonRow.ts';
 import { parseJsonList } from './parseJsonList.ts';
+import { parseLines } from './parseLines.ts';
 import { parseTable } from './parseTable.ts';
-import { DataProblem } from './problem.ts';
-import { containerName, readText } from './source.ts';
+import { DataProblem, formatCount } from './problem.ts';
+import { containerName, decodeText, isCompressed, MAX_ROW_LENGTH, readBytes } from './source.ts';
 import type { DataFile, OnBytes } from './source.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -18,8 +19,17 @@ export interface RowProblem {
   readonly character?: number | undefined;
 }
 
-/** `row` is the line of a .jsonl and the record of the others (a table's header is not one), counted from 1. */
-export type ParsedRow = { readonly row: number; readonly value: Row } | { readonly row: number; readonly problem: RowProblem };
+/**
+ * `row` is the line of a .jsonl and the record of the others (a table's header is not one), counted from 1. A row that is a line also knows its bytes in
+ * the unpacked file, [start, end).
+ */
+export interface ReadRow {
+  readonly row: number;
+  readonly value: Row;
+  readonly bytes?: readonly [start: number, end: number];
+}
+
+export type ParsedRow = ReadRow | { readonly row: number; readonly problem: RowProblem };
 
 /**
  * The rows of a file, some at a time.
@@ -27,75 +37,56 @@ export type ParsedRow = { readonly row: number; readonly value: Row } | { readon
  */
 export async function* parseRows(file: DataFile, onBytes: OnBytes = () => {}): AsyncGenerator<ParsedRow[], void> {
   const name = containerName(file.name);
-  const text = readText(file, onBytes);
-  if (name.endsWith('.jsonl') || name.endsWith('.ndjson')) yield* parseLines(text);
-  else if (name.endsWith('.json')) yield* parseJson(text, file.name);
-  else if (name.endsWith('.csv')) yield* parseTable(text, file.name, undefined);
-  else if (name.endsWith('.tsv')) yield* parseTable(text, file.name, '\t');
-  else if (name.endsWith('.txt')) yield* parseDocuments(text);
+  if (name.endsWith('.parquet') && !isCompressed(file.name)) {
+    // The reader and its codecs weigh more than the rest of this room, and few files need them.
+    const { parseParquet } = await import('./parquet.ts');
+    yield* parseParquet(file, onBytes);
+    return;
+  }
+  const bytes = readBytes(file, onBytes);
+  if (name.endsWith('.jsonl') || name.endsWith('.ndjson')) yield* parseLines(bytes);
+  else if (name.endsWith('.json')) yield* parseJson(bytes, file.name);
+  else if (name.endsWith('.csv')) yield* parseTable(decodeText(bytes), file.name, undefined);
+  else if (name.endsWith('.tsv')) yield* parseTable(decodeText(bytes), file.name, '\t');
+  else if (name.endsWith('.txt')) yield* parseDocuments(decodeText(bytes));
   else {
     throw new DataProblem({
       file: file.name,
       what: 'files of this kind cannot be read',
       stillHolds: 'Nothing was imported.',
-      suggestion: 'Choose a .jsonl, .json, .csv, .tsv or .txt file, or one of them compressed as .gz.',
+      suggestion: 'Choose a .jsonl, .json, .csv, .tsv, .txt or .parquet file, or one of the first five compressed as .gz.',
     });
   }
 }
 
-/** One JSON value -> a row, or what is wrong with it. `unit` is what the text is to the reader. */
-export function parseJsonRow(text: string, row: number, unit: string): ParsedRow {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { row, problem: locateJsonError(text, unit) };
-  }
-  return asRow(value, row);
-}
-
-function asRow(value: unknown, row: number): ParsedRow {
-  if (isRow(value)) return { row, value };
-  const kind = value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
-  return { row, problem: { what: `it is ${kind} and not an object with named values` } };
-}
-
-/** One object a line; blank lines are passed over, and counted. */
-async function* parseLines(text: AsyncIterable<string>): AsyncGenerator<ParsedRow[], void> {
-  let rest = '';
-  let row = 0;
-  for await (const chunk of text) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop()!;
-    const rows: ParsedRow[] = [];
-    for (const line of lines) {
-      row++;
-      if (line.trim() !== '') rows.push(parseJsonRow(line, row, 'line'));
-    }
-    yield rows;
-  }
-  if (rest.trim() !== '') yield [parseJsonRow(rest, row + 1, 'line')];
-}
+/** Bytes of a .json file that are looked at to tell its layout. */
+const LAYOUT_BYTES = 2 ** 20;
 
 /** A list of objects; or an object that holds one; or, as many .json files are, one object a line. */
-async function* parseJson(text: AsyncGenerator<string, void>, fileName: string): AsyncGenerator<ParsedRow[], void> {
+async function* parseJson(bytes: AsyncGenerator<Uint8Array, void>, fileName: string): AsyncGenerator<ParsedRow[], void> {
+  const chunks: Uint8Array[] = [];
+  const decoder = new TextDecoder('utf-8');
   let start = '';
-  while (start.trim() === '') {
-    const chunk = await text.next();
-    if (chunk.done === true) return;
-    start += chunk.value;
+  let length = 0;
+  while (length < LAYOUT_BYTES && !/\S\s*\n|^\s*\[/u.test(start)) {
+    const chunk = await bytes.next();
+    if (chunk.done === true) break;
+    chunks.push(chunk.value);
+    length += chunk.value.length;
+    start += decoder.decode(chunk.value, { stream: true });
   }
-  const whole = prepend(start, text);
+  if (start.trim() === '' && length < LAYOUT_BYTES) return;
+  const whole = prepend(chunks, bytes);
   if (start.trimStart().startsWith('[')) {
-    yield* parseJsonList(whole, parseJsonRow);
+    yield* parseJsonList(decodeText(whole), parseJsonRow);
     return;
   }
-  const [firstLine, ...others] = start.trim().split('\n', 2);
+  const [firstLine, ...others] = start.trimStart().split('\n', 2);
   if (others.length > 0 && 'value' in parseJsonRow(firstLine!, 1, 'line')) {
     yield* parseLines(whole);
     return;
   }
-  yield parseJsonObject(await collect(whole), fileName);
+  yield parseJsonObject(await collect(decodeText(whole), fileName), fileName);
 }
 
 function parseJsonObject(text: string, fileName: string): ParsedRow[] {
@@ -104,7 +95,9 @@ function parseJsonObject(text: string, fileName: string): ParsedRow[] {
     throw new DataProblem({ file: fileName, ...parsed.problem, stillHolds: 'Nothing was imported.', suggestion: 'Choose a file that holds a list of objects.' });
   }
   const lists = Object.values(parsed.value).filter((value) => Array.isArray(value) && value.length > 0 && value.every(isRow));
-  if (lists.length === 1) return (lists[0] as unknown[]).map((value, i) => asRow(value, i + 1));
+  // A conversation is a row by itself, and not a list of rows.
+  const [list] = lists as Row[][];
+  if (lists.length === 1 && !list!.some((item) => Object.hasOwn(item, 'role') || Object.hasOwn(item, 'from'))) return list!.map((value, i) => asRow(value, i + 1));
   return [parsed];
 }
 
@@ -114,28 +107,54 @@ const DOCUMENT_MARK = '<|endoftext|>';
 async function* parseDocuments(text: AsyncIterable<string>): AsyncGenerator<ParsedRow[], void> {
   let separator: string | undefined;
   let rest = '';
+  /** Characters of a document that has grown too long and is no longer kept. */
+  let dropped = 0;
   let row = 0;
-  const toRows = (documents: string[]): ParsedRow[] =>
-    documents.map((document) => document.replace(/^\n+|\n+$/gu, '')).filter((document) => document.trim() !== '').map((document) => ({ row: ++row, value: { text: document } }));
+  const toRow = (document: string): ParsedRow[] => {
+    const length = dropped + document.length;
+    dropped = 0;
+    if (length > MAX_ROW_LENGTH) {
+      return [{ row: ++row, problem: { what: `the document is too long: ${formatCount(length)} characters of at most ${formatCount(MAX_ROW_LENGTH)}; documents end at ${separator === DOCUMENT_MARK ? DOCUMENT_MARK : 'a blank line'}` } }];
+    }
+    const trimmed = document.replace(/^\n+|\n+$/gu, '');
+    return trimmed.trim() === '' ? [] : [{ row: ++row, value: { text: trimmed } }];
+  };
   for await (const chunk of text) {
     rest += chunk;
     separator ??= rest.includes(DOCUMENT_MARK) ? DOCUMENT_MARK : '\n\n';
     const documents = rest.split(separator);
     rest = documents.pop()!;
-    yield toRows(documents);
+    yield documents.flatMap(toRow);
+    if (rest.length <= MAX_ROW_LENGTH) continue;
+    // What is kept may hold the first half of a separator.
+    const kept = rest.slice(-DOCUMENT_MARK.length);
+    dropped += rest.length - kept.length;
+    rest = kept;
   }
-  yield toRows([rest]);
+  yield toRow(rest);
 }
 
-async function* prepend(start: string, text: AsyncIterable<string>): AsyncGenerator<string, void> {
-  yield start;
-  yield* text;
+async function* prepend(chunks: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  yield* chunks;
+  yield* rest;
 }
 
-async function collect(text: AsyncIterable<string>): Promise<string> {
+/** A single value has to be parsed as a whole. */
+const MAX_JSON_VALUE = 64 * 2 ** 20;
+
+async function collect(text: AsyncIterable<string>, fileName: string): Promise<string> {
   const parts: string[] = [];
-  for await (const part of text) parts.push(part);
+  let length = 0;
+  for await (const part of text) {
+    parts.push(part);
+    length += part.length;
+    if (length <= MAX_JSON_VALUE) continue;
+    throw new DataProblem({
+      file: fileName,
+      what: `the file is one JSON value of more than ${formatCount(MAX_JSON_VALUE)} characters`,
+      stillHolds: 'Nothing was imported.',
+      suggestion: 'Save its rows as a list, or one a line as .jsonl.',
+    });
+  }
   return parts.join('');
 }
-
-const isRow = (value: unknown): value is Row => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -5,9 +5,7 @@
 import Papa from 'papaparse';
 import type { ParsedRow, Row, RowProblem } from './parse.ts';
 import { DataProblem, formatCount } from './problem.ts';
-
-/** A record that grows past this has an open quote somewhere. */
-const MAX_RECORD_LENGTH = 16 * 2 ** 20;
+import { MAX_ROW_LENGTH } from './source.ts';
 
 /** What Papa.Parser.parse returns, of which the types say nothing. */
 interface CoreResult {
@@ -25,6 +23,8 @@ export async function* parseTable(text: AsyncIterable<string>, fileName: string,
   let header: readonly string[] | undefined;
   let row = 0;
   let rest = '';
+  /** Length of the rest in which the last look found no end of a record. It is looked at again when twice as long, so that the work stays linear. */
+  let stuckAt = 0;
 
   const read = (isEnd: boolean): ParsedRow[] => {
     parser ??= new Papa.Parser({ delimiter: delimiter ?? guessDelimiter(rest), newline: '\n', quoteChar: '"' });
@@ -47,9 +47,13 @@ export async function* parseTable(text: AsyncIterable<string>, fileName: string,
 
   for await (const chunk of text) {
     rest += chunk;
-    if (!chunk.includes('\n')) continue;
+    const isWorthALook = chunk.includes('\n') && rest.length >= 2 * stuckAt;
+    if (!isWorthALook && rest.length <= MAX_ROW_LENGTH) continue;
+    const before = rest.length;
     yield read(false);
-    if (rest.length > MAX_RECORD_LENGTH) {
+    stuckAt = rest.length === before ? before : 0;
+    // A record as long as this has an open quote somewhere.
+    if (rest.length > MAX_ROW_LENGTH) {
       yield [{ row: row + 1, problem: { what: `a quoted field has not ended after ${formatCount(rest.length)} characters` } }];
       return;
     }

@@ -1,13 +1,15 @@
 /** @file The three datasets of the lab (train, held-out, out-of-domain): import, remapping, token counts, previews. */
 import type { Dataset } from '../data/dataset.ts';
 import { importDataset } from '../data/dataset.ts';
+import type { Example } from '../data/examples.ts';
 import type { DatasetColumns } from '../data/mapping.ts';
-import { findDuplicates, findOverlap } from '../data/overlap.ts';
+import { findRepeats } from '../data/overlap.ts';
 import { DataProblem as DataError, formatCount } from '../data/problem.ts';
 import { kindNames } from '../data/recognise.ts';
 import type { DataFile } from '../data/source.ts';
-import type { TokenCounts, TokenisedExample } from '../data/tokenise.ts';
+import type { TokenCounts } from '../data/tokenise.ts';
 import { checkCounts, countTokens, tokeniseExample, tokeniseExamples } from '../data/tokenise.ts';
+import type { TokenisedList } from '../data/tokenStore.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import type { DatasetRole, DatasetSummary, ImportResult, PreviewRow } from './protocol.ts';
 
@@ -17,7 +19,7 @@ interface Held {
   readonly skipRows: readonly number[];
   readonly dataset: Dataset;
   readonly maxLength: number;
-  readonly tokenised: readonly TokenisedExample[];
+  readonly tokenised: TokenisedList;
   readonly counts: TokenCounts;
   readonly warnings: readonly string[];
   readonly milliseconds: number;
@@ -61,15 +63,14 @@ export class Datasets {
   }
 
   /** Examples of a role cut to `maxLength` tokens. */
-  examples(role: DatasetRole, maxLength: number): readonly TokenisedExample[] {
+  async examples(role: DatasetRole, maxLength: number): Promise<TokenisedList> {
     const held = this.#of(role);
-    if (held.maxLength === maxLength) return held.tokenised;
-    return held.dataset.examples.map((example) => tokeniseExample(example, this.#tokenizer, { maxLength }));
+    return held.maxLength === maxLength ? held.tokenised : tokeniseExamples(held.dataset.examples, this.#tokenizer, { maxLength });
   }
 
-  /** The group of each example of a role. */
-  groups(role: DatasetRole): readonly (string | undefined)[] {
-    return this.#of(role).dataset.examples.map(({ group }) => group);
+  /** The examples of a role as they were read, for evaluations. */
+  items(role: DatasetRole): Promise<readonly Example[]> {
+    return this.#of(role).dataset.examples.read();
   }
 
   name(role: DatasetRole): string {
@@ -86,11 +87,7 @@ export class Datasets {
 
   summary(role: DatasetRole): DatasetSummary {
     const { origin, dataset, counts, warnings, milliseconds } = this.#of(role);
-    const overlap: Partial<Record<DatasetRole, number>> = {};
-    for (const other of ROLES) {
-      const held = this.#held.get(other);
-      if (other !== role && held) overlap[other] = findOverlap(dataset.examples, held.dataset.examples).length;
-    }
+    const repeats = findRepeats(new Map([...this.#held].map(([name, held]) => [name, held.dataset.fingerprints])));
     const first = dataset.sample[0] ?? {};
     return {
       role,
@@ -105,23 +102,21 @@ export class Datasets {
       trainedTokens: counts.trainedTokens,
       truncatedRows: counts.truncated,
       longest: counts.longest,
-      duplicates: findDuplicates(dataset.examples).length,
-      overlap,
+      ...repeats.get(role)!,
       lengths: counts.histogram,
       warnings,
       milliseconds,
     };
   }
 
-  preview(role: DatasetRole, from: number, count: number, maxLength: number): PreviewRow[] {
-    return this.#of(role)
-      .dataset.examples.slice(Math.max(0, from - 1), from - 1 + count)
-      .map((example) => {
-        const { ids, trained, truncated } = tokeniseExample(example, this.#tokenizer, { maxLength });
-        const tokens = Array.from(ids, (id, i) => ({ id, text: this.#tokenizer.tokenText(id), trained: trained[i] === 1, special: this.#tokenizer.isSpecial(id) }));
-        const expected = example.segments.filter((segment) => segment.trained).map(({ text }) => text);
-        return { row: example.row, tokens, truncated, ...(example.question ? { prompt: example.question, expected: expected.join('') } : {}) };
-      });
+  async preview(role: DatasetRole, from: number, count: number, maxLength: number): Promise<PreviewRow[]> {
+    const examples = await this.#of(role).dataset.examples.read(Math.max(0, from - 1), from - 1 + count);
+    return examples.map((example) => {
+      const { ids, trained, truncated } = tokeniseExample(example, this.#tokenizer, { maxLength });
+      const tokens = Array.from(ids, (id, i) => ({ id, text: this.#tokenizer.tokenText(id), trained: trained[i] === 1, special: this.#tokenizer.isSpecial(id) }));
+      const expected = example.segments.filter((segment) => segment.trained).map(({ text }) => text);
+      return { row: example.row, tokens, truncated, ...(example.question ? { prompt: example.question, expected: expected.join('') } : {}) };
+    });
   }
 
   #of(role: DatasetRole): Held {

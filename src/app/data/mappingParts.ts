@@ -7,6 +7,14 @@ export const partNames: Readonly<Record<ColumnPart, string>> = {
   prompt: 'Prompt',
   input: 'Further input',
   completion: 'Answer, trained',
+  messages: 'Conversation',
+  system: 'System turn',
+  choices: 'Options',
+  right: 'Right option',
+  wrong: 'Wrong option',
+  generations: 'Answers to choose from',
+  verified: 'Which of them are verified',
+  answer: 'Gold answer',
   group: 'Group',
   unused: 'Not used',
 };
@@ -15,6 +23,9 @@ export const columnParts = Object.keys(partNames) as readonly ColumnPart[];
 
 /** The part a column plays now. */
 export const partOf = (column: string, mapping: DatasetColumns): ColumnPart => columnParts.find((part) => part !== 'unused' && mapping[part] === column) ?? 'unused';
+
+/** Of these one at least has a column: there has to be something to learn or to ask. */
+const BEARING = ['completion', 'messages', 'choices', 'right', 'generations', 'answer'] as const;
 
 /**
  * The mapping after a column was given a part. The column that had the part before takes over what the column gives up, so that the answer
@@ -30,6 +41,5 @@ export function withPart(mapping: DatasetColumns, column: string, part: ColumnPa
     else next[before] = displaced;
   }
   if (part !== 'unused') next[part] = column;
-  const { completion, ...others } = next;
-  return completion === undefined ? undefined : { ...others, completion };
+  return BEARING.some((bearing) => next[bearing] !== undefined) ? next : undefined;
 }
