@@ -1,80 +1,133 @@
-/** @file A run as files to take home, and the proof that they are right: reopened, reloaded, logits compared. */
-import type { Engine, Lab, ModelFiles, ParameterBuffers } from '../engine.ts';
-import { readModelFolder, withoutCommonFolder } from '../formats/folder.ts';
+/** @file A run as files to take home, and the proof that they are right: read back, reloaded, logits compared. */
+import type { Engine, Lab, ModelFiles, WeightSet } from '../engine.ts';
+import type { WriteFile } from '../formats/folder.ts';
+import type { BaseModel, LoraAdapter } from '../formats/lora.ts';
+import { writeMlxAdapter } from '../formats/mlx.ts';
+import { writePeftAdapter } from '../formats/peft.ts';
+import type { RunHistory, RunPlan } from '../formats/trainerState.ts';
+import { writeMetricsCsv, writeMetricsLines, writeTrainerState } from '../formats/trainerState.ts';
 import { unzipFiles, zipFiles } from '../formats/zip.ts';
+import { AdaptedWeights } from '../models/adapter.ts';
 import { modelCard } from './modelCard.ts';
-import type { ExportResult, VerifyItem } from './protocol.ts';
+import type { ExportOptions, ExportResult } from './protocol.ts';
 import type { Run } from './runs.ts';
+import { verify } from './verifying.ts';
 
-/** Items whose losses are compared between the live and the reloaded weights. */
-const COMPARED_ITEMS = 3;
-
-/** Facts of the data that the model card states. */
+/** Facts that the model card and run.json state. */
 export interface ExportFacts {
+  /** The WebGPU adapter. */
   readonly adapter: string;
   readonly dataHashes: Readonly<Record<string, string>>;
+  readonly base: { readonly name: string; readonly revision?: string | undefined };
+  /** Whether prompts are conversations. */
+  readonly chat: boolean;
 }
 
-/** Writes a run into a zip of a Hugging Face folder, then opens that zip and checks it. */
-export async function exportRun(engine: Engine, run: Run, facts: ExportFacts): Promise<ExportResult> {
-  const { lab } = run.material;
-  const weights = run.weights;
+/** Where an export goes. */
+export interface ExportPlace {
+  /** Makes a file of pieces, on disk. */
+  readonly writeFile: WriteFile;
+  /** One zip of everything; else every file goes through `writeFile`, which then stands for the folder that a person chose. */
+  readonly zip: boolean;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Tokenizer and template as they came with the model: what an adapter was trained with. */
+const TEXT_FILES = /^(tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json|vocab\.json|merges\.txt|chat_template\.jinja)$/;
+
+/**
+ * Writes a run, reads it again from where it was written, and compares it with the live model. No more than one tensor is in memory at a time.
+ * @throws when the run has no weights or no adapter, when the disk is full, or with the reason of `signal`; the run stays as it is
+ */
+export async function exportRun(engine: Engine, run: Run, options: ExportOptions, facts: ExportFacts, place: ExportPlace): Promise<ExportResult> {
+  const { weights } = run;
   if (!weights) throw new Error('This run has no weights to export: it was discarded or has failed.');
-  const name = `gimbal-${run.config.method}-${run.completedSteps}-steps`;
-  const files = new Map(await lab.exportFolder(weights, modelCard(run, facts)));
-  const metrics = run.events.flatMap((event): object[] => {
-    if (event.type === 'steps') return event.steps.map((step) => ({ type: 'step', ...step }));
-    return event.type === 'evaluation' ? [{ type: 'evaluation', ...event.evaluation }] : [];
-  });
-  files.set('metrics.jsonl', new Blob(metrics.map((line) => `${JSON.stringify(line)}\n`)));
-  files.set('run.json', new Blob([`${JSON.stringify({ ...run.summary, ...facts }, null, 2)}\n`]));
-  const blob = await new Response(zipFiles(files, name)).blob();
+  const { lab } = run.material;
+  const base: BaseModel = { ...facts.base, modelType: String(lab.folder.config['model_type']), tensors: lab.folder.weights.tensors };
+  const adapter = options.kind === 'model' ? undefined : await adapterOf(weights);
+  const card = cardOf(run, options, facts, adapter);
+
+  const onDisk = new Map<string, Blob>();
+  const writeFile: WriteFile = async (path, pieces) => {
+    place.signal?.throwIfAborted();
+    const file = await place.writeFile(path, pieces);
+    onDisk.set(path, file);
+    return file;
+  };
+  const files = new Map(adapter ? adapterFiles(lab, options, adapter, base, card) : await lab.exportFolder(weights, card, { ...place, dtype: options.dtype, writeFile }));
+  for (const [path, text] of Object.entries(logFiles(run, options, facts))) files.set(path, new Blob([text]));
+
+  const name = ['gimbal', run.config.method, `${run.completedSteps}-steps`, ...(options.kind === 'model' ? [] : [options.kind])].join('-');
+  const fileName = place.zip ? `${name}.zip` : name;
+  if (place.zip) await writeFile(fileName, piecesOf(zipFiles(files, name)));
+  else for (const [path, blob] of files) if (!onDisk.has(path)) files.set(path, await writeFile(path, piecesOf(blob.stream())));
+  const read = async (): Promise<ModelFiles> => (place.zip ? withinFolder(await unzipFiles(onDisk.get(fileName)!, fileName), name) : files);
+
+  const sizes = new Map([...files].map(([path, { size }]) => [path, size]));
   return {
-    fileName: `${name}.zip`,
-    blob,
-    files: [...files].map(([path, content]) => ({ name: path, bytes: content.size })),
-    verification: await verify(engine, run, weights, blob, files),
+    fileName,
+    ...(place.zip ? { file: new File([onDisk.get(fileName)!], fileName, { type: 'application/zip' }) } : {}),
+    files: [...sizes].map(([path, bytes]) => ({ name: path, bytes })),
+    verification: await verify(engine, run, { options, weights, adapter, base, sizes }, read),
   };
 }
 
-async function verify(engine: Engine, run: Run, weights: ParameterBuffers, archive: Blob, written: ModelFiles): Promise<VerifyItem[]> {
-  const items: VerifyItem[] = [];
-  const check = async (title: string, work: () => Promise<{ passed: boolean; detail: string }>): Promise<void> => {
-    try {
-      items.push({ check: title, ...(await work()) });
-    } catch (error) {
-      items.push({ check: title, passed: false, detail: error instanceof Error ? error.message : String(error) });
-    }
-  };
-  let opened: ModelFiles = new Map();
-  await check('The zip opens and holds every file', async () => {
-    opened = withoutCommonFolder(await unzipFiles(archive, 'the exported zip'));
-    const missing = [...written.keys()].filter((path) => opened.get(path)?.size !== written.get(path)!.size);
-    return { passed: missing.length === 0, detail: missing.length ? `Missing or of another size: ${missing.join(', ')}.` : `${opened.size} files.` };
-  });
-  await check('model.safetensors has every tensor of config.json', async () => {
-    const { weights: read } = await readModelFolder(opened);
-    const expected = run.material.lab.model.layout.weights;
-    const wrong = expected.filter(({ name, shape }) => read.tensors.get(name)?.shape.join() !== shape.join());
-    const tied = run.material.lab.model.config.tieWordEmbeddings;
-    const extra = read.tensors.size - expected.length;
-    return { passed: wrong.length === 0 && extra === 0, detail: wrong.length ? `${wrong[0]!.name} is missing or misshapen.` : `${read.tensors.size} tensors${tied ? ', the tied head left out' : ''}.` };
-  });
-  await check('The reloaded model gives the same losses', () => compareLosses(engine, run, weights, opened));
-  return items;
+/** The adapter of a LoRA run. */
+async function adapterOf(weights: WeightSet): Promise<LoraAdapter> {
+  if (weights instanceof AdaptedWeights) return weights.matrices();
+  throw new Error('This run trained all weights and has no adapter. Export it as a model.');
 }
 
-/** Reloads the files as a person would and evaluates both on the same items. f32 in, f32 out: the difference must be 0. */
-async function compareLosses(engine: Engine, run: Run, weights: ParameterBuffers, files: ModelFiles): Promise<{ passed: boolean; detail: string }> {
-  const { lab, heldOut } = run.material;
-  const items = heldOut.slice(0, COMPARED_ITEMS);
-  const shape = { rows: 2, length: run.config.maxLength };
-  const reloaded: Lab = await engine.open(files);
+function cardOf(run: Run, options: ExportOptions, facts: ExportFacts, adapter: LoraAdapter | undefined): string {
+  return modelCard({
+    ...facts,
+    options,
+    config: run.config,
+    startedAt: run.startedAt,
+    completedSteps: run.completedSteps,
+    evaluations: run.events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation] : [])),
+    datasetName: run.material.datasetName,
+    ...(adapter ? { lora: { ...adapter.settings, modules: adapter.modules.length } } : {}),
+  });
+}
+
+/** The two files of the adapter, with the tokenizer and template it was trained with. */
+function adapterFiles(lab: Lab, { kind }: ExportOptions, adapter: LoraAdapter, base: BaseModel, card: string): ModelFiles {
+  const written = kind === 'mlx' ? writeMlxAdapter(adapter, base, lab.model.config.numHiddenLayers) : writePeftAdapter(adapter, base);
+  return new Map([['README.md', new Blob([card])], ...written, ...[...lab.folder.files].filter(([path]) => TEXT_FILES.test(path))]);
+}
+
+/** What a run logged, and what it was. */
+function logFiles(run: Run, options: ExportOptions, facts: ExportFacts): Readonly<Record<string, string>> {
+  const { config, events, material } = run;
+  const history: RunHistory = {
+    steps: events.flatMap((event) => (event.type === 'steps' ? event.steps : [])),
+    evaluations: events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation] : [])),
+    drifts: events.flatMap((event) => (event.type === 'drift' ? [event.drift] : [])),
+  };
+  const plan: RunPlan = {
+    maxSteps: config.steps,
+    batchSize: config.batchSize,
+    microBatchSize: config.batchSize / config.accumulation,
+    examples: material.train.length,
+    evaluateEvery: config.evaluateEvery,
+  };
+  return {
+    'run.json': `${JSON.stringify({ format: 1, ...run.summary, export: options, ...facts }, null, 2)}\n`,
+    'metrics.jsonl': writeMetricsLines(history),
+    'metrics.csv': writeMetricsCsv(history, plan),
+    'trainer_state.json': writeTrainerState(history, plan),
+  };
+}
+
+async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  const reader = stream.getReader();
   try {
-    const [live, read] = [await lab.evaluate(items, shape, weights), await reloaded.evaluate(items, shape)];
-    const difference = Math.max(...live.map(({ nll }, i) => Math.abs(nll - read[i]!.nll)));
-    return { passed: difference === 0, detail: `Largest difference over ${items.length} items: ${difference}.` };
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) yield piece.value as Uint8Array<ArrayBuffer>;
   } finally {
-    reloaded.destroy();
+    await reader.cancel();
   }
 }
+
+const withinFolder = (files: ModelFiles, folder: string): ModelFiles => new Map([...files].map(([path, blob]) => [path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path, blob]));

@@ -127,11 +127,11 @@ describe('Session', () => {
 
   it('exports a zip that reopens to the same losses', async () => {
     const run = (await session.record()).runs[0]!.summary.id;
-    const { blob, files, verification } = await session.exportRun(run);
+    const { file, files, verification } = await session.exportRun(run, { kind: 'model', dtype: 'F32', rank: 8 });
     expect(verification.filter(({ passed }) => !passed)).toEqual([]);
     expect(verification).toHaveLength(3);
     expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['model.safetensors', 'config.json', 'tokenizer.json', 'metrics.jsonl', 'run.json', 'README.md']));
-    expect(blob.size).toBeGreaterThan(4e6);
+    expect(file!.size).toBeGreaterThan(4e6);
   });
 
   it('keeps the dataset when a file is bad, and says which row', async () => {

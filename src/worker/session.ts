@@ -6,10 +6,11 @@ import { Datasets } from './datasets.ts';
 import { diagnose } from './diagnosis.ts';
 import type { ProbeCache } from './estimate.ts';
 import { estimateRun } from './estimate.ts';
+import { inMemory } from '../formats/folder.ts';
 import { exportRun } from './exporting.ts';
 import { Lock } from './lock.ts';
 import { Playground } from './playground.ts';
-import type { DatasetRole, DatasetSummary, Diagnosis, Estimate, Evaluation, ExportResult, ImportResult, LabApi, LabEvent, ModelSummary, PreviewRow, RecordedRun, RunConfig, RunId, RunSummary, SamplingOptions } from './protocol.ts';
+import type { DatasetRole, DatasetSummary, Diagnosis, Estimate, Evaluation, ExportOptions, ExportResult, ImportResult, LabApi, LabEvent, ModelSummary, PreviewRow, RecordedRun, RunConfig, RunId, RunSummary, SamplingOptions } from './protocol.ts';
 import type { RunMaterial } from './runs.ts';
 import { Run } from './runs.ts';
 
@@ -156,12 +157,17 @@ export class Session implements LabApi {
     return this.#require().playground.alternatives(this.#weightsOf(column), prompt, answer);
   }
 
-  async exportRun(id: RunId): Promise<ExportResult> {
+  async exportRun(id: RunId, options: ExportOptions): Promise<ExportResult> {
     const run = this.#runs.get(id);
     if (!run) throw new Error('This run is not kept any more.');
-    const { datasets } = this.#require();
-    const dataHashes = Object.fromEntries(DEMO.map(([role]) => [datasets.name(role), datasets.sha256(role)]));
-    return this.#lock.run(() => exportRun(this.#requireEngine(), run, { adapter: this.#gpu!.facts.description, dataHashes }));
+    const { datasets, summary } = this.#require();
+    const facts = {
+      adapter: this.#gpu!.facts.description,
+      dataHashes: Object.fromEntries(DEMO.map(([role]) => [datasets.name(role), datasets.sha256(role)])),
+      base: { name: summary.name, revision: summary.revision },
+      chat: datasets.summary('train').rendering === 'chat',
+    };
+    return this.#lock.run(() => exportRun(this.#requireEngine(), run, options, facts, { writeFile: inMemory, zip: true }));
   }
 
   async record(): Promise<RecordedRun> {
