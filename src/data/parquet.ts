@@ -87,7 +87,7 @@ const unpackedBytes = (group: RowGroup): number => group.columns.reduce((sum, { 
 /** A column without a value is a column all the same. */
 const toRow = (values: Record<string, unknown>): Row => Object.fromEntries(Object.entries(values).map(([column, value]) => [column, normalise(value)]));
 
-/** Whole numbers of 64 bits become numbers where those are exact, else their digits; times become ISO 8601; nested values are walked. Bytes stay bytes. */
+/** Whole numbers of 64 bits become numbers where those are exact, else their digits; times become ISO 8601; nested values are walked. Bytes that the reader took for no text stay bytes. */
 export function normalise(value: unknown): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   // JSON, in which rows are kept, has no NaN.
