@@ -8,7 +8,7 @@ const evaluateEvery = 10;
 const accuracy = (correct: number, items = 200): Accuracy => ({ correct, items, low: Math.max(0, correct / items - 0.05), high: Math.min(1, correct / items + 0.05) });
 
 const dataset = (role: DatasetRole, rows: number): DatasetSummary => ({
-  role, rows, name: `demo-${role}.jsonl`, origin: 'demo', shape: 'GSM8K', columns: ['question', 'answer'], mapping: { prompt: 'question', completion: 'answer' },
+  role, rows, name: `demo-${role}.jsonl`, origin: 'demo', shape: 'GSM8K', measure: 'exact', rendering: 'plain', columns: ['question', 'answer'], mapping: { prompt: 'question', completion: 'answer' },
   tokens: rows * 40, trainedTokens: rows * 15, truncatedRows: 0, longest: 60, duplicates: 0, overlap: {}, lengths: { width: 8, counts: [0, 0, 0, 0, rows / 2, rows / 2] },
   warnings: [], milliseconds: 40,
 });
@@ -21,7 +21,7 @@ const step = (at: number, config: RunConfig): StepMetrics => ({
 function evaluation(at: number, method: MethodId): Evaluation {
   const progress = at / steps;
   const outOfDomain = accuracy(180 - Math.round(progress * (method === 'sft' ? 90 : 18)));
-  return { step: at, heldOutLoss: 2 - progress, inDomain: accuracy(20 + Math.round(progress * (method === 'sft' ? 140 : 120))), outOfDomain, groups: [{ group: 'facts', ...outOfDomain }] };
+  return { step: at, heldOutLoss: 2 - progress, outOfDomainLoss: 1 + progress, inDomain: accuracy(20 + Math.round(progress * (method === 'sft' ? 140 : 120))), outOfDomain, groups: [{ group: 'facts', ...outOfDomain }] };
 }
 
 function matrix(layer: number, module: string, at: number, method: MethodId): MatrixDrift {
@@ -61,6 +61,7 @@ export const recordedRun: RecordedRun = {
   recordedOn: { adapter: 'Test adapter', date: '2026-11-23', command: 'npm run e2e' },
   model: {
     name: 'Recorded model', parameters: 1_000_000, architecture: 'Llama', layers: 2, hiddenSize: 64, heads: 4, keyValueHeads: 2, vocabulary: 1280, contextLength: 256, bytes: 4_000_000,
+    source: 'built-in', precision: 'f32', storedAs: 'F32', template: 'plain', linears: [{ name: 'q_proj', count: 2, weights: 8192, byDefault: true }], warnings: [],
   },
   datasets: [dataset('train', 2000), dataset('heldOut', 200), dataset('outOfDomain', 200)],
   runs: [runOf('sft'), runOf('rpsft')],

@@ -4,9 +4,9 @@
  */
 import { transfer } from 'comlink';
 import type { LabApi, LabEvent, RunId } from '../worker/protocol.ts';
-import { byRole } from './data/importing.ts';
 import { lab, sentence, setEngine } from './lab.ts';
 import { keepEstimateCurrent } from './run/estimate.ts';
+import { acceptModel } from './model/opening.ts';
 import { settleRequests } from './run/control.ts';
 import { applyEvents } from './runs.ts';
 import { useLab } from './store.ts';
@@ -28,8 +28,8 @@ export async function connectLab(startedEngine: LabApi): Promise<void> {
       return;
     }
     set({ diagnosis, connection: 'loading' });
-    const { model, datasets } = await lab().openBuiltIn();
-    set({ model, datasets: byRole(datasets), loading: undefined, connection: 'ready' });
+    acceptModel(await lab().openBuiltIn());
+    set({ loading: undefined, connection: 'ready' });
   } catch (error) {
     failConnection(sentence(error));
     return;
@@ -54,15 +54,25 @@ function collectEvents(port: MessagePort): void {
   };
 }
 
+/** A phase of no run belongs to what the page is waiting for: an export, a model that is being opened, or the start of the page. */
+function receivePhase({ phase, done, total, unit }: Extract<LabEvent, { type: 'phase' }>): void {
+  const progress = { phase, done, total, unit };
+  set(({ exported, opening, connection }) => {
+    if (opening !== undefined) return { opening: { ...opening, progress } };
+    if (exported?.state === 'writing') return { exported: { ...exported, progress } };
+    return connection === 'loading' ? { loading: progress } : {};
+  });
+}
+
 /**
- * Puts events into the store. Returns those of a run that is just being started and not known yet, to be tried again with the next ones;
+ * Puts events into the store. Returns those of a run that is just being started or opened and not known yet, to be tried again with the next ones;
  * those of a run that has been removed are dropped.
  */
 export function receiveEvents(events: readonly LabEvent[], at: number): LabEvent[] {
   const ofRun = (id: RunId): readonly LabEvent[] => events.filter((event) => 'run' in event && event.run === id);
   for (const event of events) {
     if (event.type === 'device') set({ deviceProblem: event.message });
-    if (event.type === 'phase' && event.run === undefined) set({ loading: event });
+    if (event.type === 'phase' && event.run === undefined) receivePhase(event);
   }
   set(({ runs }) => ({
     runs: runs.map((run) => {
@@ -71,7 +81,7 @@ export function receiveEvents(events: readonly LabEvent[], at: number): LabEvent
     }),
   }));
   settleRequests();
-  const { runs, starting } = get();
+  const { runs, starting, opening } = get();
   const isUnknown = (event: LabEvent): boolean => 'run' in event && event.run !== undefined && !runs.some((run) => run.id === event.run);
-  return starting ? events.filter(isUnknown) : [];
+  return starting || opening !== undefined ? events.filter(isUnknown) : [];
 }

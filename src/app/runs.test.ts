@@ -11,7 +11,7 @@ const step = (number: number, tokensPerSecond = 100): StepMetrics => ({
 const steps = (...numbers: number[]): LabEvent => ({ type: 'steps', run: 'a', steps: numbers.map((number) => step(number)) });
 const evaluation = (at: number): LabEvent => {
   const accuracy = { correct: 1, items: 2, low: 0, high: 1 };
-  const value: Evaluation = { step: at, heldOutLoss: 1, inDomain: accuracy, outOfDomain: accuracy, groups: [] };
+  const value: Evaluation = { step: at, heldOutLoss: 1, outOfDomainLoss: 1, inDomain: accuracy, outOfDomain: accuracy, groups: [] };
   return { type: 'evaluation', run: 'a', evaluation: value };
 };
 const running: LabEvent = { type: 'state', run: 'a', state: 'running' };

@@ -40,6 +40,9 @@ export interface LabRun {
   readonly recorded: boolean;
 }
 
+/** It has ended and its weights are kept: it can be asked, exported, evaluated and continued. */
+export const hasWeights = (run: LabRun): boolean => !run.recorded && (run.state === 'finished' || run.state === 'stopped');
+
 export const isLive = (run: LabRun): boolean => run.state === 'preparing' || run.state === 'running' || run.state === 'paused';
 
 /** A run before any of its events; `at` is the time of the page in milliseconds. */

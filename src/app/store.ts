@@ -5,9 +5,10 @@
 import { create } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
 import type {
-  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportResult, MethodId, ModelSummary, RecordedRun, RunConfig, RunId, SamplingOptions,
+  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, LoraConfig, MethodId, ModelSummary, NamedFile, Precision, RecordedRun, RunConfig,
+  RunId, SamplingOptions, StorageReport,
 } from '../worker/protocol.ts';
-import { defaultConfig, defaultLambdas } from './method/defaults.ts';
+import { defaultConfig, defaultLambdas, defaultLora, loraForModel, moveUsual, usualConfig } from './method/defaults.ts';
 import { defaultSampling, type Column, type Trial } from './playground/answers.ts';
 import { isLive, type LabRun, type PhaseProgress } from './runs.ts';
 
@@ -48,10 +49,62 @@ export interface Playground {
   readonly trials: readonly Trial[];
 }
 
+/** What a model can be opened from. */
+export type ModelOrigin =
+  | { readonly kind: 'built-in' }
+  | { readonly kind: 'files'; readonly name: string; readonly files: readonly NamedFile[] }
+  | { readonly kind: 'hub'; readonly request: HubRequest }
+  /** The open model again, with its matrices kept otherwise. */
+  | { readonly kind: 'precision' };
+
+/** A model, an adapter or an exported run that is wanted, with the precision to keep matrices in. */
+export interface ModelRequest {
+  readonly origin: ModelOrigin;
+  readonly precision: Precision;
+}
+
+/** Opening of a model, while it goes on; the open one stays until it has succeeded. */
+export interface Opening extends ModelRequest {
+  readonly progress: PhaseProgress | undefined;
+  readonly cancelling: boolean;
+}
+
+/** Why a model was not opened, or a name not found, or the cache not read; worded for the Model station. */
+export interface ModelProblem {
+  readonly title: string;
+  readonly message: string;
+  /** What still holds. */
+  readonly stillHolds: string;
+  /** What to try again. */
+  readonly retry: ModelRequest | undefined;
+}
+
+/** The form for a model from the Hub, and what was found there. */
+export interface HubForm {
+  readonly name: string;
+  readonly revision: string;
+  /** The name is being looked up. */
+  readonly looking: boolean;
+  /** What was found, with the request that found it. */
+  readonly found: { readonly request: HubRequest; readonly info: HubInfo } | undefined;
+}
+
+/** What a trial allocation found, for the run and the model it was made with. */
+export interface FitCheck {
+  readonly config: RunConfig;
+  readonly model: ModelSummary | undefined;
+  readonly fit: Fit;
+}
+
 /** The files of the run that was exported last. */
 export interface Exported {
   readonly run: RunId;
-  readonly state: 'writing' | 'done' | 'failed';
+  readonly state: 'writing' | 'done' | 'failed' | 'cancelled';
+  /** Writing, then reading back, while they go on. */
+  readonly progress: PhaseProgress | undefined;
+  /** The folder of this machine that it went into, if it was not a zip. */
+  readonly folder: string | undefined;
+  readonly options: ExportOptions;
   readonly result: ExportResult | undefined;
   readonly message: string | undefined;
 }
@@ -61,16 +114,32 @@ export interface LabState {
   /** Why the connection failed. */
   readonly connectionMessage: string | undefined;
   readonly diagnosis: Diagnosis | undefined;
-  /** Loading of the built-in model, while it goes on. */
+  /** Loading of the built-in model when the page starts. */
   readonly loading: PhaseProgress | undefined;
   readonly model: ModelSummary | undefined;
+  readonly opening: Opening | undefined;
+  /** Opening this would let runs go, which is asked first. */
+  readonly confirming: ModelRequest | undefined;
+  readonly modelProblem: ModelProblem | undefined;
+  /** What became of an opening that was cancelled. */
+  readonly modelNotice: string | undefined;
+  readonly hub: HubForm;
+  /** The cache of downloaded models, once it has been looked at. */
+  readonly storage: StorageReport | undefined;
+  /** The hub has been asked for something since the page was loaded. */
+  readonly hubAsked: boolean;
   readonly datasets: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>;
   /** The run being edited: the next one to start. */
   readonly config: RunConfig;
   /** What λ was for each method, so that switching back finds it again. */
   readonly lambdas: Readonly<Record<MethodId, number>>;
+  /** How LoRA was last set, so that switching back finds it again. */
+  readonly lora: LoraConfig;
   readonly estimate: Estimate | undefined;
   readonly estimating: boolean;
+  readonly fitCheck: FitCheck | undefined;
+  /** Bytes at which a trial allocation has stopped here, the lowest. */
+  readonly memoryLimit: number;
   /** In the order of their start. */
   readonly runs: readonly LabRun[];
   /** The run that figures draw strongest: the live one, or the one chosen in the run list. */
@@ -106,11 +175,21 @@ export const initialState: LabState = {
   diagnosis: undefined,
   loading: undefined,
   model: undefined,
+  opening: undefined,
+  confirming: undefined,
+  modelProblem: undefined,
+  modelNotice: undefined,
+  hub: { name: '', revision: 'main', looking: false, found: undefined },
+  storage: undefined,
+  hubAsked: false,
   datasets: {},
   config: defaultConfig,
   lambdas: defaultLambdas,
+  lora: defaultLora,
   estimate: undefined,
   estimating: false,
+  fitCheck: undefined,
+  memoryLimit: Infinity,
   runs: [],
   selectedRun: undefined,
   starting: false,
@@ -141,12 +220,18 @@ export const selectLiveRun = (state: LabState): LabRun | undefined => state.runs
 /** The run that figures draw strongest and sentences speak of. */
 export const selectRun = (state: LabState): LabRun | undefined => state.runs.find((run) => run.id === state.selectedRun) ?? state.runs.at(-1);
 
-/** The first run of this browser has not been started and the data is the demo: the page opens with its one button. */
+/** The first run of this browser has not been started, and model and data are those of the page: it opens with its one button. */
 export const selectWelcome = (state: LabState): boolean =>
   (state.connection === 'connecting' || state.connection === 'loading' || state.connection === 'ready') &&
   !state.starting &&
   state.runs.every((run) => run.recorded) &&
+  state.model?.source !== 'files' &&
+  state.model?.source !== 'hub' &&
   state.datasets.train?.origin !== 'file';
+
+/** What does not fit, as long as run and model are those that were tried. */
+export const selectMisfit = ({ fitCheck, config, model }: LabState): Extract<Fit, { fits: false }> | undefined =>
+  fitCheck !== undefined && !fitCheck.fit.fits && fitCheck.config === config && fitCheck.model === model ? fitCheck.fit : undefined;
 
 /** The runs to draw, the selected one last so that it lies on top. */
 export function useVisibleRuns(): readonly LabRun[] {
@@ -178,6 +263,24 @@ export const chooseMethod = (method: MethodId): void =>
     const remembered = { ...lambdas, [config.method]: config.lambda };
     return { lambdas: remembered, config: { ...config, method, lambda: remembered[method] } };
   });
+
+/** Trains all weights or adapters; brings back how LoRA was last set, and moves a learning rate that nobody has touched. */
+export const trainLora = (on: boolean): void =>
+  set(({ config, lora, model }) => {
+    if (on === (config.lora !== undefined)) return {};
+    const { lora: kept, ...full } = config;
+    const wanted = on ? loraForModel(lora, model ?? { linears: [] }) : undefined;
+    const moved = moveUsual(full, usualConfig(model, config.method, kept), usualConfig(model, config.method, wanted));
+    return { config: wanted === undefined ? moved : { ...moved, lora: wanted }, lora: kept ?? lora };
+  });
+
+/** Changes the adapters of the run being edited. */
+export const editLora = (change: Partial<LoraConfig>): void =>
+  set(({ config }) => (config.lora === undefined ? {} : { config: { ...config, lora: { ...config.lora, ...change } } }));
+
+/** Starts the run being edited from the weights of another run, or from the model. */
+export const startRunFrom = (id: RunId | undefined): void =>
+  set(({ config: { startFrom: _before, ...config } }) => ({ config: id === undefined ? config : { ...config, startFrom: id } }));
 
 /** Draws a run in the figures or leaves it out. */
 export const showRun = (id: RunId, visible: boolean): void => set(({ runs }) => ({ runs: runs.map((run) => (run.id === id ? { ...run, visible } : run)) }));

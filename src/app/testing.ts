@@ -4,9 +4,10 @@
  */
 import type { DatasetColumns } from '../data/mapping.ts';
 import type {
-  Accuracy, DatasetRole, DatasetSummary, Diagnosis, Drift, Estimate, Evaluation, ImportResult, LabApi, LabEvent, MatrixDrift, ModelSummary, PreviewRow,
-  RecordedRun, RunConfig, RunId, RunSummary, StepMetrics, StreamEvent,
+  Accuracy, DatasetRole, DatasetSummary, Diagnosis, Drift, Estimate, EvaluatedItem, Evaluation, EvaluationReport, EvaluationRequest, ExportResult, Fit, HubInfo, HubRequest, ImportResult, LabApi, LabEvent,
+  MatrixDrift, MemoryCategory, ModelSummary, Precision, PreviewRow, RecordedRun, RunConfig, RunId, RunSummary, Score, StepMetrics, StorageReport, StreamEvent, WayToFit,
 } from '../worker/protocol.ts';
+import { defaultConfig } from './method/defaults.ts';
 
 export interface FakeOptions {
   /** Milliseconds of one step. */
@@ -15,11 +16,39 @@ export interface FakeOptions {
   readonly problem?: Diagnosis['problem'];
   /** A file of this name is refused at this row, until it is skipped. */
   readonly badRow?: number;
+  /** Bytes at which a trial allocation stops; without it everything fits. */
+  readonly memory?: number;
+  /** What the hub answers in place of a model. */
+  readonly hubProblem?: string;
 }
 
-const model: ModelSummary = {
-  name: 'Fake', parameters: 1_048_576, architecture: 'Llama, tied embeddings', layers: 4, hiddenSize: 128, heads: 4, keyValueHeads: 4, vocabulary: 1024, contextLength: 128, bytes: 4_194_304,
+/** The linear layers of a Llama decoder: with grouped queries, `keyValueWidth` is less than the width. */
+function linearsOf(layers: number, width: number, keyValueWidth: number, inner: number): ModelSummary['linears'] {
+  const outputs = { q_proj: width, k_proj: keyValueWidth, v_proj: keyValueWidth, o_proj: width, gate_proj: inner, up_proj: inner, down_proj: inner };
+  return Object.entries(outputs).map(([name, out]) => ({ name, count: layers, weights: layers * width * out, byDefault: true }));
+}
+
+const builtIn: ModelSummary = {
+  source: 'built-in', name: 'Built-in model', parameters: 1_048_576, architecture: 'Llama, tied embeddings', layers: 4, hiddenSize: 128, heads: 4, keyValueHeads: 4, vocabulary: 1024, contextLength: 128,
+  bytes: 4_194_304, precision: 'f32', storedAs: 'F32', template: 'plain', linears: linearsOf(4, 128, 128, 352), warnings: [],
 };
+
+const commit = '93efa2f097d58c2a74874c7e644dbc9b0cee75a2';
+
+/** SmolLM2-135M by another name. */
+const openedModel = (name: string, source: 'files' | 'hub', precision: Precision): ModelSummary => ({
+  source, name, parameters: 134_515_008, architecture: 'Llama, tied embeddings', layers: 30, hiddenSize: 576, heads: 9, keyValueHeads: 3, vocabulary: 49_152, contextLength: 8192, bytes: 269_060_552,
+  precision, storedAs: 'BF16', template: name.endsWith('Instruct') ? 'own' : 'chatml', linears: linearsOf(30, 576, 192, 1536), ...(source === 'hub' ? { revision: commit } : {}),
+  warnings: name.endsWith('Instruct') ? [] : ['The model has no chat template: conversations are written as ChatML, whose marks it has never seen.'],
+});
+
+const hubFiles = [['config.json', 704], ['generation_config.json', 111], ['model.safetensors', 269_060_552], ['tokenizer.json', 2_104_556], ['tokenizer_config.json', 3658]] as const;
+const hubBytes = hubFiles.reduce((sum, [, bytes]) => sum + bytes, 0);
+
+/** A change that makes a run smaller, as the worker words it. */
+const way = (change: WayToFit['change'], label: string, cost: string, saves: number, needed: number, config: RunConfig, precision: Precision): WayToFit => ({
+  change, label, cost, saves, total: needed - saves, config, precision,
+});
 
 const sizes: Readonly<Record<DatasetRole, number>> = { train: 2000, heldOut: 200, outOfDomain: 640 };
 
@@ -27,7 +56,7 @@ function dataset(role: DatasetRole, name: string, origin: 'demo' | 'file', mappi
   const rows = sizes[role];
   const counts = [0, 0, 0, 2, 7, 20, 31, 22, 11, 5, 2].map((share) => Math.round((share * rows) / 100));
   return {
-    role, name, origin, mapping, rows, shape: 'GSM8K', columns: ['question', 'answer'], tokens: rows * 44, trainedTokens: mapping.completion === 'answer' ? rows * 19 : 0,
+    role, name, origin, mapping, rows, shape: 'GSM8K', measure: 'exact', rendering: 'plain', columns: ['question', 'answer'], tokens: rows * 44, trainedTokens: mapping.completion === 'answer' ? rows * 19 : 0,
     firstRow: { question: 'Otto has 49 books and buys 20 more. How many books has Otto now?', answer: '49 + 20 = 69 #### 69' },
     truncatedRows: origin === 'file' ? 12 : 0, longest: 74, duplicates: origin === 'file' ? 3 : 0,
     overlap: role === 'train' ? { heldOut: 0, outOfDomain: 0 } : { train: 0 }, lengths: { width: 8, counts }, warnings: [], milliseconds: 40,
@@ -62,7 +91,7 @@ function evaluationAt(step: number, { method, steps, evaluationItems }: RunConfi
   const out = 0.952 - forgetting[method] * progress ** 1.4;
   const groups = ['Knowledge', 'Skills', 'Instructions', 'Arithmetic'].map((group, index) => ({ group, ...accuracy(out + noise(step + index) * 0.06, 60 + 40 * index) }));
   return {
-    step, heldOutLoss: 2.6 * Math.exp(-4 * progress) + 0.1, groups,
+    step, heldOutLoss: 2.6 * Math.exp(-4 * progress) + 0.1, outOfDomainLoss: 0.4 + forgetting[method] * progress, groups,
     inDomain: accuracy(1 / (1 + Math.exp(10 * (0.55 - progress))) - 0.004, items), outOfDomain: accuracy(out, step === steps || step === 0 ? 642 : items),
   };
 }
@@ -77,7 +106,7 @@ function stepAt(step: number, { method, learningRate, warmupSteps, batchSize }: 
 
 const modules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 
-function driftAt(step: number, { method, steps, rankFraction }: RunConfig): Drift {
+function driftAt(step: number, { method, steps, rankFraction }: RunConfig, model: ModelSummary): Drift {
   const turn = (step / steps) * (method === 'sft' ? 12 : 6);
   const matrix = (name: string, module: string, shape: readonly [number, number], layer?: number): MatrixDrift => {
     const k = Math.max(1, Math.round(Math.min(...shape) * rankFraction));
@@ -114,9 +143,12 @@ const wait = (milliseconds: number): Promise<void> =>
   });
 
 /** An engine that follows the protocol; each call makes one with its own state. */
-export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
+export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem }: FakeOptions): LabApi {
   let port: MessagePort | undefined;
   let datasets = demo();
+  let model = builtIn;
+  let cancelled = false;
+  const cache = new Map<string, { readonly repo: string; bytes: number }>();
   let live: { readonly id: RunId; readonly config: RunConfig; step: number; paused: boolean; stopped: boolean } | undefined;
   let runs = 0;
   const recorded = new Map<RunId, { readonly summary: RunSummary; readonly events: LabEvent[] }>();
@@ -136,7 +168,7 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
     send({ type: 'steps', run: id, steps: [stepAt(live.step, config)] });
     send({ type: 'phase', run: id, phase: 'train', done: live.step, total: config.steps, unit: 'steps' });
     if (live.step % config.evaluateEvery === 0 || live.step === config.steps) send({ type: 'evaluation', run: id, evaluation: evaluationAt(live.step, config) });
-    if (live.step % config.driftEvery === 0) send({ type: 'drift', run: id, drift: driftAt(live.step, config) });
+    if (live.step % config.driftEvery === 0) send({ type: 'drift', run: id, drift: driftAt(live.step, config, model) });
   };
 
   const train = async (run: NonNullable<typeof live>): Promise<void> => {
@@ -147,7 +179,7 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
       send({ type: 'phase', run: id, phase, done: total, total, unit });
     }
     send({ type: 'evaluation', run: id, evaluation: evaluationAt(0, config) });
-    send({ type: 'drift', run: id, drift: driftAt(0, config) });
+    send({ type: 'drift', run: id, drift: driftAt(0, config, model) });
     send({ type: 'state', run: id, state: 'running' });
     while (run.step < config.steps && !run.stopped) {
       await wait(stepMs);
@@ -158,6 +190,53 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
     send({ type: 'phase', run: id, phase: 'save', done: 1, total: 1, unit: 'items' });
     send({ type: 'state', run: id, state: run.stopped ? 'stopped' : 'finished' });
   };
+
+  const storage = (): StorageReport => ({
+    models: [...cache].map(([key, { repo, bytes }]) => ({ key, repo, commit, bytes, complete: bytes === hubBytes, lastUsed: '2026-11-20T09:00:00Z' })),
+    usage: [...cache.values()].reduce((sum, { bytes }) => sum + bytes, 4_200_000), quota: 12_000_000_000,
+  });
+
+  const info = ({ repo }: HubRequest): HubInfo => {
+    const cached = cache.get(repo)?.bytes ?? 0;
+    return { repo, commit, bytes: hubBytes, cachedBytes: cached, storage: storage(), files: hubFiles.map(([path, bytes]) => ({ path, bytes, cachedBytes: Math.min(bytes, cached) })) };
+  };
+
+  /** Tells of a phase in tenths, until it is cancelled. */
+  const phases = async (phase: 'download' | 'read-cache' | 'verify' | 'weights' | 'save' | 'evaluate', from: number, total: number, unit: 'bytes' | 'items', onPart: (done: number) => void = () => {}): Promise<void> => {
+    for (let part = 0; part <= 10; part++) {
+      if (cancelled) throw new Error('It was cancelled.');
+      const done = from + Math.round(((total - from) * part) / 10);
+      onPart(done);
+      send({ type: 'phase', phase, done, total, unit });
+      await wait(stepMs);
+    }
+  };
+
+  const bytesOf = (config: RunConfig, precision: Precision): readonly { readonly category: MemoryCategory; readonly bytes: number }[] => {
+    const weights = model.parameters * 4;
+    const trained = config.lora === undefined ? weights : config.lora.rank * 4 * model.linears.filter(({ name }) => config.lora?.targets.includes(name)).reduce((sum, linear) => sum + linear.count * model.hiddenSize + linear.weights / model.hiddenSize, 0);
+    const tokens = (config.batchSize / config.accumulation) * config.maxLength;
+    const ofLayer = tokens * model.hiddenSize * 4 * 16;
+    return [
+      { category: 'weights', bytes: precision === 'f32' || config.lora === undefined ? weights : weights / 2 },
+      { category: 'pretrained', bytes: config.method === 'sft' || config.lora !== undefined ? 0 : weights },
+      { category: 'adapter', bytes: config.lora === undefined ? 0 : trained },
+      { category: 'gradients', bytes: trained },
+      { category: 'moments', bytes: 2 * trained },
+      { category: 'activations', bytes: config.recompute ? ofLayer + tokens * model.hiddenSize * 4 * model.layers : ofLayer * model.layers },
+      { category: 'logits', bytes: 256 * model.vocabulary * 4 },
+      { category: 'bases', bytes: config.method === 'rpsft' ? weights * 0.6 * config.rankFraction : 0 },
+    ];
+  };
+  const sum = (config: RunConfig, precision: Precision): number => bytesOf(config, precision).reduce((total, { bytes }) => total + bytes, 0);
+
+  const measured = ({ columns, items, measure }: EvaluationRequest): EvaluationReport['columns'] =>
+    columns.map((column, index) => {
+      const value = measure === 'perplexity' ? 6 + index : 0.5 + 0.1 * index;
+      const score: Score = { value, items: items || 200, low: value * 0.9, high: value * 1.1 };
+      return { column, score, groups: [{ group: 'Arithmetic', ...score }], ...(measure === 'choice' ? { normalised: score } : {}), ...(measure === 'generation' ? { stopRate: { ...score, value: 0.9, low: 0.85, high: 0.95 } } : {}) };
+    });
+  const reports = new Map<string, EvaluationReport>();
 
   return {
     async connect(events) {
@@ -171,7 +250,58 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
     async openBuiltIn() {
       send({ type: 'phase', phase: 'weights', done: model.bytes / 2, total: model.bytes, unit: 'bytes' });
       await wait(stepMs);
+      model = builtIn;
+      datasets = demo();
       return { model, datasets };
+    },
+    async openFiles(files, precision) {
+      cancelled = false;
+      const paths = files.map(({ path }) => path);
+      const name = paths[0]?.split('/')[0] ?? '';
+      if (name.startsWith('broken')) throw new Error(`${name}/config.json: model_type is "mamba", which Gimbal does not know. It knows llama, qwen2, qwen3, gpt2 and gpt_neox.`);
+      await phases('verify', 0, 100_000_000, 'bytes');
+      if (paths.some((path) => path.endsWith('adapter_config.json'))) {
+        const config: RunConfig = { ...defaultConfig, lora: { rank: 8, alpha: 16, targets: ['q_proj', 'v_proj'], rsLora: false }, method: 'sft' };
+        return { model, datasets, run: { id: `run-${++runs}`, config, state: 'finished', model: model.name, dataset: name, startedAt: '2026-01-01T00:00:00Z', completedSteps: 300 } };
+      }
+      model = openedModel(name, 'files', precision);
+      return { model, datasets };
+    },
+    async hubInfo(request) {
+      await wait(stepMs);
+      if (hubProblem !== undefined) throw new Error(hubProblem);
+      return info(request);
+    },
+    async openHub({ repo }, precision) {
+      cancelled = false;
+      const known = cache.get(repo) ?? { repo, bytes: 0 };
+      cache.set(repo, known);
+      if (known.bytes < hubBytes) {
+        await phases('download', known.bytes, hubBytes, 'bytes', (done) => {
+          known.bytes = done;
+        });
+      } else {
+        await phases('read-cache', 0, hubBytes, 'bytes');
+      }
+      await phases('verify', 0, hubBytes, 'bytes');
+      model = openedModel(repo, 'hub', precision);
+      return { model, datasets };
+    },
+    cancelOpening() {
+      cancelled = true;
+      return Promise.resolve();
+    },
+    async setPrecision(precision) {
+      cancelled = false;
+      await phases('weights', 0, model.bytes, 'bytes');
+      model = { ...model, precision };
+      return { model, datasets };
+    },
+    storage: () => Promise.resolve(storage()),
+    removeCached(key) {
+      if (key === 'all') cache.clear();
+      else cache.delete(key);
+      return Promise.resolve(storage());
     },
     async importFile(role, file, skipRows): Promise<ImportResult> {
       await wait(stepMs);
@@ -180,6 +310,7 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
       }
       return { dataset: replace(dataset(role, file.name, 'file', demoMapping)) };
     },
+    cancelImport: () => Promise.resolve(),
     useDemoData: () => Promise.resolve((datasets = demo())),
     setMapping: (role, mapping) => Promise.resolve({ dataset: replace({ ...dataset(role, datasets.find((old) => old.role === role)?.name ?? '', 'file', mapping) }) }),
     preview: (role, from, count) =>
@@ -191,22 +322,31 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
       ),
     async estimate(config, probe): Promise<Estimate> {
       if (probe) await wait(stepMs * 6);
-      const k = Math.max(1, Math.round(128 * config.rankFraction));
-      const bases = config.method === 'rpsft' ? 2_600_000 * config.rankFraction : 0;
+      const k = Math.max(1, Math.round(model.hiddenSize * config.rankFraction));
       return {
-        bytes: [
-          { category: 'weights', bytes: model.bytes },
-          { category: 'pretrained', bytes: config.method === 'sft' ? 0 : model.bytes },
-          { category: 'gradients', bytes: model.bytes },
-          { category: 'moments', bytes: 2 * model.bytes },
-          { category: 'activations', bytes: config.batchSize * 1_700_000 },
-          { category: 'logits', bytes: 1_050_000 },
-          { category: 'bases', bytes: bases },
-        ],
+        bytes: bytesOf(config, model.precision),
+        warnings: [],
         ...(probe ? { seconds: (config.steps * stepMs) / 1000 } : {}),
         tokensPerStep: config.batchSize * 44, epochs: (config.steps * config.batchSize) / sizes.train,
         rank: { least: k, most: k, degenerate: config.rankFraction === 1 ? ['model.layers.0.self_attn.q_proj.weight', 'model.layers.0.self_attn.k_proj.weight'] : [] },
       };
+    },
+    async checkFit(config): Promise<Fit> {
+      await wait(stepMs);
+      const needed = sum(config, model.precision);
+      if (needed <= memory) return { fits: true };
+      const smaller = (change: WayToFit['change'], label: string, cost: string, edit: Partial<RunConfig>, precision = model.precision): WayToFit => {
+        const changed = { ...config, ...edit };
+        return way(change, label, cost, needed - sum(changed, precision), needed, changed, precision);
+      };
+      const targets = model.linears.map(({ name }) => name);
+      const ways = [
+        smaller('recompute', 'Recompute activations', 'steps slower', { recompute: true }),
+        smaller('lora', 'Use LoRA, r 16', 'trains 4.9 M parameters', { lora: { rank: 16, alpha: 32, targets, rsLora: false } }),
+        smaller('micro-batch', 'One row at a time', 'same result', { accumulation: config.batchSize }),
+        smaller('half', 'Keep the model in bf16', 'frozen matrices rounded', {}, 'bf16'),
+      ].filter(({ saves }) => saves > 0);
+      return { fits: false, needed, stoppedAt: memory, message: 'The adapter refused a buffer for activations.', ways };
     },
     start(config): Promise<RunSummary> {
       const id = `run-${++runs}`;
@@ -248,11 +388,45 @@ export function fakeLab({ stepMs, problem, badRow }: FakeOptions): LabApi {
     },
     stopAsking: () => Promise.resolve(),
     alternatives: () => Promise.resolve([0.5, 0.3, 0.1, 0.05, 0.02].map((probability, index) => ({ text: ` ${index + 5}`, probability }))),
-    exportRun: () =>
-      Promise.resolve({
-        fileName: 'fake.zip', blob: new Blob(['fake']), files: [{ name: 'model.safetensors', bytes: model.bytes }, { name: 'config.json', bytes: 700 }],
-        verification: [{ check: 'Names and shapes match config.json', passed: true, detail: '' }, { check: 'Logits on 3 prompts', passed: true, detail: 'largest difference 0' }],
-      }),
+    async evaluate(request) {
+      cancelled = false;
+      await phases('evaluate', 0, request.items || 200, 'items');
+      const report: EvaluationReport = { id: `evaluation-${reports.size + 1}`, request, dataset: datasets.find(({ role }) => role === request.role)?.name ?? '', columns: measured(request), seconds: 2 };
+      reports.set(report.id, report);
+      return report;
+    },
+    cancelEvaluation() {
+      cancelled = true;
+      return Promise.resolve();
+    },
+    evaluatedItems(id, which, from, count) {
+      const columns = reports.get(id)?.request.columns ?? [];
+      const all = Array.from({ length: 40 }, (_, row): EvaluatedItem => ({
+        row: row + 1, group: 'Arithmetic', prompt: `${row} + 20 =`, expected: String(row + 20),
+        answers: columns.map((column, index) => ({ column, score: (row + index) % 2, given: [`${row} + 20 = ${row + 20 + ((row + index) % 2)}`], extracted: [String(row + 20 + ((row + index) % 2))] })),
+      }));
+      const failing = ({ answers }: EvaluatedItem): boolean => answers.some(({ score }) => score === 0);
+      const chosen = which === 'all' ? all : all.filter((item) => failing(item) && (which === 'failures' || item.answers.some(({ score }) => score === 1)));
+      return Promise.resolve({ total: chosen.length, items: chosen.slice(from, from + count) });
+    },
+    async exportRun(_run, { kind, dtype, rank }, folder): Promise<ExportResult> {
+      cancelled = false;
+      const bytes = kind === 'model' ? model.parameters * (dtype === 'F32' ? 4 : 2) : rank * 4 * 30_000;
+      await phases('save', 0, bytes, 'bytes');
+      await phases('verify', 0, 3, 'items');
+      const weights = kind === 'model' ? 'model.safetensors' : kind === 'peft' ? 'adapter_model.safetensors' : 'adapters.safetensors';
+      return {
+        fileName: `gimbal-fake-${kind}.zip`,
+        ...(folder === undefined ? { file: new File(['fake'], `gimbal-fake-${kind}.zip`) } : {}),
+        ...(kind === 'model' ? {} : { retainedEnergy: 0.914 }),
+        files: [{ name: weights, bytes }, { name: kind === 'model' ? 'config.json' : 'adapter_config.json', bytes: 700 }, { name: 'README.md', bytes: 4100 }, { name: 'metrics.jsonl', bytes: 68_000 }],
+        verification: [{ check: 'Header: offsets sorted, no hole, no overlap', passed: true, detail: '' }, { check: 'Names and shapes match config.json', passed: true, detail: '' }, { check: 'Logits on 3 prompts', passed: true, detail: dtype === 'F32' ? 'largest difference 0' : 'largest difference 0.13, from rounding' }],
+      };
+    },
+    cancelExport() {
+      cancelled = true;
+      return Promise.resolve();
+    },
     record: (): Promise<RecordedRun> =>
       Promise.resolve({
         format: 1, recordedOn: { adapter: 'Fake adapter', date: '2026-01-01', command: 'none' }, model, datasets,

@@ -219,7 +219,7 @@ export type Fit = { readonly fits: true } | { readonly fits: false; readonly nee
 
 /** Memory by category in bytes, in the order of the bar, and the time a run will take here. */
 export interface Estimate {
-  readonly bytes: readonly { readonly category: 'weights' | 'pretrained' | 'gradients' | 'moments' | 'activations' | 'logits' | 'bases'; readonly bytes: number }[];
+  readonly bytes: readonly { readonly category: MemoryCategory; readonly bytes: number }[];
   /** Seconds for all steps and evaluations, from a three-step probe on this adapter; undefined until probed. */
   readonly seconds?: number;
   readonly tokensPerStep: number;

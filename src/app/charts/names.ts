@@ -1,6 +1,7 @@
 /** @file Short names that tell the runs of one figure apart: the method, and what differs. */
 import type { MethodId, RunConfig } from '../../worker/protocol.ts';
 import { formatParameter, formatRate, formatShare } from '../format.ts';
+import { loraLabel } from '../method/configLine.ts';
 import { methodLabel } from '../method/methods.ts';
 
 /** One row of a legend. */
@@ -11,30 +12,33 @@ export interface LegendEntry {
 
 /** Settings that a name may mention, in this order, and how. */
 const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (config: RunConfig) => string }[] = [
+  { key: 'lora', text: ({ lora }) => (lora === undefined ? '' : `α ${formatParameter(lora.alpha)}${lora.rsLora ? ' rsLoRA' : ''} ${lora.targets.join('+')}`) },
   { key: 'lambda', text: (config) => `λ ${formatParameter(config.lambda)}` },
   { key: 'rankFraction', text: (config) => `k ${formatShare(config.rankFraction)}` },
   { key: 'learningRate', text: (config) => `lr ${formatRate(config.learningRate)}` },
   { key: 'schedule', text: (config) => config.schedule },
   { key: 'steps', text: (config) => `${config.steps} steps` },
   { key: 'batchSize', text: (config) => `batch ${config.batchSize}` },
+  { key: 'startFrom', text: (config) => (config.startFrom === undefined ? '' : 'continued') },
   { key: 'seed', text: (config) => `seed ${config.seed}` },
 ];
+
+/** What is trained with which method: "RPSFT", "RPSFT LoRA r 16". */
+const nameOf = ({ method, lora }: RunConfig): string => (lora === undefined ? methodLabel(method) : `${methodLabel(method)} ${loraLabel(lora)}`);
 
 /** λ means nothing to SFT and k only something to RPSFT. */
 const applies = (key: keyof RunConfig, method: MethodId): boolean =>
   key === 'lambda' ? method !== 'sft' : key === 'rankFraction' ? method === 'rpsft' : true;
 
 /**
- * Names of the runs in one figure: the method alone where that is enough, else with what differs between the runs of
- * that method. Runs that agree in everything get a number.
+ * Names of the runs in one figure: method and adapter alone where that is enough, else with what differs between the runs
+ * that share them. Runs that agree in everything get a number.
  */
 export function runNames(runs: readonly { readonly config: RunConfig }[]): readonly string[] {
   const names = runs.map(({ config }) => {
-    const same = runs.filter((other) => other.config.method === config.method);
-    const differing = distinguishing.filter(
-      ({ key }) => applies(key, config.method) && same.some((other) => other.config[key] !== config[key]),
-    );
-    return [methodLabel(config.method), ...differing.map(({ text }) => text(config))].join(' ');
+    const same = runs.filter((other) => nameOf(other.config) === nameOf(config));
+    const differing = distinguishing.filter(({ key, text }) => applies(key, config.method) && same.some((other) => text(other.config) !== text(config)));
+    return [nameOf(config), ...differing.map(({ text }) => text(config)).filter(Boolean)].join(' ');
   });
   return names.map((name, index) => {
     const twins = names.flatMap((other, position) => (other === name ? [position] : []));

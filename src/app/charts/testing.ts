@@ -71,6 +71,7 @@ function evaluationAt(step: number, config: RunConfig, shape: Shape, random: () 
   return {
     step,
     heldOutLoss: 0.04 + 3 * Math.exp(-7 * part * shape.speed) + (step === 0 ? 6 : 0),
+    outOfDomainLoss: 0.2 + 2 * shape.loss * part,
     inDomain: accuracyOf(learned, last ? 200 : config.evaluationItems),
     outOfDomain: accuracyOf(kept, last ? 644 : 322),
     groups: groupNames.map((group, index) => ({

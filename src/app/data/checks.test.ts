@@ -6,7 +6,7 @@ import { partOf, withPart } from './mappingParts.ts';
 import { tokenText } from './tokenText.ts';
 
 const dataset: DatasetSummary = {
-  role: 'train', name: 'a.jsonl', origin: 'file', shape: 'GSM8K', columns: ['q', 'a'], mapping: { prompt: 'q', completion: 'a' }, rows: 2000, tokens: 87_330,
+  role: 'train', name: 'a.jsonl', origin: 'file', shape: 'GSM8K', measure: 'exact', rendering: 'plain', columns: ['q', 'a'], mapping: { prompt: 'q', completion: 'a' }, rows: 2000, tokens: 87_330,
   trainedTokens: 38_124, truncatedRows: 0, longest: 52, duplicates: 0, overlap: { heldOut: 0, outOfDomain: 0 }, lengths: { width: 8, counts: [] }, warnings: [], milliseconds: 1,
 };
 const others = { heldOut: { ...dataset, rows: 200 }, outOfDomain: { ...dataset, rows: 642 } };

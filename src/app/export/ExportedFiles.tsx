@@ -1,28 +1,45 @@
 /** @file What was written, what reading it back found, and how to open it. */
 import type { ReactElement } from 'react';
-import type { ExportResult } from '../../worker/protocol.ts';
+import type { ExportResult, ModelSummary } from '../../worker/protocol.ts';
 import { CheckList } from '../data/CheckList.tsx';
-import { formatBytes, formatCounted } from '../format.ts';
+import { formatBytes, formatCounted, formatPercent } from '../format.ts';
 import { CopyButton } from '../parts/CopyButton.tsx';
 import { Icon } from '../parts/Icon.tsx';
+import type { Exported } from '../store.ts';
+import { commands } from './kinds.ts';
 import { allPassed, download } from './write.ts';
 
 /** The folder inside the zip. */
 export const folderOf = (fileName: string): string => fileName.replace(/\.zip$/, '');
 
-export function ExportedFiles({ result }: { readonly result: ExportResult }): ReactElement {
-  const { fileName, files, verification } = result;
+/** What an adapter that was extracted from a full run keeps of it. */
+function Retained({ energy, rank }: { readonly energy: number; readonly rank: number }): ReactElement {
+  return (
+    <p className="foot">
+      Rank {rank} keeps <b>{formatPercent(energy)}</b> of the squared change of the weights. What it leaves out is what base plus adapter will not do as this run does; a higher rank keeps more.
+    </p>
+  );
+}
+
+export interface ExportedFilesProps {
+  readonly exported: Exported;
+  readonly result: ExportResult;
+  readonly model: ModelSummary;
+}
+
+export function ExportedFiles({ exported, result, model }: ExportedFilesProps): ReactElement {
+  const { file, fileName, files, verification, retainedEnergy } = result;
+  const passed = allPassed(result);
   const folder = folderOf(fileName);
-  const code = `from transformers import AutoModelForCausalLM, AutoTokenizer\nmodel = AutoModelForCausalLM.from_pretrained("${folder}")\ntokenizer = AutoTokenizer.from_pretrained("${folder}")`;
   return (
     <>
       <figure className="plate">
         <figcaption>
           <b>What is written</b>
           <span>{formatCounted(files.length, 'file')}</span>
-          {allPassed(result) ? (
+          {passed && file !== undefined ? (
             <em>
-              <button type="button" className="btn quiet" onClick={() => download(result)}>
+              <button type="button" className="btn quiet" onClick={() => download(file, fileName)}>
                 <Icon name="download" />
                 Save again
               </button>
@@ -39,28 +56,31 @@ export function ExportedFiles({ result }: { readonly result: ExportResult }): Re
             ))}
           </tbody>
         </table>
+        {retainedEnergy === undefined ? null : <Retained energy={retainedEnergy} rank={exported.options.rank} />}
       </figure>
       <figure className="plate">
         <figcaption>
-          <b>{allPassed(result) ? 'Verified' : 'Not verified'}</b>
+          <b>{passed ? 'Verified' : 'Not verified'}</b>
           <span>by reading it back</span>
         </figcaption>
-        <CheckList checks={verification.map(({ check, passed, detail }) => ({ verdict: passed ? 'ok' : 'bad', text: detail === '' ? check : `${check}: ${detail}` }))} />
+        <CheckList checks={verification.map(({ check, passed: good, detail }) => ({ verdict: good ? 'ok' : 'bad', text: detail === '' ? check : `${check}: ${detail}` }))} />
       </figure>
-      {allPassed(result) ? (
-        <figure className="plate">
-          <figcaption>
-            <b>Open it</b>
-            <span>after unpacking the zip</span>
-            <em>
-              <CopyButton text={code} label="Copy" quiet />
-            </em>
-          </figcaption>
-          <pre className="code" tabIndex={0} aria-label="Python that opens the files">
-            {code}
-          </pre>
-        </figure>
-      ) : null}
+      {passed
+        ? commands(exported.options.kind, folder, model).map(({ tool, language, code }) => (
+            <figure className="plate" key={tool}>
+              <figcaption>
+                <b>Open it in {tool}</b>
+                <span>{exported.folder === undefined ? 'after unpacking the zip' : language}</span>
+                <em>
+                  <CopyButton text={code} label="Copy" quiet />
+                </em>
+              </figcaption>
+              <pre className="code" tabIndex={0} aria-label={`${language} for ${tool}`}>
+                {code}
+              </pre>
+            </figure>
+          ))
+        : null}
     </>
   );
 }

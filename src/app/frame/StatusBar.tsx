@@ -4,12 +4,10 @@ import { useShallow } from 'zustand/react/shallow';
 import type { Diagnosis } from '../../worker/protocol.ts';
 import { formatBytes, formatCount, formatSpeed, formatTime } from '../format.ts';
 import { Ring } from '../parts/Ring.tsx';
+import { phaseCount, phaseDoing } from '../run/phases.ts';
 import { remainingSeconds, runSpeed, type LabRun } from '../runs.ts';
 import { openStation, selectLiveRun, selectRun, useLab, type LabState, type StationId } from '../store.ts';
 import { problemPlaces, runStateName } from './stationState.ts';
-
-/** Precision of weights, gradients and optimizer state; this version of the engine trains in one. */
-const precision = 'f32';
 
 const stationNames: Readonly<Record<StationId, string>> = { model: 'Model', data: 'Data', method: 'Method', run: 'Run' };
 
@@ -59,6 +57,7 @@ function idleState(state: LabState, run: LabRun | undefined): { readonly ring: '
   if (missing !== undefined) return { ring: 'off', name: missingNames[missing], detail: '' };
   if (state.connection === 'failed') return { ring: 'off', name: 'Not available', detail: '' };
   if (state.connection !== 'ready') return { ring: 'live', name: 'Loading', detail: '' };
+  if (state.opening !== undefined) return { ring: 'live', name: state.opening.progress === undefined ? 'Opening' : phaseDoing(state.opening.progress.phase), detail: state.opening.progress === undefined ? '' : phaseCount(state.opening.progress) };
   if (state.starting) return { ring: 'live', name: 'Starting', detail: '' };
   if (run === undefined || run.recorded) return { ring: 'empty', name: 'Idle', detail: '' };
   return { ring: 'done', name: runStateName(run), detail: `${formatCount(run.completedSteps)} steps` };
@@ -104,13 +103,15 @@ function Machine(): ReactElement {
   const connecting = useLab((state) => state.connection === 'connecting');
   const memory = useLab((state) => state.estimate?.bytes.reduce((sum, { bytes }) => sum + bytes, 0));
   const outside = useLab((state) => state.outsideRequests);
+  const precision = useLab((state) => state.model?.precision ?? 'f32');
+  const hubAsked = useLab((state) => state.hubAsked);
   return (
     <>
       {memory === undefined ? null : <Item name="Memory" value={formatBytes(memory)} wide title="Estimate for the run in Method, on the graphics device" />}
       <span className="sp" />
-      <Item name="Precision" value={precision} wide />
+      <Item name="Precision" value={precision === 'f32' ? 'f32' : `${precision}, trained in f32`} wide />
       <Item name="Adapter" value={adapter === undefined ? (connecting ? 'looking' : 'none') : `${adapter.name}${adapter.software ? ', software' : ''}`} wide />
-      <Item name="Requests to other hosts" value={formatCount(outside)} wide title="Counted since the page was loaded. Nothing you load here leaves this machine." />
+      <Item name="Requests to other hosts" value={hubAsked && outside === 0 ? 'model downloads only' : formatCount(outside)} wide title="Since the page was loaded. Downloads of models are the only requests to others; nothing you load here leaves this machine." />
     </>
   );
 }

@@ -3,10 +3,11 @@ import { formatAbout, formatBytes, formatCount, formatCounted, formatPercent, fo
 import { configLine } from '../method/configLine.ts';
 import { checkConfig } from '../method/fields.ts';
 import { methodLabel } from '../method/methods.ts';
-import { phaseCount } from '../run/phases.ts';
+import { originName } from '../model/opening.ts';
+import { phaseCount, phaseDoing } from '../run/phases.ts';
 import type { RingState } from '../parts/Ring.tsx';
 import { isLive, type LabRun } from '../runs.ts';
-import { selectLiveRun, selectRun, type LabState, type StationId } from '../store.ts';
+import { selectLiveRun, selectMisfit, selectRun, type LabState, type StationId } from '../store.ts';
 
 export interface StationState {
   readonly ring: RingState;
@@ -17,8 +18,15 @@ export interface StationState {
 const unusable = ({ connection }: LabState): boolean => connection === 'unavailable' || connection === 'failed';
 
 function modelState(state: LabState): StationState {
-  const { model, loading } = state;
-  if (model !== undefined) return { ring: 'ready', summary: model.name, detail: `${formatCount(model.parameters)} parameters, ${formatBytes(model.bytes)}` };
+  const { model, loading, opening, modelProblem } = state;
+  if (opening !== undefined) {
+    const { progress } = opening;
+    return { ring: 'live', summary: originName(opening, model), detail: progress === undefined ? 'Opening' : `${phaseDoing(progress.phase)} ${phaseCount(progress)}` };
+  }
+  if (model !== undefined) {
+    const detail = modelProblem === undefined ? `${formatCount(model.parameters)} parameters, ${model.precision}` : modelProblem.title;
+    return { ring: modelProblem === undefined ? 'ready' : 'error', summary: model.name, detail };
+  }
   if (unusable(state)) return { ring: 'off', summary: 'Not loaded', detail: 'Needs a graphics adapter' };
   const detail = loading === undefined ? 'Built in' : loading.done < loading.total ? phaseCount(loading) : formatBytes(loading.done);
   return { ring: 'live', summary: 'Loading', detail };
@@ -70,6 +78,8 @@ function runState(state: LabState): StationState {
     return { ring: live.state === 'paused' ? 'ready' : 'live', summary: runStateName(live), detail };
   }
   if (starting) return { ring: 'live', summary: 'Starting', detail: methodLabel(config.method) };
+  const misfit = selectMisfit(state);
+  if (misfit !== undefined) return { ring: 'error', summary: 'Does not fit', detail: `${formatBytes(misfit.needed)} needed` };
   if (runProblem !== undefined) return { ring: 'error', summary: 'Not started', detail: 'The reason is inside' };
   const own = selectRun(state);
   if (own !== undefined && !own.recorded && !isLive(own)) {
@@ -89,10 +99,10 @@ export const stationState = (station: StationId, state: LabState): StationState 
 /** Where something is wrong, with how many problems, in the order of the rail. */
 export function problemPlaces(state: LabState): readonly { readonly station: StationId; readonly count: number }[] {
   const counts: Record<StationId, number> = {
-    model: 0,
+    model: state.modelProblem === undefined ? 0 : 1,
     data: (state.fileProblem === undefined ? 0 : 1) + (state.datasets.train?.trainedTokens === 0 ? 1 : 0),
     method: Object.keys(checkConfig(state.config, state.model?.contextLength)).length,
-    run: [state.runProblem, state.deviceProblem].filter((problem) => problem !== undefined).length + (selectRun(state)?.state === 'failed' ? 1 : 0),
+    run: [state.runProblem, state.deviceProblem, selectMisfit(state)].filter((problem) => problem !== undefined).length + (selectRun(state)?.state === 'failed' ? 1 : 0),
   };
   return (['model', 'data', 'method', 'run'] as const).flatMap((station) => (counts[station] > 0 ? [{ station, count: counts[station] }] : []));
 }

@@ -14,7 +14,7 @@ import { problemPlaces, stationState } from './stationState.ts';
 const fresh = runFromSummary({ id: 'a', config: defaultConfig, state: 'preparing', model: 'm', dataset: 'd', startedAt: '', completedSteps: 0 }, 0);
 const phase = (id: 'weights' | 'train' | 'evaluate', done: number, total: number): LabEvent => ({ type: 'phase', run: 'a', phase: id, done, total, unit: id === 'weights' ? 'bytes' : 'steps' });
 const evaluation: Evaluation = {
-  step: 30, heldOutLoss: 1, groups: [], inDomain: { correct: 158, items: 200, low: 0.73, high: 0.84 }, outOfDomain: { correct: 512, items: 642, low: 0.76, high: 0.83 },
+  step: 30, heldOutLoss: 1, outOfDomainLoss: 1, groups: [], inDomain: { correct: 158, items: 200, low: 0.73, high: 0.84 }, outOfDomain: { correct: 512, items: 642, low: 0.76, high: 0.83 },
 };
 const trained: LabRun = applyEvents(
   { ...fresh, state: 'running' },

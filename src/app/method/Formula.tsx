@@ -1,11 +1,13 @@
-/** @file What each method minimises. */
+/** @file What each method minimises, over all weights or over adapters. */
 import type { ReactElement } from 'react';
-import type { MethodId } from '../../worker/protocol.ts';
+import type { LoraConfig, MethodId } from '../../worker/protocol.ts';
+import { formatParameter } from '../format.ts';
+import { loraScale } from './loraWeights.ts';
 
-const spoken: Readonly<Record<MethodId, string>> = {
-  sft: 'Loss is the mean over answer tokens of minus log p of the token',
-  rpsft: 'Loss of SFT plus lambda times the sum over weights of the squared Frobenius norm of U k transposed times W minus W zero times V k',
-  l2sp: 'Loss of SFT plus lambda times the sum over weights of the squared Frobenius norm of W minus W zero',
+const spoken: Readonly<Record<MethodId, (change: string) => string>> = {
+  sft: () => 'Loss is the mean over answer tokens of minus log p of the token',
+  rpsft: (change) => `Loss of SFT plus lambda times the sum over weights of the squared Frobenius norm of U k transposed times ${change} times V k`,
+  l2sp: (change) => `Loss of SFT plus lambda times the sum over weights of the squared Frobenius norm of ${change}`,
 };
 
 const squared = (
@@ -17,10 +19,17 @@ const squared = (
   </span>
 );
 
-const change = (
+const fullChange = (
   <>
     <i>W</i> − <i>W</i>
     <sub>0</sub>
+  </>
+);
+
+/** The change of an adapted matrix; the penalty takes it in this factored form, so that it is never multiplied out. */
+const loraChange = (
+  <>
+    <i>s</i> <i>B</i> <i>A</i>
   </>
 );
 
@@ -34,14 +43,14 @@ const penalised = (
   </>
 );
 
-const written: Readonly<Record<MethodId, ReactElement>> = {
-  sft: (
+const written: Readonly<Record<MethodId, (change: ReactElement) => ReactElement>> = {
+  sft: () => (
     <>
       <i>L</i>
       <sub>SFT</sub> = −mean log <i>p</i>(answer token)
     </>
   ),
-  rpsft: (
+  rpsft: (change) => (
     <>
       {penalised}‖
       <i>
@@ -54,17 +63,27 @@ const written: Readonly<Record<MethodId, ReactElement>> = {
       ‖{squared}
     </>
   ),
-  l2sp: (
+  l2sp: (change) => (
     <>
       {penalised}‖{change}‖{squared}
     </>
   ),
 };
 
-export function Formula({ method }: { readonly method: MethodId }): ReactElement {
+export function Formula({ method, lora }: { readonly method: MethodId; readonly lora: LoraConfig | undefined }): ReactElement {
+  const isFull = lora === undefined;
   return (
-    <div className="formula" role="math" aria-label={spoken[method]}>
-      {written[method]}
-    </div>
+    <>
+      <div className="formula" role="math" aria-label={spoken[method](isFull ? 'W minus W zero' : 's times B times A')}>
+        {written[method](isFull ? fullChange : loraChange)}
+      </div>
+      {isFull ? null : (
+        <div className="formula" role="math" aria-label={`W is W zero plus s times B times A, where s is alpha over ${lora.rsLora ? 'the square root of r' : 'r'}`}>
+          <i>W</i> = <i>W</i>
+          <sub>0</sub> + {loraChange}, <i>s</i> = <i>α</i> / {lora.rsLora ? '√' : ''}
+          <i>r</i> = {formatParameter(loraScale(lora))}
+        </div>
+      )}
+    </>
   );
 }

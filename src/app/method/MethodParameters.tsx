@@ -42,8 +42,8 @@ export function MethodParameters({ method }: { readonly method: MethodInfo }): R
   const power = config.lambda > 0 ? Math.log10(config.lambda) : lambdaPowers.least;
   return (
     <div className="params">
-      <Formula method={method.id} />
-      <p className="help">{method.explanation}</p>
+      <Formula method={method.id} lora={config.lora} />
+      <p className="help">{config.lora === undefined ? method.explanation : method.loraExplanation}</p>
       {method.id === 'sft' ? null : (
         <NumberField
           field="lambda"

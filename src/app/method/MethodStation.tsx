@@ -1,4 +1,4 @@
-/** @file The Method station: which method, its parameters, and the optimizer. */
+/** @file The Method station: which method, its parameters, what is trained, and the optimizer. */
 import type { ReactElement } from 'react';
 import { Swatch } from '../charts/Swatch.tsx';
 import type { MethodId } from '../../worker/protocol.ts';
@@ -6,6 +6,7 @@ import { chooseMethod, useLab } from '../store.ts';
 import { MethodParameters } from './MethodParameters.tsx';
 import { methods, type MethodInfo } from './methods.ts';
 import { OptimizerEditor } from './OptimizerEditor.tsx';
+import { TrainedWeights } from './TrainedWeights.tsx';
 
 function Choice({ method, chosen }: { readonly method: MethodInfo; readonly chosen: MethodId }): ReactElement {
   const checked = method.id === chosen;
@@ -33,6 +34,7 @@ export function MethodStation(): ReactElement {
           <Choice key={method.id} method={method} chosen={chosen} />
         ))}
       </div>
+      <TrainedWeights />
       <OptimizerEditor />
     </>
   );

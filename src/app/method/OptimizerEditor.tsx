@@ -1,9 +1,10 @@
-/** @file Everything about a run that does not depend on the method, in three groups that open one by one. */
+/** @file Everything about a run that does not depend on the method, in four groups that open one by one. */
 import type { ReactElement, ReactNode } from 'react';
 import { formatCount, formatCounted, formatParameter, formatRate } from '../format.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { NumberField } from '../parts/NumberField.tsx';
 import { Segments } from '../parts/Segments.tsx';
+import { Switch } from '../parts/Switch.tsx';
 import { editConfig, useLab } from '../store.ts';
 import { checkConfig, type NumberKey } from './fields.ts';
 
@@ -49,7 +50,11 @@ export function OptimizerEditor(): ReactElement {
           </div>
           <p className="help">{scheduleHelp[config.schedule]}</p>
         </div>
-        {numbers('warmupSteps', 'steps', 'batchSize', 'accumulation', 'maxLength', 'seed')}
+        {numbers('warmupSteps', 'steps', 'batchSize', 'maxLength', 'seed')}
+      </Group>
+      <Group title="Memory" summary={`${config.accumulation === 1 ? 'Whole steps' : `Steps in ${formatCount(config.accumulation)} parts`}, activations ${config.recompute ? 'recomputed' : 'kept'}`}>
+        {numbers('accumulation')}
+        <Switch label="Recompute activations" checked={config.recompute} onChange={(recompute) => editConfig({ recompute })} help="Holds the activations of one layer only and computes them again on the way back: less memory, steps a third slower, the same result." />
       </Group>
       <Group title="Measuring" summary={`Accuracy every ${formatCount(config.evaluateEvery)}, spectrum every ${formatCounted(config.driftEvery, 'step')}`}>
         {numbers('evaluateEvery', 'evaluationItems', 'driftEvery')}

@@ -1,8 +1,12 @@
-/** @file The run that starts when nothing is changed. The values come from measurements of the built-in model on its demo data. */
-import type { MethodId, RunConfig } from '../../worker/protocol.ts';
+/**
+ * @file The run that starts when nothing is changed. What suits the built-in model was measured on its demo data; for other models the values are
+ * those of the literature, and the page moves a setting from one to the other only where nobody has touched it.
+ */
+import type { LoraConfig, MethodId, ModelSummary, RunConfig } from '../../worker/protocol.ts';
 
 export const defaultConfig: RunConfig = {
   method: 'rpsft',
+  recompute: false,
   lambda: 10,
   rankFraction: 0.5,
   learningRate: 5e-4,
@@ -25,3 +29,54 @@ export const defaultConfig: RunConfig = {
 
 /** λ means something else in each method, so each has its own default and remembers what was set for it. */
 export const defaultLambdas: Readonly<Record<MethodId, number>> = { sft: 0, rpsft: defaultConfig.lambda, l2sp: 0.003 };
+
+/** Alpha of twice the rank is what PEFT's examples use; targets are those of the model, filled in once it is known. */
+export const defaultLora: LoraConfig = { rank: 16, alpha: 32, targets: [], rsLora: false };
+
+/** An adapter starts at zero and wants larger steps than all weights do: measured for the built-in model (r 8), ten times the full rate elsewhere. */
+const loraRates = { builtIn: 1e-3, other: 2e-4 } as const;
+
+/** The parts of a model that defaults depend on. */
+export type ModelFacts = Pick<ModelSummary, 'source' | 'contextLength' | 'linears'>;
+
+/** Short names of the layers that LoRA adapts in a model when nothing is chosen. */
+export const defaultTargets = (model: Pick<ModelSummary, 'linears'>): readonly string[] => model.linears.filter(({ byDefault }) => byDefault).map(({ name }) => name);
+
+/** What is usual for a method on a model, full or LoRA. λ and k of other models are those of the RPSFT paper; steps there take longer, so there are fewer. */
+export function usualConfig(model: ModelFacts | undefined, method: MethodId, lora?: LoraConfig): RunConfig {
+  const usual: RunConfig = { ...defaultConfig, method, lambda: defaultLambdas[method], ...(lora === undefined ? {} : { lora }) };
+  const rate = lora === undefined ? {} : { learningRate: loraRates.builtIn };
+  if (model === undefined || model.source === 'built-in') return { ...usual, ...rate };
+  return {
+    ...usual,
+    lambda: method === 'rpsft' ? 1 : usual.lambda,
+    rankFraction: 0.2,
+    learningRate: lora === undefined ? 2e-5 : loraRates.other,
+    steps: 200,
+    accumulation: 4,
+    maxLength: Math.min(512, model.contextLength),
+    evaluateEvery: 50,
+    driftEvery: 100,
+    evaluationItems: 50,
+  };
+}
+
+/** Gives every setting that still is what it usually was the value that is usual now. */
+export function moveUsual(config: RunConfig, before: RunConfig, now: RunConfig): RunConfig {
+  const moved = Object.entries(now).filter(([key]) => key !== 'lora' && Object.is(config[key as keyof RunConfig], before[key as keyof RunConfig]));
+  return { ...config, ...Object.fromEntries(moved) };
+}
+
+/** The run being edited when another model is opened: usual values move, the longest row fits its context, and LoRA adapts layers that it has. */
+export function configForModel(config: RunConfig, before: ModelFacts | undefined, model: ModelFacts): RunConfig {
+  const moved = moveUsual(config, usualConfig(before, config.method, config.lora), usualConfig(model, config.method, config.lora));
+  const { startFrom: _of, ...rest } = moved;
+  const fitted: RunConfig = { ...rest, maxLength: Math.min(moved.maxLength, model.contextLength) };
+  return fitted.lora === undefined ? fitted : { ...fitted, lora: loraForModel(fitted.lora, model) };
+}
+
+/** Drops targets that a model does not have; where none is left, those of the model are taken. */
+export function loraForModel(lora: LoraConfig, model: Pick<ModelSummary, 'linears'>): LoraConfig {
+  const known = lora.targets.filter((target) => model.linears.some(({ name }) => name === target));
+  return { ...lora, targets: known.length > 0 ? known : defaultTargets(model) };
+}

@@ -3,8 +3,11 @@ import { formatCount, formatParameter, formatRate, formatShare } from '../format
 import type { RunConfig } from '../../worker/protocol.ts';
 import { hasPenalty } from './methods.ts';
 
-/** The fields of a run that are numbers. */
-export type NumberKey = { [Key in keyof RunConfig]: RunConfig[Key] extends number ? Key : never }[keyof RunConfig];
+/** The settings of a run that are numbers. */
+export type NumberKey = { [Key in keyof RunConfig]-?: RunConfig[Key] extends number ? Key : never }[keyof RunConfig];
+
+/** Everything that is typed as a number: those of the run itself, and two of its adapters. */
+export type FieldKey = NumberKey | 'loraRank' | 'loraAlpha';
 
 export interface NumberFieldInfo {
   readonly label: string;
@@ -26,14 +29,16 @@ const real = (label: string, help: string, least: number, most: number, write = 
   label, help, least, most, whole: false, write,
 });
 
-export const numberFields: Readonly<Record<NumberKey, NumberFieldInfo>> = {
+export const numberFields: Readonly<Record<FieldKey, NumberFieldInfo>> = {
   lambda: real('Strength', 'Weight of the penalty beside the loss. Too small holds nothing, too large stops learning.', 0, 10_000),
   rankFraction: { ...real('Share of rank', 'How many of the strongest directions of each matrix are held.', 0.01, 1, formatShare), percent: true },
   learningRate: real('Learning rate', 'Size of a step. Higher learns faster and forgets more.', 1e-7, 0.1, formatRate),
   steps: count('Steps', 'Updates of the weights in this run.', 1, 100_000),
   batchSize: count('Rows a step', 'Rows averaged in one update.', 1, 512),
   accumulation: count('Parts a step', 'Splits the rows of a step to save memory; the result is the same.', 1, 512),
-  maxLength: count('Longest row', 'Tokens of a row; what is longer is cut off.', 8, 4096),
+  maxLength: count('Longest row', 'Tokens of a row; what is longer is cut off.', 8, 131_072),
+  loraRank: count('Rank r', 'Columns of A and B: what an adapter can hold. 8 to 64 is usual.', 1, 512),
+  loraAlpha: real('Alpha', 'The adapter counts alpha / r times. Twice the rank is usual.', 0.001, 4096),
   warmupSteps: count('Warm-up steps', 'Steps over which the learning rate rises from 0.', 0, 100_000),
   clipNorm: real('Clip norm', 'Larger gradients are scaled down to this norm; 0 turns it off.', 0, 1000),
   weightDecay: real('Weight decay', 'Pulls all weights toward 0. Pretrained weights rarely want it.', 0, 1),
@@ -60,18 +65,33 @@ export function allowedRange(field: NumberFieldInfo): string {
   return `${field.whole ? 'A whole number between' : 'Between'} ${write(field.least)} and ${write(field.most)}`;
 }
 
-export type ConfigProblems = Readonly<Partial<Record<NumberKey, string>>>;
+export type ConfigProblems = Readonly<Partial<Record<FieldKey | 'loraTargets', string>>>;
+
+/** The value of a field; undefined for one of the adapters in a run without. */
+export function fieldValue(config: RunConfig, key: FieldKey): number | undefined {
+  if (key === 'loraRank') return config.lora?.rank;
+  if (key === 'loraAlpha') return config.lora?.alpha;
+  return config[key];
+}
+
+/** What is wrong with a value on its own; undefined when nothing is. */
+export function fieldProblem(key: FieldKey, value: number): string | undefined {
+  const field = numberFields[key];
+  return value >= field.least && value <= field.most && (!field.whole || Number.isInteger(value)) ? undefined : allowedRange(field);
+}
+
+/** The method does not use the field. */
+const isIdle = (key: FieldKey, { method }: RunConfig): boolean => (key === 'lambda' && !hasPenalty(method)) || (key === 'rankFraction' && method !== 'rpsft');
 
 /** What keeps a run from starting, by field; `contextLength` is that of the model, if one is loaded. */
 export function checkConfig(config: RunConfig, contextLength = Infinity): ConfigProblems {
-  const problems: Partial<Record<NumberKey, string>> = {};
-  for (const key of Object.keys(numberFields) as NumberKey[]) {
-    const field = numberFields[key];
-    const value = config[key];
-    if (key === 'lambda' && !hasPenalty(config.method)) continue;
-    if (key === 'rankFraction' && config.method !== 'rpsft') continue;
-    if (!(value >= field.least && value <= field.most) || (field.whole && !Number.isInteger(value))) problems[key] = allowedRange(field);
+  const problems: Partial<Record<keyof ConfigProblems, string>> = {};
+  for (const key of Object.keys(numberFields) as FieldKey[]) {
+    const value = fieldValue(config, key);
+    const problem = value === undefined || isIdle(key, config) ? undefined : fieldProblem(key, value);
+    if (problem !== undefined) problems[key] = problem;
   }
+  if (config.lora?.targets.length === 0) problems.loraTargets = 'LoRA needs at least one layer to adapt';
   if (!problems.maxLength && config.maxLength > contextLength) problems.maxLength = `The model reads at most ${formatCount(contextLength)} tokens`;
   if (!problems.warmupSteps && !problems.steps && config.warmupSteps > config.steps) problems.warmupSteps = `No more than the ${formatCount(config.steps)} steps of the run`;
   if (!problems.accumulation && !problems.batchSize && config.batchSize % config.accumulation !== 0) {

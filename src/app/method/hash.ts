@@ -1,24 +1,45 @@
-/** @file The edited run in the address of the page, so that a link carries a setting. Only what differs from the defaults, and never any data. */
-import type { RunConfig } from '../../worker/protocol.ts';
+/** @file The edited run in the address of the page, so that a link carries a setting. Only what differs from the defaults of the built-in model, and never any data. */
+import type { LoraConfig, RunConfig } from '../../worker/protocol.ts';
 import { tabIds, useLab, type TabId } from '../store.ts';
-import { defaultConfig, defaultLambdas } from './defaults.ts';
+import { defaultConfig, defaultLora, defaultTargets, usualConfig } from './defaults.ts';
 import { checkConfig, numberFields, type NumberKey } from './fields.ts';
 import { methods } from './methods.ts';
 
-const numberKeys = Object.keys(numberFields) as readonly NumberKey[];
+const numberKeys = Object.keys(numberFields).filter((key): key is NumberKey => key in defaultConfig);
 const schedules: readonly RunConfig['schedule'][] = ['constant', 'linear', 'cosine'];
 
-/** "method=sft&steps=600", empty for the defaults. A value that is out of range is left out. */
-export function writeHash(config: RunConfig, tab: TabId): string {
+/** The adapters: `lora=16` turns them on; alpha, layers and scale only where they are not the usual ones. */
+function writeLora(parts: URLSearchParams, { rank, alpha, targets, rsLora }: LoraConfig, usualTargets: readonly string[]): void {
+  parts.set('lora', String(rank));
+  if (alpha !== defaultLora.alpha) parts.set('alpha', String(alpha));
+  if (targets.length > 0 && targets.join() !== usualTargets.join()) parts.set('targets', targets.join(' '));
+  if (rsLora) parts.set('rslora', 'on');
+}
+
+/** Layers are checked against the model once it is open. */
+function readLora(parts: URLSearchParams): LoraConfig | undefined {
+  if (!parts.has('lora')) return undefined;
+  const lora: LoraConfig = {
+    rank: Number(parts.get('lora')),
+    alpha: Number(parts.get('alpha') ?? defaultLora.alpha),
+    targets: (parts.get('targets') ?? '').split(' ').filter(Boolean),
+    rsLora: parts.get('rslora') === 'on',
+  };
+  const { loraRank, loraAlpha } = checkConfig({ ...defaultConfig, lora });
+  return loraRank === undefined && loraAlpha === undefined ? lora : undefined;
+}
+
+/** "method=sft&steps=600", empty for the defaults. A value that is out of range is left out; `usualTargets` are the layers LoRA adapts by default. */
+export function writeHash(config: RunConfig, tab: TabId, usualTargets: readonly string[] = []): string {
   const problems = checkConfig(config);
   const parts = new URLSearchParams();
+  const usual = usualConfig(undefined, config.method, config.lora);
   if (tab !== 'train') parts.set('tab', tab);
   if (config.method !== defaultConfig.method) parts.set('method', config.method);
+  if (config.lora !== undefined && problems.loraRank === undefined && problems.loraAlpha === undefined) writeLora(parts, config.lora, usualTargets);
+  if (config.recompute) parts.set('recompute', 'on');
   if (config.schedule !== defaultConfig.schedule) parts.set('schedule', config.schedule);
-  for (const key of numberKeys) {
-    const usual = key === 'lambda' ? defaultLambdas[config.method] : defaultConfig[key];
-    if (config[key] !== usual && problems[key] === undefined) parts.set(key, String(config[key]));
-  }
+  for (const key of numberKeys) if (config[key] !== usual[key] && problems[key] === undefined) parts.set(key, String(config[key]));
   return parts.toString();
 }
 
@@ -27,7 +48,7 @@ export function readHash(hash: string): { readonly config: RunConfig; readonly t
   const parts = new URLSearchParams(hash.replace(/^#/, ''));
   const method = methods.find(({ id }) => id === parts.get('method'))?.id ?? defaultConfig.method;
   const schedule = schedules.find((known) => known === parts.get('schedule')) ?? defaultConfig.schedule;
-  const usual: RunConfig = { ...defaultConfig, method, schedule, lambda: defaultLambdas[method] };
+  const usual: RunConfig = { ...usualConfig(undefined, method, readLora(parts)), schedule, recompute: parts.get('recompute') === 'on' };
   const asked = Object.fromEntries(numberKeys.flatMap((key) => (parts.get(key) ? [[key, Number(parts.get(key))]] : [])));
   const problems = checkConfig({ ...usual, ...asked });
   const config = { ...usual, ...Object.fromEntries(Object.entries(asked).filter(([key]) => problems[key as NumberKey] === undefined)) };
@@ -40,7 +61,7 @@ export function followHash(): void {
   useLab.setState(({ lambdas }) => ({ config, tab, lambdas: { ...lambdas, [config.method]: config.lambda } }));
   useLab.subscribe((now, before) => {
     if (now.config === before.config && now.tab === before.tab) return;
-    const hash = writeHash(now.config, now.tab);
+    const hash = writeHash(now.config, now.tab, now.model === undefined ? [] : defaultTargets(now.model));
     history.replaceState(null, '', hash === '' ? location.pathname + location.search : `#${hash}`);
   });
 }

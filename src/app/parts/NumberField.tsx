@@ -1,9 +1,9 @@
 /** @file A number of the run being edited: label, field, one line of help, and the allowed range when the value is outside it. */
 import { useId, useState, type ReactElement, type ReactNode } from 'react';
-import { numberFields, readNumber, type NumberKey } from '../method/fields.ts';
+import { numberFields, readNumber, type FieldKey } from '../method/fields.ts';
 
 export interface NumberFieldProps {
-  readonly field: NumberKey;
+  readonly field: FieldKey;
   readonly value: number;
   /** What is wrong with the value, if anything. */
   readonly problem: string | undefined;

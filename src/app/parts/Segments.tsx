@@ -7,12 +7,13 @@ export interface SegmentsProps<Value extends string> {
   readonly options: readonly { readonly value: Value; readonly label: string }[];
   readonly value: Value;
   readonly onChange: (value: Value) => void;
+  readonly disabled?: boolean;
 }
 
-export function Segments<Value extends string>({ legend, options, value, onChange }: SegmentsProps<Value>): ReactElement {
+export function Segments<Value extends string>({ legend, options, value, onChange, disabled = false }: SegmentsProps<Value>): ReactElement {
   const name = useId();
   return (
-    <fieldset className="seg">
+    <fieldset className="seg" disabled={disabled}>
       <legend className="vh">{legend}</legend>
       {options.map((option) => (
         <label key={option.value}>

@@ -5,9 +5,20 @@ import { formatCounted, formatParameter, formatRate, formatShare } from '../form
 import { hasPenalty, methodLabel } from '../method/methods.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { Spec } from '../parts/Spec.tsx';
+import { runNames } from '../charts/names.ts';
 import type { LabRun } from '../runs.ts';
+import { useLab } from '../store.ts';
 
 type Row = readonly [name: string, value: string];
+
+/** What was trained: nothing to say of all weights. */
+function trainedRows({ lora }: RunConfig): readonly Row[] {
+  if (lora === undefined) return [];
+  return [
+    ['LoRA', `r ${lora.rank}, α ${formatParameter(lora.alpha)}${lora.rsLora ? ', rsLoRA' : ''}`],
+    ['Adapted layers', lora.targets.join(', ')],
+  ];
+}
 
 /** Every setting that had an effect, in the order of the Method station. */
 export function configRows(config: RunConfig): readonly Row[] {
@@ -17,10 +28,12 @@ export function configRows(config: RunConfig): readonly Row[] {
     ['Method', methodLabel(config.method)],
     ...penalty,
     ...rank,
+    ...trainedRows(config),
     ['Learning rate', `${formatRate(config.learningRate)}, ${config.schedule}`],
     ['Warm-up', formatCounted(config.warmupSteps, 'step')],
     ['Steps', `${formatCounted(config.steps, 'step')} of ${formatCounted(config.batchSize, 'row')}`],
     ...(config.accumulation === 1 ? [] : [['Parts a step', String(config.accumulation)] as const]),
+    ...(config.recompute ? [['Activations', 'recomputed'] as const] : []),
     ['Longest row', formatCounted(config.maxLength, 'token')],
     ['AdamW', `β ${config.beta1}, ${config.beta2}, ε ${formatRate(config.epsilon)}`],
     ['Clip, decay', `${config.clipNorm === 0 ? 'off' : formatParameter(config.clipNorm)}, ${formatParameter(config.weightDecay)}`],
@@ -30,6 +43,9 @@ export function configRows(config: RunConfig): readonly Row[] {
 }
 
 export function FrozenConfig({ run }: { readonly run: LabRun }): ReactElement {
+  const runs = useLab((state) => state.runs);
+  const started = run.config.startFrom;
+  const parent = started === undefined ? undefined : (runNames(runs)[runs.findIndex(({ id }) => id === started)] ?? 'a run that was removed');
   return (
     <details className="more">
       <summary>
@@ -38,7 +54,7 @@ export function FrozenConfig({ run }: { readonly run: LabRun }): ReactElement {
         <Icon name="chevron" className="chev" />
       </summary>
       <div className="more-body">
-        <Spec rows={[['Model', run.model], ['Data', run.dataset], ...configRows(run.config)]} />
+        <Spec rows={[['Model', run.model], ['Data', run.dataset], ...(parent === undefined ? [] : [['Started from', parent] as const]), ...configRows(run.config)]} />
       </div>
     </details>
   );

@@ -1,13 +1,12 @@
-/** @file What a run needs on the graphics device: a stacked bar, and the same as a table in the same order. */
+/** @file What a run needs on the graphics device: a stacked bar, and the same as a table in the same order; beyond the limit it is hatched. */
 import type { ReactElement } from 'react';
-import type { Estimate } from '../../worker/protocol.ts';
+import type { Estimate, Fit, MemoryCategory } from '../../worker/protocol.ts';
 import { formatBytes, formatCount, formatShare } from '../format.ts';
 
-type Category = Estimate['bytes'][number]['category'];
-
-const names: Readonly<Record<Category, string>> = {
+const names: Readonly<Record<MemoryCategory, string>> = {
   weights: 'Weights',
   pretrained: 'Pretrained copy W₀',
+  adapter: 'Adapters A, B',
   gradients: 'Gradients',
   moments: 'Adam moments',
   activations: 'Activations',
@@ -16,20 +15,35 @@ const names: Readonly<Record<Category, string>> = {
 };
 
 /** A few words that say what a part depends on. */
-function detail(category: Category, { tokensPerStep }: Estimate, rankFraction: number): string {
+function detail(category: MemoryCategory, { tokensPerStep }: Estimate, rankFraction: number): string {
   if (category === 'activations') return `, ${formatCount(tokensPerStep)} tokens`;
   return category === 'bases' ? `, k ${formatShare(rankFraction)}` : '';
 }
 
-export function MemoryEstimate({ estimate, rankFraction }: { readonly estimate: Estimate; readonly rankFraction: number }): ReactElement {
+export interface MemoryEstimateProps {
+  readonly estimate: Estimate;
+  readonly rankFraction: number;
+  /** What a trial allocation could not get. */
+  readonly misfit?: Extract<Fit, { fits: false }> | undefined;
+}
+
+export function MemoryEstimate({ estimate, rankFraction, misfit }: MemoryEstimateProps): ReactElement {
   const parts = estimate.bytes.filter(({ bytes }) => bytes > 0);
   const sum = parts.reduce((total, { bytes }) => total + bytes, 0);
+  const limit = misfit === undefined || misfit.stoppedAt >= sum ? undefined : `${(misfit.stoppedAt / sum) * 100}%`;
+  const beyond = misfit === undefined ? '' : `; the trial allocation stopped at ${formatBytes(misfit.stoppedAt)}`;
   return (
     <div className="mem">
-      <div className="mem-bar" role="img" aria-label={`Memory estimate ${formatBytes(sum)}`}>
+      <div className="mem-bar" role="img" aria-label={`Memory estimate ${formatBytes(sum)}${beyond}`}>
         {parts.map(({ category, bytes }) => (
           <i key={category} className={`m-${category}`} style={{ width: `${(bytes / sum) * 100}%` }} />
         ))}
+        {limit === undefined ? null : (
+          <>
+            <b className="mem-over" style={{ left: limit }} />
+            <b className="mem-limit" style={{ left: limit }} />
+          </>
+        )}
       </div>
       <table className="mem-key">
         <caption className="vh">Memory of the run by what it holds</caption>

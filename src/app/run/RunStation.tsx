@@ -1,18 +1,46 @@
 /** @file The Run station: what the next run needs, what the live run does, how the last one ended, and the list of all. */
 import type { ReactElement } from 'react';
 import { formatAbout, formatCount, formatCounted, formatParameter, formatTime } from '../format.ts';
-import { startObstacle, startRun } from './control.ts';
+import { runNames } from '../charts/names.ts';
+import { continueRun, startObstacle, startRun } from './control.ts';
+import { loraLabel } from '../method/configLine.ts';
 import { methodLabel, methods } from '../method/methods.ts';
 import { Alert } from '../parts/Alert.tsx';
+import { Icon } from '../parts/Icon.tsx';
 import { CopyButton } from '../parts/CopyButton.tsx';
 import { Ring } from '../parts/Ring.tsx';
-import { remainingSeconds, type LabRun } from '../runs.ts';
-import { chooseMethod, selectLiveRun, selectRun, showTab, useLab } from '../store.ts';
+import { hasWeights, remainingSeconds, type LabRun } from '../runs.ts';
+import { chooseMethod, selectLiveRun, selectMisfit, selectRun, showTab, startRunFrom, useLab } from '../store.ts';
 import { FrozenConfig } from './FrozenConfig.tsx';
+import { refreshEstimate } from './estimate.ts';
 import { MemoryEstimate } from './MemoryEstimate.tsx';
+import { MisfitAlert, WaysToFit } from './Misfit.tsx';
 import { Phases } from './Phases.tsx';
 import { RunList } from './RunList.tsx';
 import { StopButtons } from './StopButtons.tsx';
+
+/** The weights that the next run starts from, where there is a choice. */
+function StartFrom(): ReactElement | null {
+  const runs = useLab((state) => state.runs);
+  const startFrom = useLab((state) => state.config.startFrom);
+  const model = useLab((state) => state.model?.name);
+  const candidates = runs.filter(hasWeights);
+  if (candidates.length === 0) return null;
+  const names = runNames(runs);
+  return (
+    <label className="stack">
+      Starts from
+      <select value={startFrom ?? ''} onChange={(event) => startRunFrom(event.target.value === '' ? undefined : event.target.value)}>
+        <option value="">{model}, as it was opened</option>
+        {candidates.map((run) => (
+          <option key={run.id} value={run.id}>
+            {names[runs.indexOf(run)]}, step {formatCount(run.completedSteps)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
 
 /** Memory and time of the run being edited. */
 function NextRun(): ReactElement {
@@ -22,16 +50,36 @@ function NextRun(): ReactElement {
   const software = useLab((state) => state.diagnosis?.adapter?.software ?? false);
   const obstacle = useLab(() => startObstacle());
   const hasRuns = useLab((state) => state.runs.length > 0);
+  const misfit = useLab(selectMisfit);
   const steps = formatCounted(config.steps, 'step');
   return (
     <>
-      {hasRuns ? <h2 className="station-h">Next run: {methodLabel(config.method)}</h2> : null}
-      {obstacle === undefined ? null : <p className="note bad">{obstacle}</p>}
-      {estimate === undefined ? null : <MemoryEstimate estimate={estimate} rankFraction={config.rankFraction} />}
+      {hasRuns ? (
+        <h2 className="station-h">
+          Next run: {methodLabel(config.method)}
+          {config.lora === undefined ? '' : `, ${loraLabel(config.lora)}`}
+        </h2>
+      ) : null}
+      <StartFrom />
+      {misfit === undefined ? null : <MisfitAlert fit={misfit} />}
+      {obstacle === undefined || misfit !== undefined ? null : <p className="note bad">{obstacle}</p>}
+      {estimate === undefined ? null : <MemoryEstimate estimate={estimate} rankFraction={config.rankFraction} misfit={misfit} />}
+      {misfit === undefined ? null : <WaysToFit fit={misfit} />}
+      {estimate?.warnings.map((warning) => (
+        <p className="note warn" key={warning}>
+          <Icon name="alert" />
+          {warning}
+        </p>
+      ))}
       <p className="help">
         {estimate?.seconds === undefined ? (
           <>
             {estimating ? <Ring state="live" /> : null} {steps}. {estimating ? 'Three steps are being run to know the time it will take here.' : ''}
+            {estimating || estimate === undefined || obstacle !== undefined ? null : (
+              <button type="button" className="link" onClick={() => void refreshEstimate(true)}>
+                Run three steps to know the time
+              </button>
+            )}
           </>
         ) : (
           `${steps}, ${formatAbout(estimate.seconds)} here, from a 3-step probe.`
@@ -80,6 +128,9 @@ function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
           </button>
           <button type="button" className="btn" onClick={() => showTab('export')}>
             Export
+          </button>
+          <button type="button" className="btn" title="The next run starts from these weights, with the same settings" onClick={() => continueRun(run)}>
+            Continue from this run
           </button>
           {other === undefined ? null : (
             <button

@@ -2,8 +2,9 @@
 import type { RunId } from '../../worker/protocol.ts';
 import { lab, sentence } from '../lab.ts';
 import { checkConfig } from '../method/fields.ts';
-import { isLive, runFromSummary } from '../runs.ts';
-import { selectLiveRun, useLab, type LabState } from '../store.ts';
+import { isLive, runFromSummary, type LabRun } from '../runs.ts';
+import { checkFit } from './fit.ts';
+import { selectLiveRun, selectMisfit, startRunFrom, useLab, type LabState } from '../store.ts';
 
 const { setState: set, getState: get } = useLab;
 
@@ -12,14 +13,16 @@ const startSettles = 500;
 
 /** Why the run being edited cannot start now; undefined when it can. */
 export function startObstacle(): string | undefined {
-  const { connection, config, model, starting, datasets } = get();
+  const { connection, config, model, starting, datasets, opening } = get();
   if (connection === 'connecting' || connection === 'loading') return 'The model is still loading.';
   if (connection !== 'ready') return 'Training needs a graphics adapter.';
+  if (opening !== undefined) return 'Another model is being opened.';
   if (starting || selectLiveRun(get()) !== undefined) return 'A run is going on.';
   if (datasets.train === undefined) return 'There is no training data yet.';
   if (datasets.train.trainedTokens === 0) return 'Every label is masked. No token of these rows would be trained.';
   const [problem] = Object.values(checkConfig(config, model?.contextLength));
-  return problem === undefined ? undefined : `A value in Method is out of its range. ${problem}.`;
+  if (problem !== undefined) return `A value in Method is out of its range. ${problem}.`;
+  return selectMisfit(get()) === undefined ? undefined : 'This run does not fit on this adapter.';
 }
 
 /** Starts the run being edited and shows it. */
@@ -27,7 +30,9 @@ export async function startRun(): Promise<void> {
   if (startObstacle() !== undefined) return;
   set({ starting: true, runProblem: undefined, deviceProblem: undefined, station: 'run', tab: 'train', sheet: undefined });
   try {
-    const summary = await lab().start(get().config);
+    const { config } = get();
+    if (!(await checkFit(config))) return;
+    const summary = await lab().start(config);
     const run = runFromSummary(summary, performance.now());
     // A recorded run was there to show what a run looks like; from here on there is a real one.
     set(({ runs }) => ({ runs: [...runs.filter((other) => !other.recorded), run], selectedRun: run.id, recording: { status: 'none' } }));
@@ -37,6 +42,9 @@ export async function startRun(): Promise<void> {
     setTimeout(() => set({ starting: false }), get().runs.some(isLive) ? startSettles : 0);
   }
 }
+
+/** Sets the next run up to go on from the weights of an ended one, with its settings. */
+export const continueRun = ({ id, config }: LabRun): void => set(({ lambdas, lora }) => ({ config: { ...config, startFrom: id }, lambdas: { ...lambdas, [config.method]: config.lambda }, lora: config.lora ?? lora }));
 
 /** Sends a request; false when it was refused. */
 async function control(answer: Promise<void>): Promise<boolean> {
@@ -74,6 +82,7 @@ function forgetRun(id: RunId): void {
     const left = runs.filter((run) => run.id !== id);
     return { runs: left, selectedRun: selectedRun === id ? left.at(-1)?.id : selectedRun };
   });
+  if (get().config.startFrom === id) startRunFrom(undefined);
 }
 
 /** What the live run was asked for is done when its state shows it; a discarded run disappears then. */

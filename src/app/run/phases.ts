@@ -4,7 +4,11 @@ import { formatBytes, formatCount } from '../format.ts';
 import type { LabRun, PhaseProgress } from '../runs.ts';
 
 const names: Readonly<Record<PhaseId, string>> = {
+  download: 'Download',
+  'read-cache': 'Read cache',
+  verify: 'Verify',
   weights: 'Load weights',
+  trial: 'Trial allocation',
   compile: 'Compile kernels',
   decompose: 'Decompose matrices',
   'evaluate-base': 'Evaluate base model',
@@ -15,8 +19,19 @@ const names: Readonly<Record<PhaseId, string>> = {
 
 export const phaseName = (phase: PhaseId): string => names[phase];
 
+/** The phases that the page waits for outside a run, as what is being done. */
+const doing: Readonly<Partial<Record<PhaseId, string>>> = {
+  download: 'Downloading',
+  'read-cache': 'Reading from the cache',
+  verify: 'Verifying',
+  weights: 'Loading weights',
+  save: 'Writing',
+};
+
+export const phaseDoing = (phase: PhaseId): string => doing[phase] ?? names[phase];
+
 /** Every run goes through these; a phase the worker leaves out is not shown as done. */
-const order: readonly PhaseId[] = ['weights', 'decompose', 'compile', 'evaluate-base', 'train', 'evaluate', 'save'];
+const order: readonly PhaseId[] = ['download', 'read-cache', 'verify', 'weights', 'trial', 'decompose', 'compile', 'evaluate-base', 'train', 'evaluate', 'save'];
 
 /** "480 of 600 steps", "3.4 of 3.4 MB"; nothing where there is only one thing to count. */
 export function phaseCount({ done, total, unit }: PhaseProgress): string {

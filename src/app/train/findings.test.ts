@@ -21,6 +21,7 @@ function evaluated(method: 'sft' | 'rpsft', points: readonly (readonly [number, 
   const evaluations = points.map(([inDomain, outOfDomain], index) => ({
     step: index * 30,
     heldOutLoss: 1,
+    outOfDomainLoss: 1,
     inDomain: accuracyOf(inDomain, items),
     outOfDomain: accuracyOf(outOfDomain, items),
     groups: [],

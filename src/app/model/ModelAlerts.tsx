@@ -1,0 +1,85 @@
+/** @file What stands in the way of a model: a problem with what still holds, and the question before runs are let go. */
+import type { ReactElement } from 'react';
+import { formatCounted } from '../format.ts';
+import { Alert } from '../parts/Alert.tsx';
+import { useLab, type ModelRequest } from '../store.ts';
+import { namesOfRuns, openModel, originName, requestModel, runsOfModel } from './opening.ts';
+
+function Problem(): ReactElement | null {
+  const problem = useLab((state) => state.modelProblem);
+  if (problem === undefined) return null;
+  const { title, message, stillHolds, retry } = problem;
+  const dismiss = (): void => useLab.setState({ modelProblem: undefined });
+  return (
+    <Alert
+      title={title}
+      actions={
+        <>
+          {retry === undefined ? null : (
+            <button
+              type="button"
+              className="btn"
+              onClick={() => {
+                dismiss();
+                requestModel(retry);
+              }}
+            >
+              Try again
+            </button>
+          )}
+          <button type="button" className="btn quiet" onClick={dismiss}>
+            Dismiss
+          </button>
+        </>
+      }
+    >
+      <p>{message}</p>
+      {stillHolds === '' ? null : <p>{stillHolds}</p>}
+    </Alert>
+  );
+}
+
+/** What the runs are let go for. */
+function why({ origin, precision }: ModelRequest): string {
+  if (origin.kind === 'precision') return `Keeping the weights in ${precision} opens the model again.`;
+  if (origin.kind === 'files' && origin.files.some(({ path }) => /\.zip$/i.test(path))) return 'If this zip holds another model and not an adapter or an exported run, the runs of the open one go.';
+  return 'Another model takes the place of the open one, and its runs go with it.';
+}
+
+function Question(): ReactElement | null {
+  const request = useLab((state) => state.confirming);
+  const runs = useLab((state) => state.runs);
+  const model = useLab((state) => state.model);
+  if (request === undefined) return null;
+  const kept = runsOfModel(runs);
+  const cancel = (): void => useLab.setState({ confirming: undefined });
+  return (
+    <Alert
+      title={`Let ${formatCounted(kept.length, 'run')} go?`}
+      actions={
+        <>
+          <button type="button" className="btn danger" onClick={() => void openModel(request)}>
+            {request.origin.kind === 'precision' ? `Reopen in ${request.precision}` : `Open ${request.origin.kind === 'built-in' ? 'the built-in model' : originName(request, model)}`}
+          </button>
+          {/* The safe answer has the focus. */}
+          {/* oxlint-disable-next-line jsx-a11y/no-autofocus */}
+          <button type="button" className="btn" autoFocus onClick={cancel}>
+            Keep the runs
+          </button>
+        </>
+      }
+    >
+      <p>{why(request)}</p>
+      <p>Weights and curves of {namesOfRuns(kept)} would be gone. Export what should last first.</p>
+    </Alert>
+  );
+}
+
+export function ModelAlerts(): ReactElement {
+  return (
+    <>
+      <Problem />
+      <Question />
+    </>
+  );
+}

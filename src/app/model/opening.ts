@@ -1,0 +1,190 @@
+/** @file Opens models from the page, from files and from the Hub, and keeps the cache in order. The open model stays until another one is open. */
+import type { MethodId, ModelSummary, NamedFile, Opened, StorageReport } from '../../worker/protocol.ts';
+import { runNames } from '../charts/names.ts';
+import { byRole } from '../data/importing.ts';
+import { formatBytes } from '../format.ts';
+import { lab, sentence } from '../lab.ts';
+import { configForModel, usualConfig } from '../method/defaults.ts';
+import { isLive, runFromSummary, type LabRun } from '../runs.ts';
+import { initialState, selectLiveRun, useLab, type HubForm, type LabState, type ModelRequest, type Opening } from '../store.ts';
+import { nameOfFiles } from './dropped.ts';
+import { parseHubName } from './hubName.ts';
+
+const { setState: set, getState: get } = useLab;
+
+/** What is being opened, as sentences name it. */
+export function originName({ origin }: ModelRequest, model: ModelSummary | undefined): string {
+  switch (origin.kind) {
+    case 'built-in':
+      return 'The built-in model';
+    case 'files':
+      return origin.name;
+    case 'hub':
+      return origin.request.repo;
+    case 'precision':
+      return model?.name ?? 'The model';
+  }
+}
+
+/** Runs with weights of the open model, which another one lets go. */
+export const runsOfModel = (runs: readonly LabRun[]): readonly LabRun[] => runs.filter((run) => !run.recorded && !isLive(run));
+
+/** An adapter or an exported run goes onto the open model and leaves its runs; what a zip holds is known only once it is open. */
+const goesOntoModel = ({ origin }: ModelRequest): boolean => origin.kind === 'files' && origin.files.some(({ path }) => /(^|\/)(adapter_config|run)\.json$/.test(path));
+
+/** "RPSFT and SFT": the runs that go when another model is opened. */
+export const namesOfRuns = (runs: readonly LabRun[]): string => new Intl.ListFormat('en-GB').format(runNames(runs));
+
+/** Opens a model, or asks first where that lets runs go. */
+export function requestModel(request: ModelRequest): void {
+  if (get().opening !== undefined) return;
+  if (selectLiveRun(get()) !== undefined) {
+    const message = 'A run is going on, and it trains the open model.';
+    set({ station: 'model', modelProblem: { title: `${originName(request, get().model)} was not opened`, message, stillHolds: 'Stop the run or let it finish, then try again.', retry: request } });
+  } else if (runsOfModel(get().runs).length > 0 && !goesOntoModel(request)) {
+    set({ station: 'model', confirming: request, modelProblem: undefined });
+  } else {
+    void openModel(request);
+  }
+}
+
+/** Opens files that were dropped or chosen. */
+export const openFiles = (files: readonly NamedFile[]): void => {
+  const name = nameOfFiles(files.map(({ path }) => path));
+  requestModel({ origin: { kind: 'files', name, files }, precision: get().model?.precision ?? 'f32' });
+};
+
+function ask({ origin, precision }: ModelRequest): Promise<Opened> {
+  switch (origin.kind) {
+    case 'built-in':
+      return lab().openBuiltIn();
+    case 'files':
+      return lab().openFiles(origin.files, precision);
+    case 'hub':
+      return lab().openHub(origin.request, precision);
+    case 'precision':
+      return lab().setPrecision(precision);
+  }
+}
+
+/** Opens a model without asking; what goes wrong is said in the Model station. */
+export async function openModel(request: ModelRequest): Promise<void> {
+  const { origin } = request;
+  set(({ hubAsked }) => ({
+    opening: { ...request, progress: undefined, cancelling: false }, confirming: undefined, modelProblem: undefined, modelNotice: undefined, station: 'model',
+    hubAsked: hubAsked || origin.kind === 'hub',
+  }));
+  try {
+    if (origin.kind === 'precision') await letRunsGo();
+    acceptModel(await ask(request));
+  } catch (error) {
+    refuse(request, sentence(error));
+  } finally {
+    set({ opening: undefined });
+  }
+  if (origin.kind === 'hub') await refreshStorage();
+}
+
+/** The engine reopens a model only where no run is kept on it. */
+async function letRunsGo(): Promise<void> {
+  for (const { id } of runsOfModel(get().runs)) {
+    await lab().removeRun(id);
+    set(({ runs, selectedRun }) => ({ runs: runs.filter((run) => run.id !== id), selectedRun: selectedRun === id ? undefined : selectedRun }));
+  }
+}
+
+const isSame = (before: ModelSummary | undefined, now: ModelSummary): boolean =>
+  before?.name === now.name && before.revision === now.revision && before.source === now.source && before.precision === now.precision;
+
+/** Puts what was opened into the store: a run beside those of the open model, or another model in its place. */
+export function acceptModel(opened: Opened): void {
+  const { model, datasets, run } = opened;
+  const added = run === undefined ? [] : [runFromSummary(run, performance.now())];
+  const data = { datasets: byRole(datasets), fileProblem: undefined };
+  set((state): Partial<LabState> => {
+    const shown = added.length === 0 ? {} : { selectedRun: added[0]?.id, station: 'run' as const };
+    if (run !== undefined && isSame(state.model, model)) {
+      return { ...data, model, ...shown, runs: [...state.runs.filter((other) => !other.recorded), ...added], recording: { status: 'none' } };
+    }
+    const lambda = (method: MethodId): number => (state.lambdas[method] === usualConfig(state.model, method).lambda ? usualConfig(model, method).lambda : state.lambdas[method]);
+    // A recorded run is one of the built-in model.
+    const recorded = model.source === 'built-in' && added.length === 0 ? state.runs.filter((other) => other.recorded) : [];
+    return {
+      ...data, model, lambdas: { sft: lambda('sft'), rpsft: lambda('rpsft'), l2sp: lambda('l2sp') }, config: configForModel(state.config, state.model, model),
+      runs: [...recorded, ...added], selectedRun: recorded.length > 0 ? state.selectedRun : undefined, ...(recorded.length > 0 ? {} : { recording: { status: 'none' } }),
+      estimate: undefined, fitCheck: undefined, exported: undefined, playground: { ...initialState.playground, sampling: state.playground.sampling }, ...shown,
+    };
+  });
+}
+
+/** Bytes that had come when a download was cancelled. */
+const came = ({ progress }: Opening): string => (progress?.phase === 'download' ? `${formatBytes(progress.done)} of ${formatBytes(progress.total)} came and stay in the cache: the next try goes on from there.` : 'What had come stays in the cache.');
+
+function refuse(request: ModelRequest, message: string): void {
+  const { opening, model } = get();
+  const stillHolds = model === undefined ? '' : `${model.name} is still open${runsOfModel(get().runs).length > 0 ? ', with its runs' : ''}.`;
+  if (opening?.cancelling === true) {
+    set({ modelNotice: `Cancelled. ${opening.origin.kind === 'hub' ? `${came(opening)} ` : ''}${stillHolds}` });
+    return;
+  }
+  const partial = request.origin.kind === 'hub' ? ' What was downloaded stays in the cache.' : '';
+  set({ modelProblem: { title: `${originName(request, model)} was not opened`, message, stillHolds: stillHolds + partial, retry: request } });
+}
+
+/** Ends the opening that is going on; what was downloaded stays for the next time. */
+export async function cancelOpening(): Promise<void> {
+  set(({ opening }) => ({ opening: opening && { ...opening, cancelling: true } }));
+  await lab().cancelOpening();
+}
+
+/** Changes the form of the Hub; what was found belongs to what was written before. */
+export const editHub = (change: Partial<Pick<HubForm, 'name' | 'revision'>>): void => set(({ hub }) => ({ hub: { ...hub, ...change, found: undefined } }));
+
+/** Asks the Hub what downloading would mean. Downloads nothing large. */
+export async function lookUp(): Promise<void> {
+  const { name, revision, looking } = get().hub;
+  if (looking) return;
+  const request = parseHubName(name, revision);
+  if ('problem' in request) {
+    set({ modelProblem: { title: 'This name cannot be looked up', message: request.problem, stillHolds: '', retry: undefined } });
+    return;
+  }
+  set(({ hub }) => ({ hub: { ...hub, name: request.host === undefined ? request.repo : name, revision: request.revision, looking: true, found: undefined }, hubAsked: true, modelProblem: undefined, modelNotice: undefined }));
+  try {
+    const info = await lab().hubInfo(request);
+    set(({ hub }) => ({ hub: { ...hub, found: { request, info } }, storage: info.storage }));
+  } catch (error) {
+    const stillHolds = get().model === undefined ? '' : 'Nothing was downloaded; the open model is as it was.';
+    set({ modelProblem: { title: `${request.repo} could not be looked up`, message: sentence(error), stillHolds, retry: undefined } });
+  } finally {
+    set(({ hub }) => ({ hub: { ...hub, looking: false } }));
+  }
+}
+
+/** Takes a new look at the cache, and corrects what of the model that was looked up lies in it. */
+function acceptStorage(storage: StorageReport): void {
+  set(({ hub }) => {
+    const cached = storage.models.find(({ repo, commit }) => repo === hub.found?.info.repo && commit === hub.found.info.commit)?.bytes ?? 0;
+    return { storage, hub: hub.found === undefined ? hub : { ...hub, found: { ...hub.found, info: { ...hub.found.info, storage, cachedBytes: Math.min(cached, hub.found.info.bytes) } } } };
+  });
+}
+
+const cacheProblem = (error: unknown): void =>
+  set({ modelProblem: { title: 'The cache of this browser did not answer', message: sentence(error), stillHolds: 'Models that are open stay open.', retry: undefined } });
+
+export async function refreshStorage(): Promise<void> {
+  try {
+    acceptStorage(await lab().storage());
+  } catch (error) {
+    cacheProblem(error);
+  }
+}
+
+/** Removes one model from the cache, or all; the open one stays open. */
+export async function removeCached(key: string): Promise<void> {
+  try {
+    acceptStorage(await lab().removeCached(key));
+  } catch (error) {
+    cacheProblem(error);
+  }
+}

@@ -1,0 +1,34 @@
+/** @file What the page is waiting for, with its count, a bar, and a button that ends it. */
+import type { ReactElement } from 'react';
+import { phaseCount, phaseDoing } from '../run/phases.ts';
+import type { PhaseProgress } from '../runs.ts';
+import { Icon } from './Icon.tsx';
+import { Ring } from './Ring.tsx';
+
+export interface ProgressProps {
+  readonly progress: PhaseProgress | undefined;
+  /** What is said before the first report. */
+  readonly waiting: string;
+  readonly onCancel: () => void;
+  /** It has been cancelled and ends soon. */
+  readonly cancelling?: boolean;
+}
+
+export function Progress({ progress, waiting, onCancel, cancelling = false }: ProgressProps): ReactElement {
+  const share = progress === undefined || progress.total === 0 ? 0 : Math.min(1, progress.done / progress.total);
+  return (
+    <div className="progress">
+      <Ring state="live" />
+      <span>
+        <b>{cancelling ? 'Cancelling' : progress === undefined ? waiting : phaseDoing(progress.phase)}</b> {progress === undefined ? '' : phaseCount(progress)}
+      </span>
+      <button type="button" className="btn quiet" disabled={cancelling} onClick={onCancel}>
+        <Icon name="x" />
+        Cancel
+      </button>
+      <span className="pbar">
+        <i style={{ width: `${share * 100}%` }} />
+      </span>
+    </div>
+  );
+}
