@@ -4,7 +4,8 @@
  */
 import type { Example } from '../data/examples.ts';
 import type { TokenisedExample, TokeniseOptions } from '../data/tokenise.ts';
-import { encodePrompt, tokeniseExample } from '../data/tokenise.ts';
+import { encodeAsked, encodePrompt, tokeniseExample } from '../data/tokenise.ts';
+import { stopTokenIds } from '../data/endOfTurn.ts';
 import { extractAnswer } from '../data/gold.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import { Generator } from '../generation/generator.ts';
@@ -106,6 +107,11 @@ export class Scorer {
     return { rows: this.settings.rows, length: this.settings.maxLength };
   }
 
+  /** Tokens that end an answer. */
+  get #ends(): readonly number[] {
+    return stopTokenIds(this.tokenizer, this.settings.template);
+  }
+
   async #forward(): Promise<Evaluator> {
     return (this.#evaluator ??= await Evaluator.create(this.model, this.weights, this.#shape, this.tokenizer.padTokenId));
   }
@@ -125,19 +131,22 @@ export class Scorer {
   #writtenUntil({ ids, trained }: TokenisedExample, firstWrong: { readonly index: number; readonly id: number } | undefined): string {
     const written = [...ids].filter((_, i) => trained[i] === 1 && (firstWrong === undefined || i < firstWrong.index));
     if (firstWrong) written.push(firstWrong.id);
-    return this.tokenizer.decode(written.filter((id) => !this.tokenizer.eosTokenIds.includes(id)));
+    return this.tokenizer.decode(written.filter((id) => !this.#ends.includes(id)));
   }
 
-  /** What stands before the answer; where nothing does, the token that begins a text or else the one that ends the text before. */
-  #promptOf({ question }: Example): number[] {
+  /**
+   * What stands before an option: the question alone, without the list of options, so that each is read as a continuation
+   * and none is named before; where there is no question, the token that begins a text or else the one that ends the text before.
+   */
+  #beforeOption({ question }: Example): number[] {
     const { tokenizer } = this;
-    if (question !== '') return encodePrompt(question, tokenizer);
+    if (question !== '') return encodePrompt(question, tokenizer, this.settings.template);
     return [tokenizer.bosTokenId ?? tokenizer.eosTokenIds[0] ?? 0];
   }
 
   async #scoreOptions(examples: readonly Example[]): Promise<ScoredItem[]> {
     const items = examples.map((example): OptionItem => {
-      const prompt = this.#promptOf(example);
+      const prompt = this.#beforeOption(example);
       return { prompt, options: (example.choices?.options ?? []).map((text) => ({ text, ids: this.tokenizer.encode(text) })) };
     });
     const results = await evaluateOptions(await this.#forward(), items, this.settings.maxLength);
@@ -160,10 +169,10 @@ export class Scorer {
     const { sequences, maxNewTokens, samples } = this.settings;
     const positions = this.model.config.maxPositionEmbeddings;
     // A prompt that fills the whole context loses its beginning: one token of an answer must fit.
-    const prompts = examples.map((example) => this.#promptOf(example).slice(-(positions - 1)));
+    const prompts = examples.map((example) => encodeAsked(example, this.tokenizer, this.settings.template).slice(-(positions - 1)));
     const length = Math.min(positions, Math.max(...prompts.map((prompt) => prompt.length)) + maxNewTokens);
     const generator = await turn(() => this.#decoder(length));
-    const ends = this.tokenizer.eosTokenIds;
+    const ends = this.#ends;
     const losses = await this.#lossesWhereKnown(examples, turn);
     const answers = await generateAnswers(generator, { sequences, length }, prompts, ends, this.settings, turn, onProgress && ((done) => onProgress(Math.floor(done / samples))));
     return answers.map((own, i): ScoredItem => {
@@ -192,7 +201,7 @@ export class Scorer {
     if (this.#generator?.length !== length) {
       this.#generator?.value.destroy();
       this.#generator = undefined;
-      const value = await Generator.create(this.model, this.weights, { sequences: this.settings.sequences, length }, this.tokenizer.eosTokenIds.slice(0, 4));
+      const value = await Generator.create(this.model, this.weights, { sequences: this.settings.sequences, length }, this.#ends.slice(0, 4));
       this.#generator = { length, value };
     }
     return this.#generator.value;
