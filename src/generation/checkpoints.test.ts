@@ -29,8 +29,11 @@ const load = async (folder: string): Promise<Model> => {
 const cases = [
   { folder: 'stories260k-hf', golden: 'stories260k-hf' },
   { folder: 'tinystories-656k', golden: 'tinystories-656k' },
+  { folder: 'tinystories-656k-bf16', golden: 'tinystories-656k' },
+  { folder: 'tinystories-656k-f16', golden: 'tinystories-656k' },
   { folder: 'tinystories-656k-sharded-bf16', golden: 'tinystories-656k' },
   { folder: 'verl-arith-llama', golden: 'verl-arith-llama' },
+  { folder: 'capp-gpt2', golden: 'capp-gpt2' },
 ].filter(({ folder }) => existsSync(CHECKPOINTS + folder));
 
 describe('a tied checkpoint', () => {
@@ -79,6 +82,29 @@ if (cases.length > 0) {
         expect(answer.slice(0, length - ids.length)).toEqual(greedy.slice(ids.length, length));
         generator.destroy();
       }
+      model.destroy();
+    });
+
+    it('llm-viz-gpt-nano-hf has the logits that its authors recorded', async () => {
+      const model = await load('llm-viz-gpt-nano-hf');
+      const recorded = JSON.parse(readFileSync(`${CHECKPOINTS}llm-viz-gpt-nano/gpt-nano-sort-t0-partials.json`, 'utf8')) as Record<'idx' | 'lm_head', { readonly shape: readonly number[]; readonly data: string }>;
+      const bytes = (name: 'idx' | 'lm_head'): ArrayBuffer => Uint8Array.from(Buffer.from(recorded[name].data, 'base64')).buffer;
+      const [sequences, length] = recorded.idx.shape as [number, number];
+      const ids = Array.from(new Float32Array(bytes('idx')));
+      const expected = new Float32Array(bytes('lm_head'));
+      const { vocabSize } = model.config;
+      const generator = await Generator.create(model, model.weights, { sequences, length }, []);
+      for (let read = 1; read < length; read++) {
+        const prompts = Array.from({ length: sequences }, (_, row) => ids.slice(row * length, row * length + read));
+        generator.begin(prompts, { temperature: 0, topK: 0, topP: 1, seed: 0 });
+        await generator.advance(1);
+        const logits = await generator.lastLogits();
+        for (let row = 0; row < sequences; row++) {
+          const at = (row * length + read - 1) * vocabSize;
+          for (let token = 0; token < vocabSize; token++) expect(Math.abs(logits[row * vocabSize + token]! - expected[at + token]!), `logit ${token} of position ${read - 1}`).toBeLessThan(2e-5);
+        }
+      }
+      generator.destroy();
       model.destroy();
     });
   });

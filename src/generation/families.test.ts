@@ -93,7 +93,7 @@ describe.each(FAMILIES)('%s', (folder) => {
       documentStart: new Uint32Array(rows * length),
       rowWeights: new Float32Array(rows * length),
     });
-    for (const [row, prompt] of prompts.entries()) expect(texts[row]!.slice(prompt.length)).toEqual([...forward.argmax.slice(row * length + prompt.length - 1, (row + 1) * length - 1)]);
+    for (const [row, prompt] of prompts.entries()) expect(texts[row]!.slice(prompt.length)).toEqual(Array.from(forward.argmax.subarray(row * length + prompt.length - 1, (row + 1) * length - 1)));
     // The last decoded position is the one before the last token.
     const { vocabSize } = model.config;
     const last = Float64Array.from((await generator.lastLogits()).subarray(0, vocabSize));

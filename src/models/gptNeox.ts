@@ -43,7 +43,7 @@ function parseGptNeoxConfig(config: Readonly<Record<string, unknown>>): GptNeoxC
     headDim,
     layerNormEps: fields.positive('layer_norm_eps', 1e-5),
     activation: fields.choice('hidden_act', GELU_FORMS, 'gelu'),
-    rope: parseRope(fields, headDim, { theta: 'rotary_emb_base', part: 'rotary_pct', usualPart: 0.25 }),
+    rope: parseRope(fields, headDim, { theta: 'rotary_emb_base', part: { field: 'rotary_pct', usual: 0.25 } }),
     parallelResidual: fields.flag('use_parallel_residual', true),
     maxPositionEmbeddings: fields.count('max_position_embeddings', 2048),
     tieWordEmbeddings: fields.flag('tie_word_embeddings', false),

@@ -95,8 +95,6 @@ export function parseLlamaConfig(config: Readonly<Record<string, unknown>>, type
   const shared = usual === undefined && (config['head_dim'] ?? null) === null;
   const headDim = shared ? fields.sharedHeadDim('hidden_size', hiddenSize, 'num_attention_heads', numAttentionHeads) : fields.count('head_dim', usual);
   if (headDim % 4) fields.fail('head_dim', 'a multiple of 4 is needed');
-  const rope = parseRope(fields, headDim, { theta: 'rope_theta', part: 'partial_rotary_factor', usualPart: 1 });
-  if (2 * rope.frequencies.length !== headDim) fields.fail('partial_rotary_factor', 'models of this family rotate whole heads');
   return {
     vocabSize: fields.count('vocab_size'),
     hiddenSize,
@@ -106,7 +104,7 @@ export function parseLlamaConfig(config: Readonly<Record<string, unknown>>, type
     numKeyValueHeads,
     headDim,
     rmsNormEps: fields.positive('rms_norm_eps', 1e-6),
-    rope,
+    rope: parseRope(fields, headDim, { theta: 'rope_theta' }),
     ...options(fields),
     maxPositionEmbeddings: fields.count('max_position_embeddings', 2048),
     tieWordEmbeddings: fields.flag('tie_word_embeddings', false),

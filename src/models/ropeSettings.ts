@@ -12,11 +12,11 @@ export interface RopeSettings {
   readonly factor: number;
 }
 
+/** The fields of transformers 4 that a family has. */
 export interface RopeFields {
-  /** The fields of transformers 4 for theta and for the rotated part of a head, and that part where neither version names it. */
   readonly theta: string;
-  readonly part: string;
-  readonly usualPart: number;
+  /** For the rotated part of a head, and that part where neither version names it; absent where whole heads are rotated. */
+  readonly part?: { readonly field: string; readonly usual: number };
 }
 
 /** How each `rope_type` changes the plain frequencies. Their sources are transformers' modeling_rope_utils.py and the papers named there. */
@@ -31,13 +31,15 @@ const SCALINGS: ReadonlyMap<unknown, (frequencies: Float64Array, fields: ConfigF
  * Reads the rotary embedding of heads of `headDim` numbers.
  * @throws {ModelConfigError} naming the field when the kind of scaling is not supported or a number of it is missing
  */
-export function parseRope(config: ConfigFields, headDim: number, defaults: RopeFields): RopeSettings {
+export function parseRope(config: ConfigFields, headDim: number, names: RopeFields): RopeSettings {
   const fields = config.object('rope_scaling') ?? config.object('rope_parameters') ?? new ConfigFields({}, 'rope_parameters.');
   for (const [name, value] of Object.entries(fields.json)) if (value !== null && typeof value === 'object' && !Array.isArray(value)) fields.fail(name, 'settings that differ between layers are not supported');
-  const theta = fields.positive('rope_theta', config.positive(defaults.theta, 10000));
-  const part = fields.positive('partial_rotary_factor', config.positive(defaults.part, defaults.usualPart));
+  const theta = fields.positive('rope_theta', config.positive(names.theta, 10000));
+  const [owner, partField] = 'partial_rotary_factor' in fields.json ? [fields, 'partial_rotary_factor'] : [config, names.part?.field ?? 'partial_rotary_factor'];
+  const part = owner.positive(partField, names.part?.usual ?? 1);
+  if (!names.part && part !== 1) owner.fail(partField, 'models of this family rotate whole heads');
   const rotated = Math.floor(headDim * part);
-  if (rotated % 2 || rotated < 2 || rotated > headDim) fields.fail('partial_rotary_factor', `${rotated} of ${headDim} numbers of a head cannot be rotated in pairs`);
+  if (rotated % 2 || rotated < 2 || rotated > headDim) owner.fail(partField, `${rotated} of ${headDim} numbers of a head cannot be rotated in pairs`);
   const named = fields.json['rope_type'] === undefined && fields.json['type'] !== undefined ? 'type' : 'rope_type';
   const scaling = fields.choice(named, SCALINGS, 'default');
   return scaling(ropeFrequencies(rotated, theta), fields, { theta, maxPositions: config.count('max_position_embeddings', 2048) });
