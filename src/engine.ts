@@ -20,31 +20,37 @@ import type { FloatDtype } from './formats/floats.ts';
 import type { JsonObject, ModelFiles, ModelFolder, WriteFile } from './formats/folder.ts';
 import { readModelFolder, writeModelFolder } from './formats/folder.ts';
 import { encodeFloats } from './formats/safetensors.ts';
+import type { LoraAdapter, LoraSettings } from './formats/lora.ts';
 import type { Tokenizer } from './formats/tokenizer.ts';
 import { loadTokenizer } from './formats/tokenizer.ts';
 import type { GeneratorShape } from './generation/generator.ts';
 import { Generator } from './generation/generator.ts';
-import type { BufferCategory } from './gpu/buffers.ts';
+import type { BufferCategory, BufferFacts } from './gpu/buffers.ts';
 import type { Context } from './gpu/context.ts';
 import { createContext } from './gpu/context.ts';
 import type { Gpu } from './gpu/device.ts';
 import type { FloatType } from './gpu/storedFloats.ts';
+import { trialAllocate, type Trial } from './gpu/trial.ts';
 import { l2spPenalty } from './methods/l2sp.ts';
 import { rpsftPenalty } from './methods/rpsft.ts';
+import type { AdapterBase } from './models/adapter.ts';
+import { AdaptedWeights, merge, targetLinears } from './models/adapter.ts';
 import type { BatchShape, PackedBatch } from './models/decoder.ts';
 import type { LoadOptions } from './models/model.ts';
 import { Model } from './models/model.ts';
-import { ParameterBuffers } from './models/parameters.ts';
 import { fileShape, toFile } from './models/stored.ts';
 import type { WeightSet } from './models/weights.ts';
 import type { Decomposition } from './spectral/decompose.ts';
-import { decomposeAll, destroyBases, effectiveRank } from './spectral/decompose.ts';
+import { decomposeAll, destroyBases } from './spectral/decompose.ts';
 import { DriftMeter } from './spectral/drift.ts';
+import type { ExtractOptions, Extraction } from './spectral/extract.ts';
+import { extractAdapter } from './spectral/extract.ts';
 import type { Progress } from './spectral/workspace.ts';
 import type { AdamW, StepRecord } from './training/optimizer.ts';
 import type { Schedule } from './training/schedule.ts';
 import { learningRateAt } from './training/schedule.ts';
 import type { PenaltyChoice } from './training/trainer.ts';
+import { planRun, waysToFit, type RunPlan, type RunSize, type WayToFit } from './training/memory.ts';
 import { Trainer } from './training/trainer.ts';
 
 export type { Gpu } from './gpu/device.ts';
@@ -54,18 +60,34 @@ export type { ModelFiles } from './formats/folder.ts';
 export type { LoadOptions } from './models/model.ts';
 export type { ParameterBuffers } from './models/parameters.ts';
 export type { WeightSet } from './models/weights.ts';
+export type { LoraAdapter } from './formats/lora.ts';
+export type { ExtractOptions, Extraction } from './spectral/extract.ts';
 export type { ItemResult } from './evaluation/evaluator.ts';
 export type { Decomposition } from './spectral/decompose.ts';
 export type { TokenisedExample } from './data/tokenise.ts';
 export { meanLoss } from './evaluation/evaluator.ts';
 export type { StepRecord } from './training/optimizer.ts';
+export type { Trial } from './gpu/trial.ts';
+export type { RunPlan, RunSize, WayToFit } from './training/memory.ts';
 export { METRICS_RING } from './training/trainer.ts';
 
 /** Fine-tuning methods: plain, RPSFT (arXiv 2605.10973), and L2-SP (arXiv 1802.01483). */
 export type MethodId = 'sft' | 'rpsft' | 'l2sp';
 
+/** What is trained in place of all weights: low-rank adapters on some linear layers (arXiv 2106.09685). */
+export interface LoraOptions {
+  readonly rank: number;
+  readonly alpha: number;
+  /** Short names of the adapted layers, such as `q_proj`, or whole paths. */
+  readonly targets: readonly string[];
+  /** Scale alpha / sqrt(rank) in place of alpha / rank (arXiv 2312.03732). */
+  readonly rsLora: boolean;
+}
+
 export interface FineTuneSettings {
   readonly method: MethodId;
+  /** Absent for full fine-tuning. */
+  readonly lora?: LoraOptions | undefined;
   /** Strength of the penalty; without effect for `sft`. */
   readonly lambda: number;
   /** k of RPSFT's block as a fraction of each matrix's smaller side. */
@@ -79,6 +101,8 @@ export interface FineTuneSettings {
   /** Tokens in a packed row; at least the longest example. */
   readonly length: number;
   readonly seed: number;
+  /** Computes the activations of a layer again in the backward pass, to hold those of one layer only; the same bits, a third more time. */
+  readonly recompute?: boolean;
 }
 
 /** How a folder is written. */
@@ -121,7 +145,7 @@ export function createEngine(gpu: Gpu): Engine {
 /** An opened model with its tokenizer: everything that can be done with it. Its own weights never change. */
 export class Lab {
   readonly tokenizer: Tokenizer;
-  #decomposition: { readonly rankFraction: number; readonly value: Decomposition } | undefined;
+  #decomposition: { readonly key: string; readonly value: Decomposition } | undefined;
 
   constructor(
     private readonly context: Context,
@@ -150,33 +174,64 @@ export class Lab {
     return examples.map((example) => tokeniseExample(example, this.tokenizer, { maxLength }));
   }
 
-  /** Singular bases of the pretrained matrices; those of the last fraction are kept. */
-  async decompose(rankFraction: number, onProgress?: Progress): Promise<Decomposition> {
-    if (this.#decomposition?.rankFraction === rankFraction) return this.#decomposition.value;
+  /**
+   * Singular bases of the pretrained matrices; those of the last call are kept.
+   * @param targets only the linear layers of these names, as a run with adapters needs them; all matrices when left out
+   */
+  async decompose(rankFraction: number, onProgress?: Progress, targets?: readonly string[]): Promise<Decomposition> {
+    const names = targets && new Set(targetLinears(this.model.architecture.linears, targets).map(({ module }) => `${module}.weight`));
+    const key = [rankFraction, ...(names ?? ['all'])].join(' ');
+    if (this.#decomposition?.key === key) return this.#decomposition.value;
     this.#forgetDecomposition();
-    const value = await decomposeAll(this.context, this.model.weights, { rankFraction }, onProgress);
-    this.#decomposition = { rankFraction, value };
+    const value = await decomposeAll(this.context, this.model.weights, { rankFraction, names }, onProgress);
+    this.#decomposition = { key, value };
     return value;
   }
 
-  /** Prepares a run: decomposes where the method needs it, allocates, compiles. */
-  async fineTune(settings: FineTuneSettings, examples: readonly TokenisedExample[], onProgress?: { readonly decompose?: Progress }): Promise<FineTune> {
-    const { batchSize, accumulation, length, seed, schedule, optimizer } = settings;
+  /**
+   * Prepares a run: decomposes where the method needs it, allocates, compiles. The pretrained reference of its penalty is this
+   * lab's model, wherever it starts.
+   * @param from.startFrom weights of another run or of an import, which are copied: for full fine-tuning any, adapters
+   *   merged; for LoRA an adapter of the same settings on the same layers
+   * @throws {RangeError} when a run with adapters cannot go on from `startFrom`
+   */
+  async fineTune(settings: FineTuneSettings, examples: readonly TokenisedExample[], { decompose, startFrom }: { readonly decompose?: Progress; readonly startFrom?: WeightSet | undefined } = {}): Promise<FineTune> {
+    const { batchSize, accumulation, length, seed, schedule, optimizer, recompute = false } = settings;
     if (batchSize % accumulation) throw new RangeError(`${accumulation} micro-batches do not divide a batch of ${batchSize} examples.`);
     const plan = new BatchPlan(examples, { batchSize: batchSize / accumulation, seqLen: length, seed, padTokenId: this.tokenizer.padTokenId, steps: schedule.steps * accumulation });
     const shape = { rows: plan.shape.rows, length };
-    const penalty = await this.#penalty(settings, onProgress?.decompose);
-    const trainer = await Trainer.create(this.model, { batch: shape, accumulation, optimizer, schedule, ...(penalty ? { penalty } : {}) });
-    return new FineTune(trainer, plan, settings);
+    const penalty = await this.#penalty(settings, decompose);
+    const { start, own } = await this.#start(settings, startFrom);
+    try {
+      return new FineTune(await Trainer.create(this.model, { batch: shape, accumulation, optimizer, schedule, recompute, ...(penalty ? { penalty } : {}) }, start), plan, settings);
+    } finally {
+      if (own) this.release(start);
+    }
+  }
+
+  /** The memory a run would take, by category and buffer, without allocating any: the code of a run on a device that only counts. */
+  plan(size: RunSize): Promise<RunPlan> {
+    return planRun(this.model, size);
+  }
+
+  /** Makes, touches and frees the buffers of a run beside what is held now, since WebGPU does not tell how much memory there is. */
+  trial({ size, buffers }: RunPlan): Promise<Trial> {
+    const isHeld = ({ category }: BufferFacts): boolean => (category === 'pretrained' && size.precision === this.model.precision) || (category === 'bases' && this.#decomposition !== undefined);
+    return trialAllocate(this.context, buffers.filter((buffer) => !isHeld(buffer)));
+  }
+
+  /** The changes that would each make a run smaller, the least harmful first. @param limit bytes it should fit */
+  waysToFit(size: RunSize, limit: number): Promise<WayToFit[]> {
+    return waysToFit(this.model, size, limit);
   }
 
   /** A forward pass recorded over a set of weights, to evaluate as often as wanted; free it with `destroy`. */
-  evaluator(weights: ParameterBuffers = this.model.weights, shape: BatchShape): Promise<Evaluator> {
+  evaluator(weights: WeightSet = this.model.weights, shape: BatchShape): Promise<Evaluator> {
     return Evaluator.create(this.model, weights, shape, this.tokenizer.padTokenId);
   }
 
   /** Evaluates once. */
-  async evaluate(examples: readonly TokenisedExample[], shape: BatchShape, weights: ParameterBuffers = this.model.weights): Promise<ItemResult[]> {
+  async evaluate(examples: readonly TokenisedExample[], shape: BatchShape, weights: WeightSet = this.model.weights): Promise<ItemResult[]> {
     const evaluator = await this.evaluator(weights, shape);
     try {
       return await evaluator.evaluate(examples);
@@ -217,19 +272,36 @@ export class Lab {
   }
 
   /** Measures how far `weights` have turned from the pretrained ones, in the bases of `decompose`; free it with `destroy`. */
-  driftMeter(weights: ParameterBuffers, { bases }: Decomposition): Promise<DriftMeter> {
+  driftMeter(weights: WeightSet, { bases }: Decomposition): Promise<DriftMeter> {
     return DriftMeter.create(this.context, { weights, pretrained: this.model.weights, bases });
   }
 
   /** A copy of weights that outlives the run they come from; free it with `release`. */
-  keep(weights: ParameterBuffers): ParameterBuffers {
-    const copy = new ParameterBuffers(this.model.layout, this.context.pool, 'weights', 'kept weights');
-    copy.copyFrom(this.context.gpu.device, weights);
-    return copy;
+  keep(weights: WeightSet): Promise<WeightSet> {
+    return weights.copy(this.context);
   }
 
-  release(weights: ParameterBuffers): void {
+  release(weights: WeightSet): void {
     weights.destroy(this.context.pool);
+  }
+
+  /** The adapter of a LoRA run as numbers, for export. @throws {TypeError} for weights without one; `extract` makes one */
+  adapterMatrices(weights: WeightSet): Promise<LoraAdapter> {
+    if (!(weights instanceof AdaptedWeights)) throw new TypeError('These weights were trained in full and have no adapter; extract one from them.');
+    return weights.matrices();
+  }
+
+  /**
+   * An adapter that was read from a file, on this model; free it with `release`.
+   * @throws {RangeError} naming the module that the model does not have or whose matrices do not fit
+   */
+  attachAdapter(adapter: LoraAdapter): WeightSet {
+    return AdaptedWeights.from(this.context, this.#adapterBase, adapter);
+  }
+
+  /** The adapter that comes nearest to what a run changed, with the share of the change that it holds. */
+  extract(weights: WeightSet, options: ExtractOptions, onProgress?: Progress): Promise<Extraction> {
+    return extractAdapter(this.context, weights, this.#adapterBase, options, onProgress);
   }
 
   /**
@@ -265,10 +337,31 @@ export class Lab {
     this.model.destroy();
   }
 
-  async #penalty({ method, lambda, rankFraction }: FineTuneSettings, onProgress?: Progress): Promise<PenaltyChoice | undefined> {
+  get #adapterBase(): AdapterBase {
+    return { weights: this.model.weights, linears: this.model.architecture.linears };
+  }
+
+  /** Where a run starts; `own` when it was made for that alone. */
+  async #start({ lora, seed }: FineTuneSettings, startFrom: WeightSet = this.model.weights): Promise<{ readonly start: WeightSet; readonly own: boolean }> {
+    const adapter = startFrom instanceof AdaptedWeights ? startFrom : undefined;
+    if (!lora) return adapter ? { start: await merge(this.context, adapter), own: true } : { start: startFrom, own: false };
+    const settings: LoraSettings = { r: lora.rank, alpha: lora.alpha, rsLora: lora.rsLora };
+    if (startFrom === this.model.weights) return { start: AdaptedWeights.create(this.context, this.#adapterBase, settings, lora.targets, seed), own: true };
+    if (!adapter) throw new RangeError('A LoRA run starts from the model or from an adapter, and these weights were trained in full. Extract an adapter from them and start from that.');
+    for (const field of ['r', 'alpha', 'rsLora'] as const) {
+      if (adapter.settings[field] !== settings[field]) throw new RangeError(`The adapter to start from has ${field} ${adapter.settings[field]}, the settings say ${settings[field]}; take those of the adapter.`);
+    }
+    const wanted = targetLinears(this.model.architecture.linears, lora.targets).map(({ module }) => module);
+    const has = new Set(adapter.modules.map(({ linear }) => linear.module));
+    const odd = wanted.find((module) => !has.has(module)) ?? [...has].find((module) => !wanted.includes(module));
+    if (odd !== undefined) throw new RangeError(`The adapter to start from and the targets of the settings differ in ${odd}; take the layers of the adapter.`);
+    return { start: adapter, own: false };
+  }
+
+  async #penalty({ method, lambda, rankFraction, lora }: FineTuneSettings, onProgress?: Progress): Promise<PenaltyChoice | undefined> {
     if (method === 'sft') return undefined;
     if (method === 'l2sp') return { lambda, term: l2spPenalty };
-    const decomposition = await this.decompose(rankFraction, onProgress);
+    const decomposition = await this.decompose(rankFraction, onProgress, lora?.targets);
     return { lambda, term: (targets) => rpsftPenalty(targets, decomposition) };
   }
 
@@ -278,23 +371,16 @@ export class Lab {
   }
 }
 
-/**
- * Bytes that a run would hold, by category, without allocating any: the same code as a run, on a device that only counts.
- * @param shape rows and tokens a row of a micro-batch
- */
-export function estimateBytes(lab: Lab, shape: BatchShape, settings: Pick<FineTuneSettings, 'method' | 'rankFraction'>): ReadonlyMap<BufferCategory, number> {
-  const { layout } = lab.model;
-  const weights = 4 * layout.shardSizes.reduce((sum, size) => sum + size, 0);
-  const bases = settings.method === 'rpsft' ? layout.matrixBatches().filter((batch) => effectiveRank(batch, settings.rankFraction) < Math.min(batch.rows, batch.columns)) : [];
-  return new Map([
-    ['pretrained', weights],
-    ['weights', weights],
-    ['gradients', weights],
-    ['moments', 2 * weights],
-    ['activations', Trainer.activationBytes(lab.model, shape)],
-    ['bases', bases.reduce((sum, batch) => sum + 4 * batch.names.length * (batch.rows + batch.columns + 1) * effectiveRank(batch, settings.rankFraction), 0)],
-  ]);
-}
+/** What decides how much memory a run takes. @param batch rows and tokens a row of a micro-batch */
+export const runSize = ({ method, rankFraction, lora, accumulation, recompute = false }: FineTuneSettings, batch: BatchShape, precision: FloatType): RunSize => ({
+  method,
+  rankFraction,
+  lora,
+  accumulation,
+  recompute,
+  batch,
+  precision,
+});
 
 /** A run: batches in the order its seed gives, one optimizer step at a time. */
 export class FineTune {
@@ -310,7 +396,7 @@ export class FineTune {
   }
 
   /** The weights under training; read by evaluators while the run goes on. */
-  get weights(): ParameterBuffers {
+  get weights(): WeightSet {
     return this.trainer.weights;
   }
 

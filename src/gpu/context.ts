@@ -7,12 +7,14 @@ export interface Context {
   readonly gpu: Gpu;
   readonly pipelines: PipelineCache;
   readonly pool: BufferPool;
+  /** Buffers are only counted: whatever would write to them on the GPU leaves it. */
+  readonly counting?: true;
 }
 
 export const createContext = (gpu: Gpu): Context => ({ gpu, pipelines: new PipelineCache(gpu.device), pool: new BufferPool(gpu) });
 
 /** The same device with a pool of its own, for something that is built and freed as a whole. */
-export const childContext = ({ gpu, pipelines, pool }: Context): Context => ({ gpu, pipelines, pool: pool.child() });
+export const childContext = (context: Context): Context => ({ ...context, pool: context.pool.child() });
 
 /** Nothing is made, so nothing is too large, and there is nothing to free. */
 class CountingPool extends BufferPool {
@@ -35,5 +37,5 @@ export function countingContext({ gpu, pipelines }: Context): Context {
     queue: { writeBuffer: () => undefined },
   } as unknown as GPUDevice;
   const counting: Gpu = { ...gpu, device, memoryLimit: Number.POSITIVE_INFINITY };
-  return { gpu: counting, pipelines, pool: new CountingPool(counting) };
+  return { gpu: counting, pipelines, pool: new CountingPool(counting), counting: true };
 }

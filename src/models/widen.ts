@@ -8,7 +8,8 @@ import { enableHalves, storedFloats } from '../gpu/storedFloats.ts';
 import type { ParameterBuffers } from './parameters.ts';
 
 /** Copies all numbers of `from` into `to`, which is f32. */
-export async function copyWidened({ gpu, pipelines }: Context, from: ParameterBuffers, to: ParameterBuffers): Promise<void> {
+export async function copyWidened({ gpu, pipelines, counting }: Context, from: ParameterBuffers, to: ParameterBuffers): Promise<void> {
+  if (counting) return;
   const { device, facts } = gpu;
   if (from.precision === to.precision) {
     to.copyFrom(device, from);

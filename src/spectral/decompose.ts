@@ -267,6 +267,18 @@ export async function decomposeAll(
   return { bases, degenerate };
 }
 
+/** The bases that `decomposeAll` would give, without numbers: for plans on a context that only counts. */
+export function plannedDecomposition({ pool }: Pick<Context, 'pool'>, layout: ParameterLayout, rankFraction: number, chosen?: ReadonlySet<string>): Decomposition {
+  const batches = batchesNamed(layout, chosen);
+  const isWhole = (batch: MatrixBatch): boolean => effectiveRank(batch, rankFraction) >= Math.min(batch.rows, batch.columns);
+  const bases = batches.filter((batch) => !isWhole(batch)).map((batch): Basis => {
+    const k = effectiveRank(batch, rankFraction);
+    const room = (elements: number, label: string): Slice => pool.storage(4 * batch.names.length * elements, 'bases', label);
+    return { batch, k, u: room(batch.rows * k, 'left basis'), v: room(batch.columns * k, 'right basis'), sigma: room(k, 'singular values') };
+  });
+  return { bases, degenerate: batches.filter(isWhole) };
+}
+
 export function destroyBases({ pool }: Pick<Context, 'pool'>, bases: readonly Basis[]): void {
   for (const { u, v, sigma } of bases) for (const slice of [u, v, sigma]) pool.destroy(slice);
 }

@@ -14,7 +14,7 @@ import { decomposeAll } from '../spectral/decompose.ts';
 import type { AdamW } from './optimizer.ts';
 import type { Schedule } from './schedule.ts';
 import type { TrainerOptions } from './trainer.ts';
-import { Trainer } from './trainer.ts';
+import { planTraining, Trainer } from './trainer.ts';
 
 interface LoraFixture {
   readonly targets: readonly string[];
@@ -123,9 +123,11 @@ describe('LoRA', () => {
     const fullDispatches = full.dispatchesPerStep;
     full.destroy();
     const trainer = await Trainer.create(model, OPTIONS, start);
-    const held = (category: 'weights' | 'gradients' | 'moments' | 'activations'): number => context.pool.bytes.get(category)! - (before.get(category) ?? 0);
-    expect({ weights: held('weights'), gradients: held('gradients'), moments: held('moments') }).toEqual({ weights: adapterBytes, gradients: adapterBytes, moments: 2 * adapterBytes });
-    expect(Trainer.activationBytes(model, FIXTURE_SHAPE, AdaptedWeights.zeros(countingContext(context), model.weights, start.modules.map(({ linear }) => linear), start.settings))).toBe(held('activations'));
+    const held = (category: 'adapter' | 'gradients' | 'moments' | 'activations'): number => context.pool.bytes.get(category)! - (before.get(category) ?? 0);
+    expect({ adapter: held('adapter'), gradients: held('gradients'), moments: held('moments') }).toEqual({ adapter: adapterBytes, gradients: adapterBytes, moments: 2 * adapterBytes });
+    const planned = countingContext(context);
+    await planTraining(planned, model, OPTIONS, start);
+    expect(planned.pool.bytes.get('activations')).toBe(held('activations'));
     // Of a full step of two layers fall away: the gradients of 8 matrices, of 5 gains (2 dispatches each), of the head and of
     // the embedding, and below the first adapter that of the first product's input, of the first norm's, and their sum with
     // the residual's. Each adapter costs 2 products of its factors forward and 3 backward, the upper one a fourth, onto the

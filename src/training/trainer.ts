@@ -4,7 +4,7 @@
  */
 import { readBack } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
-import { childContext, countingContext } from '../gpu/context.ts';
+import { childContext } from '../gpu/context.ts';
 import type { Slice } from '../gpu/kernel.ts';
 import type { Command } from '../gpu/program.ts';
 import { Program } from '../gpu/program.ts';
@@ -36,7 +36,12 @@ export interface TrainerOptions {
   readonly optimizer: AdamW;
   readonly schedule: Schedule;
   readonly penalty?: PenaltyChoice;
+  /** Computes the activations of a layer again in the backward pass, so that those of one layer are held: a third more time. */
+  readonly recompute?: boolean;
 }
+
+/** The options that decide what a trainer allocates. */
+export type PlanOptions = Pick<TrainerOptions, 'batch' | 'accumulation' | 'penalty' | 'recompute'>;
 
 /** Trains a copy of what is trainable of some weights; the model itself stays as the pretrained reference. */
 export class Trainer {
@@ -74,47 +79,10 @@ export class Trainer {
     }
   }
 
-  /** Bytes of the intermediate tensors of a step of this shape, found by planning it on a device that only counts. */
-  static activationBytes(model: Model, shape: BatchShape, weights: WeightSet = model.weights): number {
-    const context = countingContext(model.context);
-    const batch = new BatchBuffers(context, shape);
-    const decoder = decoderGraph(context, model, batch, shape, weights);
-    const { of, same } = gradients(decoder.graph, decoder.nll, [...decoder.trainable.values()]);
-    // In a run the gradients have buffers of their own; any slice of the right size stands for them here.
-    for (const [parameter, gradient] of of) decoder.bindings.set(gradient, decoder.bindings.get(parameter)!);
-    compile(decoder.graph, [...of.values(), same.get(decoder.nll)!], { facts: context.gpu.facts, pool: context.pool, bindings: decoder.bindings });
-    return context.pool.bytes.get('activations') ?? 0;
-  }
-
   static async #build(context: Context, model: Model, options: TrainerOptions, start: WeightSet): Promise<Trainer> {
-    const { device, facts } = context.gpu;
-    const { pool } = context;
-    const weights = await start.copy(context);
-    const { trained } = weights;
-    const { layout } = trained;
-    const gradientBuffers = new ParameterBuffers(layout, pool, 'gradients', 'gradients');
-    const state = new OptimizerState(context, layout);
-    const batch = new BatchBuffers(context, options.batch);
-
-    const decoder = decoderGraph(context, model, batch, options.batch, weights);
-    const slots = new Map(layout.parameters.map((placed) => [decoder.trainable.get(placed.name)!, gradientBuffers.slice(placed)]));
-    const accumulates = options.accumulation > 1;
-    const onto = accumulates ? boundSums(decoder, slots) : new Map<Tensor, Tensor>();
-    const { of, same } = gradients(decoder.graph, decoder.nll, [...slots.keys()], onto);
-    const nll = same.get(decoder.nll) ?? decoder.nll;
-    if (!accumulates) for (const [parameter, gradient] of of) decoder.bindings.set(gradient, slots.get(parameter)!);
-    const { calls, slices } = compile(decoder.graph, [...of.values(), nll], { facts, pool, bindings: decoder.bindings });
-    const lossSum = lossSumCall(context, state, slices.get(nll)!, batch.slices.rowWeights, options.batch.rows * options.batch.length);
-
-    const penalty = options.penalty && penaltyOf(options.penalty, { context, weights, pretrained: model.weights, gradients: gradientBuffers, value: state.penalty });
-    const scratch = pool.storage(updateScratchBytes(trained), 'other', 'norm partials');
-    const record = (label: string, commands: readonly Command[]): Promise<Program> => Program.record(device, context.pipelines, label, commands);
-    const cleared = [state.lossSum, ...(accumulates ? gradientBuffers.shards : [])];
-    const [begin, micro, update] = await Promise.all([
-      record('begin step', cleared.map((slice) => ({ clear: slice }))),
-      record('forward and backward', [...calls, lossSum]),
-      record('update', [...(penalty?.calls ?? []), ...updateCalls(context, state, trained, gradientBuffers, scratch)]),
-    ]);
+    const { weights, gradients: gradientBuffers, state, batch, ...commands } = await planTraining(context, model, options, start);
+    const record = (label: string, list: readonly Command[]): Promise<Program> => Program.record(context.gpu.device, context.pipelines, label, list);
+    const [begin, micro, update] = await Promise.all([record('begin step', commands.begin), record('forward and backward', commands.micro), record('update', commands.update)]);
     return new Trainer(model, options, weights, gradientBuffers, context, state, batch, { begin, micro, update });
   }
 
@@ -161,18 +129,59 @@ export class Trainer {
   }
 }
 
+/** A run's buffers, and its commands before they are recorded. */
+interface TrainingPlan {
+  readonly weights: WeightSet;
+  readonly gradients: ParameterBuffers;
+  readonly state: OptimizerState;
+  readonly batch: BatchBuffers;
+  /** Clears what a window adds up. */
+  readonly begin: readonly Command[];
+  readonly micro: readonly Command[];
+  readonly update: readonly Command[];
+}
+
+/** Allocates everything a run holds in the pool of `context`; on a context that only counts, that is its estimate. */
+export async function planTraining(context: Context, model: Model, options: PlanOptions, start: WeightSet): Promise<TrainingPlan> {
+  const { pool, gpu } = context;
+  const weights = await start.copy(context);
+  const { trained } = weights;
+  const { layout } = trained;
+  const gradientBuffers = new ParameterBuffers(layout, pool, 'gradients', 'gradients');
+  const state = new OptimizerState(context, layout);
+  const batch = new BatchBuffers(context, options.batch);
+
+  const decoder = decoderGraph(context, model, batch, options.batch, weights);
+  const slots = new Map(layout.parameters.map((placed) => [decoder.trainable.get(placed.name)!, gradientBuffers.slice(placed)]));
+  const accumulates = options.accumulation > 1;
+  const onto = accumulates ? boundSums(decoder, slots) : new Map<Tensor, Tensor>();
+  const { of, same } = gradients(decoder.graph, decoder.nll, [...slots.keys()], onto, options.recompute);
+  const nll = same.get(decoder.nll) ?? decoder.nll;
+  if (!accumulates) for (const [parameter, gradient] of of) decoder.bindings.set(gradient, slots.get(parameter)!);
+  const { calls, slices } = compile(decoder.graph, [...of.values(), nll], { facts: gpu.facts, pool, bindings: decoder.bindings });
+  const lossSum = lossSumCall(context, state, slices.get(nll)!, batch.slices.rowWeights, options.batch.rows * options.batch.length);
+
+  const penalty = options.penalty && penaltyOf(options.penalty, { context, weights, pretrained: model.weights, gradients: gradientBuffers, value: state.penalty });
+  const scratch = pool.storage(updateScratchBytes(trained), 'other', 'norm partials');
+  const cleared = [state.lossSum, ...(accumulates ? gradientBuffers.shards : [])];
+  return {
+    weights,
+    gradients: gradientBuffers,
+    state,
+    batch,
+    begin: cleared.map((slice) => ({ clear: slice })),
+    micro: [...calls, lossSum],
+    update: [...(penalty?.calls ?? []), ...updateCalls(context, state, trained, gradientBuffers, scratch)],
+  };
+}
+
 function penaltyOf({ lambda, term }: PenaltyChoice, targets: Omit<PenaltyTargets, 'lambda'>): Penalty {
   const uniform = targets.context.pool.uniform(16, 'lambda');
   targets.context.gpu.device.queue.writeBuffer(uniform.buffer, 0, new Float32Array([lambda]));
   return term({ ...targets, lambda: uniform });
 }
 
-interface Programs {
-  /** Clears what a window adds up. */
-  readonly begin: Program;
-  readonly micro: Program;
-  readonly update: Program;
-}
+type Programs = Readonly<Record<'begin' | 'micro' | 'update', Program>>;
 
 /** For every parameter a source bound to its gradient buffer, for the backward pass to add onto. */
 function boundSums({ graph, bindings }: DecoderGraph, slots: ReadonlyMap<Tensor, Slice>): Map<Tensor, Tensor> {

@@ -1,0 +1,109 @@
+/**
+ * @file The memory of a run before it starts: the very code of a run on a context that only counts, and the changes that
+ * would make it smaller.
+ */
+import type { BufferCategory, BufferFacts } from '../gpu/buffers.ts';
+import { totalBytes } from '../gpu/buffers.ts';
+import { countingContext } from '../gpu/context.ts';
+import type { FloatType } from '../gpu/storedFloats.ts';
+import { l2spPenalty } from '../methods/l2sp.ts';
+import { rpsftPenalty } from '../methods/rpsft.ts';
+import { AdaptedWeights, targetLinears } from '../models/adapter.ts';
+import type { BatchShape } from '../models/decoder.ts';
+import type { Model } from '../models/model.ts';
+import { plannedDecomposition } from '../spectral/decompose.ts';
+import type { PenaltyChoice } from './trainer.ts';
+import { planTraining } from './trainer.ts';
+
+/** What decides how much memory a run takes. */
+export interface RunSize {
+  readonly method: 'sft' | 'rpsft' | 'l2sp';
+  /** k of RPSFT as a fraction of each matrix's smaller side. */
+  readonly rankFraction: number;
+  /** Absent for full fine-tuning; targets as `targetLinears` takes them. */
+  readonly lora?: { readonly rank: number; readonly targets: readonly string[] } | undefined;
+  readonly recompute: boolean;
+  /** How the matrices of the frozen model are kept. */
+  readonly precision: FloatType;
+  /** Shape of a micro-batch. */
+  readonly batch: BatchShape;
+  /** Micro-batches an optimizer step. */
+  readonly accumulation: number;
+}
+
+export interface RunPlan {
+  readonly size: RunSize;
+  /** Bytes of everything the run holds, the model included. */
+  readonly bytes: ReadonlyMap<BufferCategory, number>;
+  readonly total: number;
+  readonly buffers: readonly BufferFacts[];
+}
+
+/** A change that makes a run smaller. */
+export interface WayToFit {
+  readonly change: 'recompute' | 'micro-batch' | 'lora' | 'half' | 'shorter' | 'smaller-k';
+  /** The run with the change. */
+  readonly size: RunSize;
+  readonly saves: number;
+  /** Bytes of the run with the change; more than the limit where it does not suffice alone. */
+  readonly total: number;
+}
+
+/** @throws {RangeError} for targets that select nothing */
+export async function planRun(model: Model, size: RunSize): Promise<RunPlan> {
+  const { method, rankFraction, lora, recompute, precision, batch, accumulation } = size;
+  const context = countingContext(model.context);
+  const planned = model.planned(context, precision);
+  const linears = lora && targetLinears(model.architecture.linears, lora.targets);
+  // A run copies what it starts from, which is freed then and not counted.
+  const start = lora && linears ? AdaptedWeights.zeros(countingContext(context), planned.weights, linears, { r: lora.rank, alpha: lora.rank, rsLora: false }) : planned.weights;
+  const penalty = ((): PenaltyChoice | undefined => {
+    if (method === 'sft') return undefined;
+    if (method === 'l2sp') return { lambda: 0, term: l2spPenalty };
+    const decomposition = plannedDecomposition(context, planned.layout, rankFraction, linears && new Set(linears.map(({ module }) => `${module}.weight`)));
+    return { lambda: 0, term: (targets) => rpsftPenalty(targets, decomposition) };
+  })();
+  await planTraining(context, planned, { batch, accumulation, recompute, ...(penalty ? { penalty } : {}) }, start);
+  const { bytes, buffers } = context.pool;
+  return { size, bytes, total: totalBytes(bytes), buffers };
+}
+
+/** Shorter rows than this say little about a text. */
+const SHORTEST = 64;
+const SMALLEST_FRACTION = 0.05;
+const LORA_RANK = 16;
+
+/**
+ * The changes that each make a run smaller, the least harmful first: those that leave the result as it is, then those that
+ * change what is trained or how exactly, then those that cut the data or the method.
+ * @param limit bytes it should fit; a length and a k are halved until it does, or no further
+ */
+export async function waysToFit(model: Model, size: RunSize, limit: number): Promise<WayToFit[]> {
+  const { total } = await planRun(model, size);
+  const { batch, accumulation, rankFraction } = size;
+  const targets = [...new Set(model.architecture.linears.map(({ module }) => module.slice(module.lastIndexOf('.') + 1)))];
+  const halvings = (from: number, least: number): number[] => {
+    const values = [];
+    for (let value = from / 2; value >= least; value /= 2) values.push(value);
+    return values;
+  };
+  const candidates: readonly [WayToFit['change'], readonly RunSize[]][] = [
+    ['recompute', size.recompute ? [] : [{ ...size, recompute: true }]],
+    ['micro-batch', batch.rows === 1 ? [] : [{ ...size, batch: { ...batch, rows: 1 }, accumulation: accumulation * batch.rows }]],
+    ['lora', size.lora ? [] : [{ ...size, lora: { rank: LORA_RANK, targets } }]],
+    ['half', size.precision === 'f32' ? [{ ...size, precision: 'bf16' }] : []],
+    ['shorter', halvings(batch.length, SHORTEST).map((length) => ({ ...size, batch: { ...batch, length: Math.floor(length) } }))],
+    ['smaller-k', size.method === 'rpsft' ? halvings(rankFraction, SMALLEST_FRACTION).map((fraction) => ({ ...size, rankFraction: fraction })) : []],
+  ];
+  const ways: WayToFit[] = [];
+  for (const [change, sizes] of candidates) {
+    let way: WayToFit | undefined;
+    for (const changed of sizes) {
+      const plan = await planRun(model, changed);
+      way = { change, size: changed, saves: total - plan.total, total: plan.total };
+      if (plan.total <= limit) break;
+    }
+    if (way && way.saves > 0) ways.push(way);
+  }
+  return ways;
+}
