@@ -7,7 +7,7 @@
  */
 import { Random } from '../data/random.ts';
 import { loraScale, type LoraAdapter, type LoraModule, type LoraSettings } from '../formats/lora.ts';
-import type { BufferCategory, BufferPool } from '../gpu/buffers.ts';
+import type { BufferPool } from '../gpu/buffers.ts';
 import { readFloats } from '../gpu/buffers.ts';
 import { childContext, type Context } from '../gpu/context.ts';
 import type { Slice } from '../gpu/kernel.ts';
@@ -67,13 +67,13 @@ export class AdaptedWeights implements WeightSet {
   }
 
   /** An adapter of zeros, with which nothing trains: for counting, and to be filled. @throws RangeError for a rank or alpha that cannot be */
-  static zeros(context: Context, base: ParameterBuffers, linears: readonly LinearModule[], settings: LoraSettings, category: BufferCategory = 'weights'): AdaptedWeights {
+  static zeros(context: Context, base: ParameterBuffers, linears: readonly LinearModule[], settings: LoraSettings): AdaptedWeights {
     const { r, alpha } = settings;
     if (!Number.isInteger(r) || r < 1) throw new RangeError(`The rank of an adapter is a whole number of at least 1, not ${r}.`);
     if (!(alpha > 0)) throw new RangeError(`The alpha of an adapter is a positive number, not ${alpha}.`);
     const { maxStorageBufferBindingSize, maxBufferSize } = context.gpu.facts.limits;
     const layout = new ParameterLayout(adapterParameters(linears, r), Math.min(maxStorageBufferBindingSize, maxBufferSize));
-    return new AdaptedWeights(context, base, settings, linears, new ParameterBuffers(layout, context.pool, category, 'adapter'));
+    return new AdaptedWeights(context, base, settings, linears, new ParameterBuffers(layout, context.pool, 'adapter', 'adapter'));
   }
 
   /**

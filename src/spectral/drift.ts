@@ -8,13 +8,15 @@
 import normsSource from '../../shaders/spectral-norms.wgsl?raw';
 import residualSource from '../../shaders/spectral-residual.wgsl?raw';
 import { readBack } from '../gpu/buffers.ts';
-import type { Context } from '../gpu/context.ts';
+import { childContext, type Context } from '../gpu/context.ts';
 import { kernel, linearGrid, type Call, type Kernel, type Slice } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import { enableHalves, storedFloats, type FloatType } from '../gpu/storedFloats.ts';
 import type { ParameterBuffers } from '../models/parameters.ts';
+import type { WeightSet } from '../models/weights.ts';
 import { blockCalls } from './block.ts';
 import { BatchDecomposition, destroyBases, type Basis } from './decompose.ts';
+import { denseRoom, fillDense } from './dense.ts';
 import { alignment, blockShares, placeOf, principalAngles } from './measures.ts';
 import { Workspace } from './workspace.ts';
 
@@ -40,32 +42,63 @@ export interface MatrixDrift {
   readonly relativeChange: number;
 }
 
+/** The sources of one batch, whose matrices lie at the same places in both. */
+interface PlainSources {
+  readonly weights: ParameterBuffers;
+  readonly pretrained: ParameterBuffers;
+}
+
 export interface DriftSources {
   /** Only read. They must not change during a measurement. */
-  readonly weights: ParameterBuffers;
+  readonly weights: WeightSet;
   readonly pretrained: ParameterBuffers;
   /** Bases of the pretrained weights; matrices without one (degenerate ones) are left out. */
   readonly bases: readonly Basis[];
 }
 
-/** Measures as often as asked with buffers and programs that are made once. */
+/**
+ * Measures as often as asked. Of plain weights with buffers and programs that are made once. Adapted weights have no
+ * matrices to work on, so the matrices of one shape at a time are merged into room that is freed again: a measurement
+ * holds two f32 copies of the largest group of matrices of one shape, before and after, and nothing between measurements.
+ */
 export class DriftMeter {
   private constructor(
+    private readonly context: Context,
+    private readonly sources: DriftSources,
     private readonly batches: readonly BatchMeter[],
     private readonly order: ReadonlyMap<string, number>,
   ) {}
 
   static async create(context: Context, sources: DriftSources): Promise<DriftMeter> {
+    const { weights, pretrained, bases } = sources;
     const batches: BatchMeter[] = [];
-    for (const basis of sources.bases) batches.push(await BatchMeter.create(context, sources, basis));
-    return new DriftMeter(batches, new Map(sources.weights.layout.weights.map(({ name }, i) => [name, i])));
+    if (weights.trained === weights) for (const basis of bases) batches.push(await BatchMeter.create(context, { weights: weights.trained, pretrained }, basis));
+    return new DriftMeter(context, sources, batches, new Map(weights.layout.weights.map(({ name }, i) => [name, i])));
   }
 
   /** The drift of every matrix that has a basis, in the order of the layout. */
   async measure(): Promise<MatrixDrift[]> {
     // All at once: while the CPU diagonalises one batch, the GPU works on the others.
-    const drifts = await Promise.all(this.batches.map((batch) => batch.measure()));
+    const drifts = await (this.batches.length > 0 ? Promise.all(this.batches.map((batch) => batch.measure())) : this.#measureMerged());
     return drifts.flat().toSorted((a, b) => this.order.get(a.name)! - this.order.get(b.name)!);
+  }
+
+  async #measureMerged(): Promise<MatrixDrift[][]> {
+    const { weights, pretrained, bases } = this.sources;
+    const drifts: MatrixDrift[][] = [];
+    for (const basis of bases) {
+      const context = childContext(this.context);
+      try {
+        const { values: after, batch } = denseRoom(context, basis.batch);
+        const { values: before } = denseRoom(context, basis.batch);
+        await fillDense(context, before, pretrained);
+        await fillDense(context, after, weights);
+        drifts.push(await (await BatchMeter.create(context, { weights: after, pretrained: before }, { ...basis, batch })).measure());
+      } finally {
+        context.pool.destroyAll();
+      }
+    }
+    return drifts;
   }
 
   destroy(): void {
@@ -95,7 +128,7 @@ class BatchMeter {
     private readonly results: Results,
   ) {}
 
-  static async create(context: Context, sources: DriftSources, basis: Basis): Promise<BatchMeter> {
+  static async create(context: Context, sources: PlainSources, basis: Basis): Promise<BatchMeter> {
     const { batch, k } = basis;
     const { rows, columns } = batch;
     const workspace = new Workspace(context);

@@ -1,5 +1,5 @@
 /** @file Asking base and tuned weights the same thing, streaming, also between the steps of a run. */
-import type { Lab, ParameterBuffers } from '../engine.ts';
+import type { Lab, WeightSet } from '../engine.ts';
 import type { Lock } from './lock.ts';
 import type { SamplingOptions, StreamEvent } from './protocol.ts';
 
@@ -17,7 +17,7 @@ export class Playground {
   ) {}
 
   /** Streams the answer of each set of weights; ends when all are done. */
-  async ask(prompt: string, columns: readonly ParameterBuffers[], options: SamplingOptions, stream: (event: StreamEvent) => void): Promise<void> {
+  async ask(prompt: string, columns: readonly WeightSet[], options: SamplingOptions, stream: (event: StreamEvent) => void): Promise<void> {
     this.#stopped = false;
     const ids = this.lab.encodePrompt(prompt);
     const room = this.lab.model.config.maxPositionEmbeddings - ids.length;
@@ -30,13 +30,13 @@ export class Playground {
   }
 
   /** The likeliest next tokens after a prompt and a part of its answer. */
-  async alternatives(weights: ParameterBuffers, prompt: string, answer: readonly number[]): Promise<{ text: string; probability: number }[]> {
+  async alternatives(weights: WeightSet, prompt: string, answer: readonly number[]): Promise<{ text: string; probability: number }[]> {
     const ids = [...this.lab.encodePrompt(prompt), ...answer];
     const likeliest = await this.lock.run(() => this.lab.nextTokens(ids, ALTERNATIVES, weights));
     return likeliest.map(({ id, probability }) => ({ text: this.lab.tokenizer.tokenText(id), probability }));
   }
 
-  async #answer(prompt: readonly number[], weights: ParameterBuffers, column: number, options: SamplingOptions, stream: (event: StreamEvent) => void): Promise<void> {
+  async #answer(prompt: readonly number[], weights: WeightSet, column: number, options: SamplingOptions, stream: (event: StreamEvent) => void): Promise<void> {
     const { lab, lock } = this;
     const generator = await lock.run(() => lab.generator(weights, { sequences: 1, length: prompt.length + options.maxNewTokens }));
     try {

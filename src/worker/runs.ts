@@ -150,7 +150,7 @@ export class Run {
     await this.#evaluate(scorer, this.completedSteps, 'evaluate', true);
     await this.#drift(meter);
     this.#phase('save', 0, 1, 'items');
-    this.weights = lab.keep(fineTune.weights);
+    this.weights = await lab.keep(fineTune.weights);
     this.#phase('save', 1, 1, 'items');
     this.#setState(finished ? 'finished' : 'stopped');
   }
