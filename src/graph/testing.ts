@@ -3,6 +3,7 @@
  * f64, against finite differences of the forward reference.
  */
 import { readFloats } from '../gpu/buffers.ts';
+import type { AdapterFacts } from '../gpu/device.ts';
 import { Program } from '../gpu/program.ts';
 import { cutTo, storedWords, testContext } from '../gpu/testing.ts';
 import { compile } from './compile.ts';
@@ -23,11 +24,14 @@ export function randomNormal(count: number, seed: number): Float64Array {
   return Float64Array.from({ length: count }, () => Math.fround(Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())));
 }
 
-/** Runs a graph once on the test GPU; u32 sources take integers from their feed. */
-export async function runOnGpu(graph: Graph, outputs: readonly Tensor[], feeds: ReadonlyMap<Tensor, ReferenceArray>): Promise<Map<Tensor, Float64Array>> {
+/**
+ * Runs a graph once on the test GPU; u32 sources take integers from their feed.
+ * @param pretend facts of another adapter, whose kernels are wanted
+ */
+export async function runOnGpu(graph: Graph, outputs: readonly Tensor[], feeds: ReadonlyMap<Tensor, ReferenceArray>, pretend: Partial<AdapterFacts> = {}): Promise<Map<Tensor, Float64Array>> {
   const { gpu, pipelines, pool } = await testContext();
   const bindings = new Map([...feeds].map(([tensor, values]) => [tensor, pool.upload(tensor.dtype === 'u32' ? Uint32Array.from(values) : storedWords(Float32Array.from(values), tensor.dtype), 'other', tensor.name)]));
-  const { calls, slices } = compile(graph, outputs, { facts: gpu.facts, pool, bindings });
+  const { calls, slices } = compile(graph, outputs, { facts: { ...gpu.facts, ...pretend }, pool, bindings });
   const program = await Program.record(gpu.device, pipelines, 'test', calls);
   program.replay();
   const results = new Map<Tensor, Float64Array>();
@@ -60,6 +64,8 @@ export interface OperationCase {
   /** Sources (by name) whose gradients are checked; default: every f32 source. */
   readonly differentiate?: readonly string[];
   readonly seed?: number;
+  /** Facts of another adapter, whose kernels are to be measured. */
+  readonly pretend?: Partial<AdapterFacts>;
 }
 
 export interface OperationErrors {
@@ -74,7 +80,7 @@ export interface OperationErrors {
 /**
  * Measures one operation. The scalar that is differentiated is the sum of each f32 output times a random cotangent.
  */
-export async function measureOperation({ build, feeds = {}, differentiate, seed = 1 }: OperationCase): Promise<OperationErrors> {
+export async function measureOperation({ build, feeds = {}, differentiate, seed = 1, pretend }: OperationCase): Promise<OperationErrors> {
   const graph = new Graph();
   const outputs = build(graph);
   const values = new Map<Tensor, ReferenceArray>();
@@ -82,7 +88,7 @@ export async function measureOperation({ build, feeds = {}, differentiate, seed 
     values.set(source, Float64Array.from(feeds[source.name] ?? randomNormal(elementCount(source.shape), seed + index), (value) => cutTo(floatType(source), value)));
   }
   const expected = evaluateReference(graph, outputs, values);
-  const actual = await runOnGpu(graph, outputs, values);
+  const actual = await runOnGpu(graph, outputs, values, pretend);
   const forward = outputs.map((output) => relativeError(actual.get(output)!, expected.get(output)!));
 
   const node = outputs[0]!.node!;
@@ -95,7 +101,7 @@ export async function measureOperation({ build, feeds = {}, differentiate, seed 
     const produced = applyRule(node, cotangents, { graph, onto: () => undefined, needs: () => true, alsoComputes: () => undefined });
     const pairs = wanted.map((input) => [input, produced[node.inputs.indexOf(input)]!] as const);
     const analytic = evaluateReference(graph, pairs.map(([, tensor]) => tensor), values);
-    const onGpu = await runOnGpu(graph, pairs.map(([, tensor]) => tensor), values);
+    const onGpu = await runOnGpu(graph, pairs.map(([, tensor]) => tensor), values, pretend);
     for (const [input, tensor] of pairs) {
       gradient[input.name] = relativeError(onGpu.get(tensor)!, analytic.get(tensor)!);
       const scalar = (at: ReferenceArray): number => {

@@ -97,6 +97,8 @@ const cases: readonly Case[] = [
     [53, 48].map((width): Case => ({ name: `gelu ${form} of ${width} columns`, roundings: 60, build: (g) => [biasGelu(g, g.source('input', 'x', [37, width]), g.source('parameter', 'bias', [width]), form)] })),
   ),
   { name: 'layerNorm', roundings: 200, build: (g) => [layerNorm(g, g.source('input', 'x', [70, 132]), g.source('parameter', 'affine', [264]), 1e-5)] },
+  { name: 'layerNorm with the lanes of a GPU', roundings: 200, pretend: { software: false }, build: (g) => [layerNorm(g, g.source('input', 'x', [37, 300]), g.source('parameter', 'affine', [600]), 1e-5)] },
+  { name: 'rmsNorm with the lanes of a GPU', roundings: 200, pretend: { software: false }, build: (g) => [rmsNorm(g, g.source('input', 'x', [37, 300]), g.source('parameter', 'gain', [300]), 1e-5)] },
   {
     name: 'layerNorm after a residual sum',
     roundings: 200,
