@@ -100,7 +100,7 @@ describe('the cache of words', () => {
   it('cuts at lone spaces and line breaks, around numbers and before punctuation', () => {
     expect(cutWords('Weng earns  $12.5\n an hour\n#### 3x (y)', 'words'))
       .toEqual(['Weng', ' earns  $', '12', '.', '5\n an', ' hour\n', '####', ' 3', 'x', ' (y', ')']);
-    expect(cutWords('▁the▁▁cat', '▁')).toEqual(['▁the', '▁▁cat']);
+    expect(cutWords('▁the▁▁cat.\n\nIt▁', '▁')).toEqual(['▁the', '▁▁cat.', '\n', '\n', 'It', '▁']);
     fc.assert(fc.property(words, (text) => {
       expect(cutWords(text, 'words').join('')).toBe(text);
     }));
@@ -108,10 +108,11 @@ describe('the cache of words', () => {
 
   it('steps aside where a cut could change tokens', () => {
     const bpe = { ...json, pre_tokenizer: null, normalizer: { type: 'Sequence' } };
-    const merging = (merges: string[]): TokenizerJson => ({ ...bpe, model: { ...json.model, byte_fallback: true, merges } });
+    const merging = (merges: string[]): TokenizerJson => ({ ...bpe, model: { ...json.model, vocab: { '<0x0A>': 0 }, byte_fallback: true, merges } });
     expect(cutRuleOf(json)).toBe('words');
     expect(cutRuleOf(merging(['▁ t', 'a b']))).toBe('▁');
     expect(cutRuleOf(merging(['a ▁t']))).toBe('none');
+    expect(cutRuleOf(merging(['\n \n']))).toBe('none');
     expect(cutRuleOf({ ...json, pre_tokenizer: { type: 'Split', pattern: { Regex: '.*' } } })).toBe('none');
     expect(cutRuleOf({ ...json, pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true } })).toBe('none');
     expect(cutRuleOf({ ...json, normalizer: { type: 'NFKC' } })).toBe('none');
@@ -145,6 +146,13 @@ describe('tiny tokenizers of every kind, as the Rust library reads them', () => 
     expect(untyped.encode('the in')).toEqual(goldenTokenizer('GPT-2').encode('the in'));
     expect(untyped.decode([untyped.tokenToId('in')!, 99_999, untyped.tokenToId('in')!])).toBe('inin');
     expect(goldenTokenizer('Llama 2').decode([99_999])).toBe('');
+  });
+
+  it('leaves out bytes that it has no token for before it merges', () => {
+    const base = golden.bases['byteLevel'] as { model: { vocab: Record<string, number> }; pre_tokenizer: object };
+    const { '\u0101': _, ...vocab } = base.model.vocab;
+    const lacking = loadTokenizer({ ...base, model: { ...base.model, vocab }, pre_tokenizer: { ...base.pre_tokenizer, use_regex: false } });
+    expect(lacking.encode('a\u0001b').map((id) => lacking.tokenText(id))).toEqual(['ab']);
   });
 
   it('puts nothing in front of text that goes on', () => {

@@ -72,7 +72,10 @@ export function encoderOf(json: TokenizerJson, parts: TokenizerParts): (text: st
   const rawSections = sectionsOf((json.added_tokens ?? []).filter((token) => !later.has(token)));
   const normalizedSections = sectionsOf([...later].map((token) => ({ ...token, content: normalize(token.content) })));
 
-  const encodePiece = (piece: string): number[] => model([piece]).flatMap((token) => idOf(token) ?? model.unk_token_id ?? []);
+  // Without a token for what is unknown, BPE leaves out characters it has no token for before it merges the others (SmolLM2 lacks some bytes).
+  const dropsUnknown = json.model.merges !== undefined && model.unk_token_id === undefined && json.model.byte_fallback !== true;
+  const known = (piece: string): string => (dropsUnknown ? Array.from(piece).filter((character) => idOf(character) !== undefined).join('') : piece);
+  const encodePiece = (piece: string): number[] => model([known(piece)]).flatMap((token) => idOf(token) ?? model.unk_token_id ?? []);
   const cache = new Map<string, number[]>();
   const cached = (piece: string, encode: (piece: string) => number[]): number[] => {
     if (piece.length > CACHED_LENGTH) return encode(piece);

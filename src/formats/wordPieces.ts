@@ -21,7 +21,7 @@ export interface TokenizerJson {
   };
 }
 
-/** `words` cuts where every known splitting pattern does, `▁` before that character; `none` knows no safe place. */
+/** `words` cuts where every known splitting pattern does, `▁` before that character and around line breaks; `none` knows no safe place. */
 export type CutRule = 'words' | '▁' | 'none';
 
 const METASPACE = '▁';
@@ -35,7 +35,7 @@ const SPLITTING_PATTERNS = new Set([
 export function cutRuleOf({ normalizer, pre_tokenizer: preTokenizer, model }: TokenizerJson): CutRule {
   if (model.merges === undefined) return 'none';
   if (preTokenizer !== null) return (normalizer === null || normalizer.type === 'NFC') && splitsIntoWords(preTokenizer) ? 'words' : 'none';
-  return model.byte_fallback === true && noMergeEntersAWord(model.merges) ? METASPACE : 'none';
+  return model.byte_fallback === true && '<0x0A>' in model.vocab && noMergeEntersAWord(model.merges) ? METASPACE : 'none';
 }
 
 function splitsIntoWords(preTokenizer: PreTokenizerJson): boolean {
@@ -47,11 +47,11 @@ function splitsIntoWords(preTokenizer: PreTokenizerJson): boolean {
   return known && splits;
 }
 
-/** With no pre-tokenizer, words stay apart only if no merge joins the end of one to the ▁ that begins the next. */
+/** With no pre-tokenizer, words stay apart only if no merge joins the end of one to the ▁ that begins the next, and lines if none joins a line break. */
 function noMergeEntersAWord(merges: readonly (string | readonly [string, string])[]): boolean {
   return merges.every((merge) => {
     const [left, right] = typeof merge === 'string' ? merge.split(' ', 2) : merge;
-    return left === undefined || right === undefined || left.endsWith(METASPACE) || !right.startsWith(METASPACE);
+    return left === undefined || right === undefined || (!left.includes('\n') && !right.includes('\n') && (left.endsWith(METASPACE) || !right.startsWith(METASPACE)));
   });
 }
 
@@ -60,13 +60,16 @@ export function cutWords(text: string, rule: 'words' | '▁'): string[] {
   const pieces: string[] = [];
   let start = 0;
   for (let i = 1; i < text.length; i++) {
-    if (!(rule === 'words' ? wordBegins(text, i) : text[i] === METASPACE && text[i - 1] !== METASPACE)) continue;
+    if (!(rule === 'words' ? wordBegins(text, i) : wordOrLineBegins(text, i))) continue;
     pieces.push(text.slice(start, i));
     start = i;
   }
   if (start < text.length) pieces.push(text.slice(start));
   return pieces;
 }
+
+const wordOrLineBegins = (text: string, i: number): boolean =>
+  (text[i] === METASPACE && text[i - 1] !== METASPACE) || text[i] === '\n' || text[i - 1] === '\n';
 
 /**
  * True only where every pattern of SPLITTING_PATTERNS ends a piece, whatever stands further left or right: before a lone space, after a lone line
