@@ -35,7 +35,9 @@ export const containerName = (name: string): string => name.toLowerCase().replac
 
 export const isCompressed = (name: string): boolean => name.toLowerCase().endsWith('.gz');
 
-/** Bytes of the file, unpacked. @throws DataProblem for UTF-16, and for gzip that is damaged or unpacks to too much. */
+const PIECE_BYTES = 2 ** 16;
+
+/** Bytes of the file, unpacked, in small pieces. @throws DataProblem for UTF-16, and for gzip that is damaged or unpacks to too much. */
 export async function* readBytes(file: DataFile, onBytes: OnBytes): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   const isPacked = isCompressed(file.name);
   const bound = new ExpansionBound(file.name);
@@ -53,7 +55,8 @@ export async function* readBytes(file: DataFile, onBytes: OnBytes): AsyncGenerat
       if (isPacked) bound.add(chunk.value.length);
       if (isFirst) refuseUtf16(chunk.value, file.name);
       isFirst = false;
-      yield chunk.value;
+      // Some streams give megabytes at once, and all rows of a piece are held until the next.
+      for (let at = 0; at < chunk.value.length; at += PIECE_BYTES) yield chunk.value.subarray(at, at + PIECE_BYTES);
     }
   } catch (error) {
     // A file that can no longer be read fails with a DOMException, with or without gzip.
