@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readModelFolder, withoutCommonFolder, writeModelFolder } from './folder.ts';
+import { readModelFolder, writeModelFolder } from './folder.ts';
 import { encodeFloats, writeSafetensors } from './safetensors.ts';
 import type { TensorToWrite } from './safetensors.ts';
 
@@ -63,12 +63,6 @@ describe('reading a model folder', () => {
     }, 'y.safetensors: tensor "a": is in x.safetensors too'],
   ])('names the file for %s', async (_, files, message) => {
     await expect(readModelFolder(folder(files))).rejects.toThrow(message);
-  });
-
-  it('drops the folder that holds config.json from all paths', () => {
-    const files = folder({ 'm/config.json': '', 'm/original/config.json': '', 'other.txt': '' });
-    expect([...withoutCommonFolder(files).keys()]).toEqual(['config.json', 'original/config.json']);
-    expect([...withoutCommonFolder(folder({ 'config.json': '' })).keys()]).toEqual(['config.json']);
   });
 });
 

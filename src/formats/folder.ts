@@ -55,14 +55,6 @@ export async function readModelFolder(files: ModelFiles): Promise<ModelFolder> {
   };
 }
 
-/** Drops the folder that all paths share, as a dropped folder or an unpacked archive has it: `my-model/config.json` -> `config.json`. */
-export function withoutCommonFolder(files: ModelFiles): ModelFiles {
-  const config = [...files.keys()].filter((path) => path === 'config.json' || path.endsWith('/config.json')).sort((a, b) => a.length - b.length)[0];
-  const folder = config?.slice(0, -'config.json'.length) ?? '';
-  if (folder === '') return files;
-  return new Map([...files].filter(([path]) => path.startsWith(folder)).map(([path, blob]) => [path.slice(folder.length), blob]));
-}
-
 /** model.safetensors, or the shards that the index names, or the only .safetensors file there is. */
 async function openWeights(files: ModelFiles): Promise<Weights> {
   const candidates = [...files.keys()].filter((path) => path.endsWith('.safetensors') && !path.includes('/'));

@@ -165,7 +165,7 @@ const PIECE = 8 * 2 ** 20;
 export async function readTensor(file: SafetensorsFile, name: string): Promise<Float32Array<ArrayBuffer>> {
   const { dtype, byteRange: [start, end] } = entryOf(file, name);
   if (!isFloatDtype(dtype)) {
-    throw new FormatError(file.fileName, `tensor ${show(name)}`, `is stored as ${dtype}; F32, F16 and BF16 can be read`);
+    throw new FormatError(file.fileName, `tensor ${show(name)}`, `is stored as ${dtype}; F32, F16 and BF16 can be read. Save the checkpoint in one of these`);
   }
   if (dtype === 'F32') return new Float32Array((await readBytes(file.source, start, end)).buffer);
   const values = new Float32Array((end - start) / 2);

@@ -69,10 +69,6 @@ export async function openOpfsDirectory(name: string, storage: StorageManager = 
       throw error;
     }
   };
-  const free = async (): Promise<number> => {
-    const { usage = 0, quota = 0 } = await storage.estimate();
-    return Math.max(0, quota - usage);
-  };
   return {
     async list() {
       const files: StoredFile[] = [];
@@ -83,8 +79,7 @@ export async function openOpfsDirectory(name: string, storage: StorageManager = 
     },
     read: async (file) => (await fileHandle(file))?.getFile(),
     async append(file) {
-      const access = await inUse(file, async () => (await fileHandle(file, true))!.createSyncAccessHandle());
-      return appendTo(access, await free());
+      return appendTo(await inUse(file, async () => (await fileHandle(file, true))!.createSyncAccessHandle()));
     },
     async rename(from, to) {
       await (await fileHandle(from))!.move(to);
@@ -107,28 +102,25 @@ interface OpfsFile extends FileSystemFileHandle {
   move(name: string): Promise<void>;
 }
 
-function appendTo(access: FileSystemSyncAccessHandle, freeBefore: number): Appender {
+function appendTo(access: FileSystemSyncAccessHandle): Appender {
   let bytes = access.getSize();
-  let written = 0;
   return {
     get bytes() {
       return bytes;
     },
     write(piece) {
-      const full = (): StorageFullError => new StorageFullError(piece.length, Math.max(0, freeBefore - written));
       let count = 0;
       try {
         count = access.write(piece, { at: bytes });
       } catch (error) {
-        throw isNamed(error, 'QuotaExceededError') ? full() : error;
+        if (!isNamed(error, 'QuotaExceededError')) throw error;
       }
-      // A full disk shows as a write cut short.
+      // A full disk shows as a write refused or cut short, whatever the browser promised before.
       if (count < piece.length) {
         access.truncate(bytes);
-        throw full();
+        throw new StorageFullError(piece.length, 0);
       }
       bytes += count;
-      written += count;
     },
     restart() {
       access.truncate(0);
@@ -150,4 +142,4 @@ async function inUse<T>(file: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name;
+export const isNamed = (error: unknown, name: string): boolean => error instanceof Error && error.name === name;
