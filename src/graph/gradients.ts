@@ -104,7 +104,7 @@ function repeat(graph: Graph, segment: readonly Node[], later: readonly Node[]):
   const again = new Map<Node, Node>();
   for (const node of segment) {
     if (kept.has(node)) continue;
-    const outputs = graph.apply(node.operation as unknown as Operation<unknown>, node.inputs.map((input) => twins.get(input) ?? input), node.attributes);
+    const outputs = graph.apply(node.operation, node.inputs.map((input) => twins.get(input) ?? input), node.attributes);
     for (const [index, output] of node.outputs.entries()) twins.set(output, outputs[index]!);
     again.set(node, outputs[0]!.node!);
   }
