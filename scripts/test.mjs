@@ -1,7 +1,7 @@
 /**
  * @file `npm test`: installs what is missing, runs every check and ends with the line "N passed, N failed". Types and lint count as one each,
- * then every unit and every end-to-end test. A failing stage does not stop those after it.
- * `npm run unit -- src/gpu` runs one stage (types, lint, unit, e2e) and hands the rest of the line to its tool.
+ * then every unit and every end-to-end test, and where there is Python every check of exports in it. A failing stage does not stop those after it.
+ * `npm run unit -- src/gpu` runs one stage (types, lint, unit, e2e, interop) and hands the rest of the line to its tool.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -9,9 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBrowser } from './browser.mjs';
 import { ensureInstalled } from './install.mjs';
+import { ensurePython } from './python.mjs';
 import { checkRooms } from './rooms.mjs';
 import { findAdapter } from './software-gpu.mjs';
-import { runTool } from './tools.mjs';
+import { run, runTool } from './tools.mjs';
 
 const [only, ...extra] = process.argv.slice(2);
 const scratch = mkdtempSync(join(tmpdir(), 'gimbal-test-'));
@@ -78,7 +79,24 @@ const stages = {
       skipped: stats.skipped,
     }));
   },
+
+  interop,
 };
+
+/** The Python half: left out, with the reason, where there is no Python, except where it was asked for by name. */
+async function interop() {
+  const { python, missing } = await ensurePython(only === 'interop' || process.env.CI === 'true');
+  if (!python) {
+    console.log(`Left out: ${missing}.`);
+    return { passed: 0, failed: only === 'interop' ? 1 : 0, skipped: 1 };
+  }
+  const { env } = await findAdapter(ensureBrowser);
+  const folder = join(scratch, 'exports');
+  const file = join(scratch, 'interop.json');
+  if ((await run(process.execPath, ['scripts/run.mjs', 'reference/export.ts', folder], { env })) !== 0) return { passed: 0, failed: 1 };
+  const code = await run(python, ['reference/check_export.py', folder, file]);
+  return counted(code, file, (report) => report);
+}
 
 async function runStage(name) {
   console.log(`\n== ${name} ==`);

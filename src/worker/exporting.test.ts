@@ -1,7 +1,7 @@
 /** @file Every kind of export of the built-in model: what is in it, that it is verified, and that a damaged one is found out. */
 import { readFile, readdir } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, Lab } from '../engine.ts';
+import type { Engine, Lab, WeightSet } from '../engine.ts';
 import { createEngine } from '../engine.ts';
 import type { WriteFile } from '../formats/folder.ts';
 import { inMemory } from '../formats/folder.ts';
@@ -10,12 +10,9 @@ import { readMetricsLines } from '../formats/trainerState.ts';
 import { unzipFiles } from '../formats/zip.ts';
 import { testGpu } from '../gpu/testing.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
-import type { ExportFacts } from './exporting.ts';
+import type { ExportedRun, ExportFacts } from './exporting.ts';
 import { exportRun } from './exporting.ts';
-import { Lock } from './lock.ts';
 import type { ExportOptions, RunConfig } from './protocol.ts';
-import type { RunMaterial } from './runs.ts';
-import { Run } from './runs.ts';
 
 const CONFIG: RunConfig = {
   method: 'sft',
@@ -53,18 +50,25 @@ beforeAll(async () => {
 });
 
 /** A run of one step; its weights are the model's own, or an adapter on them. */
-function runOf(weights: Run['weights']): Run {
+function runOf(weights: WeightSet | undefined): ExportedRun {
   const train = ['George had 21 apples.\n', 'Ann found 7 pears.\n', 'One.\n'].map((text) => {
     const ids = Uint32Array.from(lab.encode(text));
     return { ids, trained: new Uint8Array(ids.length).fill(1, 1), truncated: false };
   });
-  const run = new Run('id', CONFIG, { lab, train, modelName: 'base', datasetName: 'train.jsonl' } as unknown as RunMaterial, new Lock(), () => {});
-  run.weights = weights;
-  run.completedSteps = 1;
   const accuracy = { correct: 1, items: 4, low: 0, high: 0.6 };
-  run.events.push({ type: 'steps', run: 'id', steps: [{ step: 1, loss: 2, penalty: 0, gradientNorm: 1, learningRate: 5e-4, trainedTokens: 9, tokensPerSecond: 100, skipped: false }] });
-  run.events.push({ type: 'evaluation', run: 'id', evaluation: { step: 1, heldOutLoss: 1.5, outOfDomainLoss: 2.5, inDomain: accuracy, outOfDomain: accuracy, groups: [] } });
-  return run;
+  const startedAt = '2026-11-23T12:00:00.000Z';
+  return {
+    config: CONFIG,
+    startedAt,
+    completedSteps: 1,
+    summary: { id: 'id', config: CONFIG, state: 'stopped', model: 'org/base', dataset: 'train.jsonl', startedAt, completedSteps: 1 },
+    weights,
+    events: [
+      { type: 'steps', run: 'id', steps: [{ step: 1, loss: 2, penalty: 0, gradientNorm: 1, learningRate: 5e-4, trainedTokens: 9, tokensPerSecond: 100, skipped: false }] },
+      { type: 'evaluation', run: 'id', evaluation: { step: 1, heldOutLoss: 1.5, outOfDomainLoss: 2.5, inDomain: accuracy, outOfDomain: accuracy, groups: [] } },
+    ],
+    material: { lab, train, datasetName: 'train.jsonl' },
+  };
 }
 
 /** r 4 on queries and the way down, with B as far from zero as A. */

@@ -10,7 +10,7 @@ import { unzipFiles, zipFiles } from '../formats/zip.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
 import { modelCard } from './modelCard.ts';
 import type { ExportOptions, ExportResult } from './protocol.ts';
-import type { Run } from './runs.ts';
+import type { Run, RunMaterial } from './runs.ts';
 import { verify } from './verifying.ts';
 
 /** Facts that the model card and run.json state. */
@@ -22,6 +22,9 @@ export interface ExportFacts {
   /** Whether prompts are conversations. */
   readonly chat: boolean;
 }
+
+/** What an export needs of a run. */
+export type ExportedRun = Pick<Run, 'config' | 'startedAt' | 'completedSteps' | 'summary' | 'events' | 'weights'> & { readonly material: Pick<RunMaterial, 'lab' | 'train' | 'datasetName'> };
 
 /** Where an export goes. */
 export interface ExportPlace {
@@ -40,7 +43,7 @@ const TEXT_FILES = /^(tokenizer\.json|tokenizer_config\.json|special_tokens_map\
  * Writes a run, reads it again from where it was written, and compares it with the live model. No more than one tensor is in memory at a time.
  * @throws when the run has no weights or no adapter, when the disk is full, or with the reason of `signal`; the run stays as it is
  */
-export async function exportRun(engine: Engine, run: Run, options: ExportOptions, facts: ExportFacts, place: ExportPlace): Promise<ExportResult> {
+export async function exportRun(engine: Engine, run: ExportedRun, options: ExportOptions, facts: ExportFacts, place: ExportPlace): Promise<ExportResult> {
   const { weights } = run;
   if (!weights) throw new Error('This run has no weights to export: it was discarded or has failed.');
   const { lab } = run.material;
@@ -58,7 +61,7 @@ export async function exportRun(engine: Engine, run: Run, options: ExportOptions
   const files = new Map(adapter ? adapterFiles(lab, options, adapter, base, card) : await lab.exportFolder(weights, card, { ...place, dtype: options.dtype, writeFile }));
   for (const [path, text] of Object.entries(logFiles(run, options, facts))) files.set(path, new Blob([text]));
 
-  const name = ['gimbal', run.config.method, `${run.completedSteps}-steps`, ...(options.kind === 'model' ? [] : [options.kind])].join('-');
+  const name = exportName(run, options);
   const fileName = place.zip ? `${name}.zip` : name;
   if (place.zip) await writeFile(fileName, piecesOf(zipFiles(files, name)));
   else for (const [path, blob] of files) if (!onDisk.has(path)) files.set(path, await writeFile(path, piecesOf(blob.stream())));
@@ -73,13 +76,17 @@ export async function exportRun(engine: Engine, run: Run, options: ExportOptions
   };
 }
 
+/** Name of the zip or the folder. */
+export const exportName = ({ config, completedSteps }: Pick<Run, 'config' | 'completedSteps'>, { kind }: ExportOptions): string =>
+  ['gimbal', config.method, `${completedSteps}-steps`, ...(kind === 'model' ? [] : [kind])].join('-');
+
 /** The adapter of a LoRA run. */
 async function adapterOf(weights: WeightSet): Promise<LoraAdapter> {
   if (weights instanceof AdaptedWeights) return weights.matrices();
   throw new Error('This run trained all weights and has no adapter. Export it as a model.');
 }
 
-function cardOf(run: Run, options: ExportOptions, facts: ExportFacts, adapter: LoraAdapter | undefined): string {
+function cardOf(run: ExportedRun, options: ExportOptions, facts: ExportFacts, adapter: LoraAdapter | undefined): string {
   return modelCard({
     ...facts,
     options,
@@ -99,7 +106,7 @@ function adapterFiles(lab: Lab, { kind }: ExportOptions, adapter: LoraAdapter, b
 }
 
 /** What a run logged, and what it was. */
-function logFiles(run: Run, options: ExportOptions, facts: ExportFacts): Readonly<Record<string, string>> {
+function logFiles(run: ExportedRun, options: ExportOptions, facts: ExportFacts): Readonly<Record<string, string>> {
   const { config, events, material } = run;
   const history: RunHistory = {
     steps: events.flatMap((event) => (event.type === 'steps' ? event.steps : [])),

@@ -11,8 +11,8 @@ import { readPeftAdapter } from '../formats/peft.ts';
 import { encodeFloats } from '../formats/safetensors.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
 import { fileShape, toFile } from '../models/stored.ts';
+import type { ExportedRun } from './exporting.ts';
 import type { ExportOptions, VerifyItem } from './protocol.ts';
-import type { Run } from './runs.ts';
 
 const COMPARED_PROMPTS = 3;
 
@@ -35,7 +35,7 @@ export interface Exported {
 }
 
 /** @param read opens what was written, from where it was written to */
-export async function verify(engine: Engine, run: Run, exported: Exported, read: () => Promise<ModelFiles>): Promise<VerifyItem[]> {
+export async function verify(engine: Engine, run: ExportedRun, exported: Exported, read: () => Promise<ModelFiles>): Promise<VerifyItem[]> {
   const items: VerifyItem[] = [];
   const check = async (title: string, work: () => Promise<Omit<VerifyItem, 'check'>>): Promise<void> => {
     try {
@@ -85,7 +85,7 @@ function compareMatrices(live: LoraAdapter, read: LoraAdapter): Omit<VerifyItem,
 }
 
 /** One tensor at a time, as bytes. */
-async function compareWeights({ material: { lab } }: Run, { options: { dtype }, weights }: Exported, files: ModelFiles): Promise<Omit<VerifyItem, 'check'>> {
+async function compareWeights({ material: { lab } }: ExportedRun, { options: { dtype }, weights }: Exported, files: ModelFiles): Promise<Omit<VerifyItem, 'check'>> {
   const { device } = lab.model.context.gpu;
   const { weights: read } = await readModelFolder(files);
   const { tensors } = read;
@@ -102,7 +102,7 @@ async function compareWeights({ material: { lab } }: Run, { options: { dtype }, 
 }
 
 /** Opens the files as a person would. */
-async function reloadAndCompare(engine: Engine, run: Run, exported: Exported, files: ModelFiles): Promise<Omit<VerifyItem, 'check'>> {
+async function reloadAndCompare(engine: Engine, run: ExportedRun, exported: Exported, files: ModelFiles): Promise<Omit<VerifyItem, 'check'>> {
   try {
     const reloaded = await engine.open(files, { precision: DTYPES[exported.options.dtype].precision });
     try {
@@ -117,7 +117,7 @@ async function reloadAndCompare(engine: Engine, run: Run, exported: Exported, fi
 }
 
 /** The prompts of the first examples; of texts that are trained from their beginning, the first half. */
-function promptsOf({ material: { train } }: Run): number[][] {
+function promptsOf({ material: { train } }: ExportedRun): number[][] {
   return Array.from({ length: Math.min(COMPARED_PROMPTS, train.length) }, (_, i) => {
     const { ids, trained } = train.at(i)!;
     const answer = trained.indexOf(1);
@@ -125,7 +125,7 @@ function promptsOf({ material: { train } }: Run): number[][] {
   });
 }
 
-async function compareLogits(run: Run, exported: Exported, logitsOf: (ids: readonly number[]) => Promise<Float32Array>): Promise<Omit<VerifyItem, 'check'>> {
+async function compareLogits(run: ExportedRun, exported: Exported, logitsOf: (ids: readonly number[]) => Promise<Float32Array>): Promise<Omit<VerifyItem, 'check'>> {
   const { lab } = run.material;
   const prompts = promptsOf(run);
   let difference = 0;
@@ -148,7 +148,7 @@ async function compareLogits(run: Run, exported: Exported, logitsOf: (ids: reado
  * How far logits may lie apart, relative to the largest. The same numbers through the same kernels give the same logits. Else the error of each matrix
  * product is a random walk: over the weights of a row where they were rounded, over its sum where it was only summed in another order.
  */
-function toleranceOf({ material: { lab } }: Run, { options: { kind, dtype }, weights }: Exported): number {
+function toleranceOf({ material: { lab } }: ExportedRun, { options: { kind, dtype }, weights }: Exported): number {
   if (kind === 'model' && dtype === 'F32' && !(weights instanceof AdaptedWeights)) return 0;
   const { config, architecture } = lab.model;
   const products = architecture.linears.length + 1;
