@@ -37,6 +37,16 @@ describe('reading a model folder', () => {
     expect((await readModelFolder(folder({ 'config.json': '{}', 'weights.safetensors': weights }))).weights.tensors.size).toBe(1);
   });
 
+  it('takes keys named after the prototype as keys', async () => {
+    const read = await readModelFolder(folder({
+      'config.json': '{"__proto__":{"tie_word_embeddings":true},"constructor":1}',
+      'model.safetensors.index.json': '{"weight_map":{"__proto__":"x.safetensors"}}',
+      'x.safetensors': writeSafetensors([tensor('__proto__', 5)]),
+    }));
+    expect(read.config['tie_word_embeddings']).toBeUndefined();
+    expect([...await read.weights.read('__proto__')]).toEqual([5]);
+  });
+
   it('prefers chat_template.jinja, then the default of tokenizer_config.json', async () => {
     const base = { 'config.json': '{}', 'model.safetensors': weights };
     const template = async (files: Record<string, string>): Promise<string | undefined> => (await readModelFolder(folder({ ...base, ...files }))).chatTemplate;
@@ -51,6 +61,7 @@ describe('reading a model folder', () => {
     ['no config', { 'notes.txt': '' }, 'config.json: it is missing; a model folder needs it beside the weights. The files here: notes.txt'],
     ['a broken config', { 'config.json': '{' }, 'config.json: not valid JSON'],
     ['a config that is a list', { 'config.json': '[]' }, 'config.json: not a JSON object'],
+    ['a bottomless config', { 'config.json': `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}` }, 'config.json: nested deeper than 100 levels'],
     ['no weights', { 'config.json': '{}' }, 'model.safetensors: it is missing'],
     ['pickled weights', { 'config.json': '{}', 'pytorch_model.bin': '' }, 'they can run code'],
     ['an index without a map', { 'config.json': '{}', 'model.safetensors.index.json': '{}' }, 'weight_map: is missing'],

@@ -195,6 +195,18 @@ export async function inMemory(_: string, pieces: AsyncIterable<Uint8Array<Array
   return new Blob(parts);
 }
 
+/** Levels of nesting in a JSON file. Real ones have fewer than ten; what reads or prints them may recurse. */
+const DEEPEST = 100;
+
+function isDeeperThan(value: object, levels: number): boolean {
+  let level: object[] = [value];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > levels) return true;
+    level = level.flatMap((item) => Object.values(item).filter((child: unknown): child is object => typeof child === 'object' && child !== null));
+  }
+  return false;
+}
+
 /** A file that holds a JSON object; undefined where it is missing. @throws FormatError with the JSON error. */
 export async function readJson(files: ModelFiles, path: string): Promise<JsonObject | undefined> {
   const text = await files.get(path)?.text();
@@ -206,6 +218,7 @@ export async function readJson(files: ModelFiles, path: string): Promise<JsonObj
     throw new FormatError(path, '', `not valid JSON (${error instanceof Error ? error.message : String(error)})`);
   }
   if (!isJsonObject(value)) throw new FormatError(path, '', 'not a JSON object');
+  if (isDeeperThan(value, DEEPEST)) throw new FormatError(path, '', `nested deeper than ${DEEPEST} levels; no model's file is, it is damaged or made to do harm`);
   return value;
 }
 
