@@ -2,8 +2,8 @@
  * @file Normalizers of tokenizer.json: text -> the text that is cut and merged. @huggingface/tokenizers 0.2 has them; those done here differ in
  * it from the Rust library: Lowercase takes characters one by one (no final sigma), Strip takes Unicode's spaces, Replace puts in no "$&".
  */
-import { SequenceNormalizer, SplitPreTokenizer } from '@huggingface/tokenizers';
-import { FormatError } from './formatError.ts';
+import { SequenceNormalizer } from '@huggingface/tokenizers';
+import { patternOf } from './preTokenizer.ts';
 
 export interface NormalizerJson {
   readonly type: string;
@@ -36,8 +36,7 @@ export function normalizerOf(json: NormalizerJson | null): Normalizer {
       return (text) => text.replace(left, '').replace(right, '');
     }
     case 'Replace': {
-      const { pattern } = new SplitPreTokenizer({ type: 'Split', pattern: json?.pattern ?? {}, behavior: 'Isolated', invert: true });
-      if (pattern === null) throw new FormatError('tokenizer.json', 'normalizer', 'a Replace has no pattern');
+      const pattern = patternOf(json?.pattern ?? {}, 'normalizer');
       const content = json?.content ?? '';
       return (text) => text.replaceAll(pattern, () => content);
     }

@@ -87,8 +87,7 @@ function metaspace({ replacement = '▁', prepend_scheme: scheme, add_prefix_spa
  * them to what stands before or after, `Contiguous` joins those that touch. `invert` exchanges matches and what is between them.
  */
 function split(pattern: { readonly Regex?: string; readonly String?: string }, behavior: string, invert = false): PreTokenizer {
-  const { pattern: expression } = new SplitPreTokenizer({ type: 'Split', pattern, behavior: 'Isolated', invert: true });
-  if (expression === null) throw new FormatError('tokenizer.json', 'pre_tokenizer', 'a Split has no pattern');
+  const expression = patternOf(pattern, 'pre_tokenizer');
   return (text) => {
     const pieces: string[] = [];
     let previousIsMatch = false;
@@ -115,4 +114,12 @@ function split(pattern: { readonly Regex?: string; readonly String?: string }, b
     add(text.slice(end), false);
     return pieces;
   };
+}
+
+/** Oniguruma's pattern, or a text to be found as it is. @throws FormatError, or the library's error where JavaScript has no such pattern. */
+export function patternOf(pattern: { readonly Regex?: string; readonly String?: string }, field: string): RegExp {
+  const isOne = typeof pattern.Regex === 'string' || typeof pattern.String === 'string';
+  const expression = isOne ? new SplitPreTokenizer({ type: 'Split', pattern, behavior: 'Isolated', invert: true }).pattern : null;
+  if (expression === null) throw new FormatError('tokenizer.json', field, 'a pattern is missing');
+  return expression;
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FormatError } from './formatError.ts';
 import { tinyTokenizerConfig, tinyTokenizerJson } from './fixtures/tinyTokenizer.ts';
 import { preTokenizerOf } from './preTokenizer.ts';
 import { loadTokenizer } from './tokenizer.ts';
@@ -62,6 +63,22 @@ describe('tokenizer', () => {
     expect(tiny.decode(tiny.encode(' , . n\'t \uFEFF'))).toBe(' , . n\'t \uFEFF');
     expect(tiny.decode([])).toBe('');
     expect(tiny.decode(Uint32Array.of(0, 98), { skipSpecialTokens: true })).toBe(tiny.tokenText(98));
+  });
+
+  it('refuses a broken file with an error that names it, or reads it', () => {
+    const fields = ['added_tokens', 'normalizer', 'pre_tokenizer', 'post_processor', 'decoder', 'model'];
+    const parts = fc.constantFrom('type', 'vocab', 'merges', 'pretokenizers', 'normalizers', 'decoders', 'processors', 'single', 'pattern', 'Regex', 'id', 'content', 'unk_token');
+    const values = fc.oneof(fc.constantFrom('BPE', 'Unigram', 'WordPiece', 'Sequence', 'ByteLevel', 'Split', 'TemplateProcessing', 'Replace', 'Metaspace', '[', ''), fc.jsonValue({ maxDepth: 2 }));
+    const broken = fc.oneof(values, fc.dictionary(parts, values), fc.array(fc.dictionary(parts, values), { maxLength: 2 }));
+    fc.assert(fc.property(fc.constantFrom(...fields), broken, (field, value) => {
+      const json = { ...tinyTokenizerJson(), [field]: value };
+      try {
+        expect(loadTokenizer(json).vocabSize).toBeGreaterThanOrEqual(0);
+      } catch (error) {
+        expect(error).toBeInstanceOf(FormatError);
+        expect((error as FormatError).file).toBe('tokenizer.json');
+      }
+    }), { numRuns: 1000 });
   });
 
   it('refuses what is no tokenizer', () => {

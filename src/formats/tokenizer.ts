@@ -42,6 +42,15 @@ export function loadTokenizer(
   generationConfig: Readonly<Record<string, unknown>> = {},
 ): Tokenizer {
   if (!isTokenizerJson(tokenizerJson)) throw new FormatError('tokenizer.json', 'model', 'there is no model with a vocabulary in it');
+  try {
+    return assemble(tokenizerJson, tokenizerConfig, generationConfig);
+  } catch (error) {
+    if (error instanceof FormatError) throw error;
+    throw new FormatError('tokenizer.json', '', `it is of a kind that is not known, or broken (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
+
+function assemble(tokenizerJson: TokenizerJson, tokenizerConfig: Readonly<Record<string, unknown>>, generationConfig: Readonly<Record<string, unknown>>): Tokenizer {
   const parts = readParts(tokenizerJson);
   const { model, tokenOf, idOf } = parts;
 

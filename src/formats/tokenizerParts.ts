@@ -29,32 +29,27 @@ export interface TokenizerParts {
   readonly decode: (tokens: string[]) => string;
 }
 
-/** @throws FormatError with what is of a kind the library does not know. */
+/** @throws FormatError, or the library's error, with what is of a kind that is not known. */
 export function readParts(json: TokenizerJson): TokenizerParts {
-  try {
-    // Files from before 2020 do not name the kind of their model.
-    const model = json.model.type === undefined && json.model.merges !== undefined ? { ...json.model, type: 'BPE' } : json.model;
-    const library = new LibraryTokenizer({ added_tokens: [], ...json, model, normalizer: null, pre_tokenizer: null }, {});
-    if (library.model === null) throw new FormatError('tokenizer.json', 'model', 'it could not be read');
-    const normalize = normalizerOf(json.normalizer);
-    // Their special ones are skipped by `decode` all the same; the Rust library (0.23) leaves them in.
-    const normalizedTokens = new Map(normalizedAddedTokens(json).map(({ id, content }) => [id, normalize(content)]));
-    const decoder = library.decoder === null ? undefined : exactDecoder(library.decoder);
-    return {
-      model: library.model,
-      postProcessor: library.post_processor,
-      preTokenizer: json.pre_tokenizer === null ? undefined : preTokenizerOf(json.pre_tokenizer),
-      normalize,
-      normalizeContinuing: normalizerOf(withoutPrepend(json.normalizer)),
-      idOf: (token) => library.token_to_id(token),
-      tokenOf: (id) => library.id_to_token(id),
-      tokenInText: (id) => normalizedTokens.get(id) ?? library.id_to_token(id),
-      decode: (tokens) => (decoder === undefined ? tokens.join(' ') : decoder.decode(tokens)),
-    };
-  } catch (error) {
-    if (error instanceof FormatError) throw error;
-    throw new FormatError('tokenizer.json', '', error instanceof Error ? error.message : String(error));
-  }
+  // Files from before 2020 do not name the kind of their model.
+  const model = json.model.type === undefined && json.model.merges !== undefined ? { ...json.model, type: 'BPE' } : json.model;
+  const library = new LibraryTokenizer({ added_tokens: [], ...json, model, normalizer: null, pre_tokenizer: null }, {});
+  if (library.model === null) throw new FormatError('tokenizer.json', 'model', 'it could not be read');
+  const normalize = normalizerOf(json.normalizer);
+  // Their special ones are skipped by `decode` all the same; the Rust library (0.23) leaves them in.
+  const normalizedTokens = new Map(normalizedAddedTokens(json).map(({ id, content }) => [id, normalize(content)]));
+  const decoder = library.decoder === null ? undefined : exactDecoder(library.decoder);
+  return {
+    model: library.model,
+    postProcessor: library.post_processor,
+    preTokenizer: json.pre_tokenizer === null ? undefined : preTokenizerOf(json.pre_tokenizer),
+    normalize,
+    normalizeContinuing: normalizerOf(withoutPrepend(json.normalizer)),
+    idOf: (token) => library.token_to_id(token),
+    tokenOf: (id) => library.id_to_token(id),
+    tokenInText: (id) => normalizedTokens.get(id) ?? library.id_to_token(id),
+    decode: (tokens) => (decoder === undefined ? tokens.join(' ') : decoder.decode(tokens)),
+  };
 }
 
 const normalizedAddedTokens = (json: TokenizerJson): NonNullable<TokenizerJson['added_tokens']> =>
