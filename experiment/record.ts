@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { repository } from '../bench/node.ts';
 import { defaultConfig } from '../src/app/method/defaults.ts';
 import { testAdapters } from '../src/gpu/testing.ts';
+import { memoryDirectory } from '../src/storage/testing.ts';
 import type { LabEvent } from '../src/worker/protocol.ts';
 import { Session } from '../src/worker/session.ts';
 
@@ -16,7 +17,8 @@ const FILE = join(repository, 'public/recorded/run.json');
 /** Digits kept of each number; more than a figure can show, and a tenth of the bytes. */
 const DIGITS = 4;
 
-const session = new Session(await testAdapters(), async (path) => new Blob([await readFile(join(repository, 'public', path))]));
+const fetchPublic = async (path: string): Promise<Blob> => new Blob([await readFile(join(repository, 'public', path))]);
+const session = new Session(await testAdapters(), { fetchPublic, fetch, openDirectory: async () => memoryDirectory() });
 const { port1, port2 } = new MessageChannel();
 const ended = new Map<string, (state: string) => void>();
 port1.onmessage = ({ data }: MessageEvent<LabEvent>) => {

@@ -10,12 +10,16 @@
  */
 import type { Example } from './data/examples.ts';
 import { BatchPlan } from './data/batches.ts';
+import { stopTokenIds } from './data/endOfTurn.ts';
 import type { TokenisedExample } from './data/tokenise.ts';
+import type { TokenisedList } from './data/tokenStore.ts';
 import { encodePrompt, tokeniseExample } from './data/tokenise.ts';
 import type { ItemResult } from './evaluation/evaluator.ts';
 import { Evaluator } from './evaluation/evaluator.ts';
 import type { ScorerSettings } from './evaluation/scorer.ts';
 import { Scorer } from './evaluation/scorer.ts';
+import type { ChatTemplate } from './formats/chatTemplate.ts';
+import { chatTemplateOf } from './formats/chatTemplate.ts';
 import type { FloatDtype } from './formats/floats.ts';
 import type { JsonObject, ModelFiles, ModelFolder, WriteFile } from './formats/folder.ts';
 import { readModelFolder, writeModelFolder } from './formats/folder.ts';
@@ -145,6 +149,8 @@ export function createEngine(gpu: Gpu): Engine {
 /** An opened model with its tokenizer: everything that can be done with it. Its own weights never change. */
 export class Lab {
   readonly tokenizer: Tokenizer;
+  /** The model's own chat template; without one, prompts with completions keep the plain form. */
+  readonly template: ChatTemplate | undefined;
   #decomposition: { readonly key: string; readonly value: Decomposition } | undefined;
 
   constructor(
@@ -153,6 +159,8 @@ export class Lab {
     readonly folder: ModelFolder,
   ) {
     this.tokenizer = loadTokenizer(folder.tokenizerJson, folder.tokenizerConfig, folder.generationConfig);
+    const { chatTemplate, tokenizerConfig, files } = folder;
+    this.template = chatTemplate === undefined ? undefined : chatTemplateOf({ tokenizerConfig, ...(files.has('chat_template.jinja') ? { chatTemplateFile: chatTemplate } : {}) });
   }
 
   /** Token ids of a text, without special tokens around it. */
@@ -166,12 +174,17 @@ export class Lab {
 
   /** The prompt of a question as training examples have it. */
   encodePrompt(question: string): number[] {
-    return encodePrompt(question, this.tokenizer);
+    return encodePrompt(question, this.tokenizer, this.template);
+  }
+
+  /** Tokens that end an answer. */
+  get stopTokenIds(): readonly number[] {
+    return stopTokenIds(this.tokenizer, this.template);
   }
 
   /** Examples as token ids with the mask of trained tokens; longer ones are cut to `maxLength`. */
   tokenise(examples: readonly Example[], maxLength: number): TokenisedExample[] {
-    return examples.map((example) => tokeniseExample(example, this.tokenizer, { maxLength }));
+    return examples.map((example) => tokeniseExample(example, this.tokenizer, { maxLength, template: this.template }));
   }
 
   /**
@@ -195,7 +208,7 @@ export class Lab {
    *   merged; for LoRA an adapter of the same settings on the same layers
    * @throws {RangeError} when a run with adapters cannot go on from `startFrom`
    */
-  async fineTune(settings: FineTuneSettings, examples: readonly TokenisedExample[], { decompose, startFrom }: { readonly decompose?: Progress; readonly startFrom?: WeightSet | undefined } = {}): Promise<FineTune> {
+  async fineTune(settings: FineTuneSettings, examples: TokenisedList, { decompose, startFrom }: { readonly decompose?: Progress; readonly startFrom?: WeightSet | undefined } = {}): Promise<FineTune> {
     const { batchSize, accumulation, length, seed, schedule, optimizer, recompute = false } = settings;
     if (batchSize % accumulation) throw new RangeError(`${accumulation} micro-batches do not divide a batch of ${batchSize} examples.`);
     const plan = new BatchPlan(examples, { batchSize: batchSize / accumulation, seqLen: length, seed, padTokenId: this.tokenizer.padTokenId, steps: schedule.steps * accumulation });
@@ -247,7 +260,7 @@ export class Lab {
 
   /** A recorded decoder for a set of weights; free it with `destroy`. */
   generator(weights: WeightSet, shape: GeneratorShape): Promise<Generator> {
-    return Generator.create(this.model, weights, shape, this.tokenizer.eosTokenIds);
+    return Generator.create(this.model, weights, shape, this.stopTokenIds.slice(0, 4));
   }
 
   /** The logits [vocabSize] of the token after `ids`. */
@@ -297,6 +310,19 @@ export class Lab {
    */
   attachAdapter(adapter: LoraAdapter): WeightSet {
     return AdaptedWeights.from(this.context, this.#adapterBase, adapter);
+  }
+
+  /**
+   * The weights of an exported folder, as weights of this model; free them with `release`.
+   * @throws as `open` does, and when the folder is another model than this one
+   */
+  async attachWeights(files: ModelFiles): Promise<WeightSet> {
+    const { config, weights } = await readModelFolder(files);
+    const read = await Model.load(this.context, config, weights);
+    const shapes = ({ layout }: Model): string => layout.weights.map(({ name, shape }) => `${name} ${shape.join()}`).join();
+    if (shapes(read) === shapes(this.model)) return read.weights;
+    read.destroy();
+    throw new RangeError('These weights are of another model than the open one: their names or shapes differ. The open model is as it was.');
   }
 
   /** The adapter that comes nearest to what a run changed, with the share of the change that it holds. */

@@ -8,7 +8,7 @@ import { FormatError } from './formatError.ts';
 import { unzipFiles } from './zip.ts';
 
 export interface Dropped {
-  /** A model folder, or a PEFT adapter that needs its base model beside it. */
+  /** A model folder, or an adapter in PEFT's or MLX's files that needs its base model beside it. */
   readonly kind: 'model' | 'adapter';
   /** The folder's or the archive's name, for display. */
   readonly name: string;
@@ -22,6 +22,8 @@ export interface Dropped {
 
 const ADAPTER_CONFIG = 'adapter_config.json';
 const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+/** As MLX names them, beside a configuration of the same name as PEFT's. */
+const MLX_ADAPTER_WEIGHTS = 'adapters.safetensors';
 
 /**
  * Says what was dropped; weights are not read.
@@ -56,7 +58,7 @@ async function recognise(all: ModelFiles, archiveName: string | undefined): Prom
   if (!isModel && (files.has(ADAPTER_CONFIG) || files.has(ADAPTER_WEIGHTS))) {
     const config = await readJson(files, ADAPTER_CONFIG);
     if (config === undefined) throw missing(ADAPTER_CONFIG, ADAPTER_WEIGHTS, files);
-    if (!files.has(ADAPTER_WEIGHTS)) {
+    if (!files.has(ADAPTER_WEIGHTS) && !files.has(MLX_ADAPTER_WEIGHTS)) {
       const pickled = files.has('adapter_model.bin') ? '. adapter_model.bin is a PyTorch pickle, which can run code and is not read; save the adapter as safetensors' : '';
       throw missing(ADAPTER_WEIGHTS, ADAPTER_CONFIG, files, pickled);
     }

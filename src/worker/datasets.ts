@@ -7,9 +7,13 @@ import { findRepeats } from '../data/overlap.ts';
 import { DataProblem as DataError, formatCount } from '../data/problem.ts';
 import { kindNames } from '../data/recognise.ts';
 import type { DataFile } from '../data/source.ts';
-import type { TokenCounts } from '../data/tokenise.ts';
+import { earlierTurnsWarning, FALLBACK_TEMPLATE } from '../data/chat.ts';
+import type { TokenCounts, TokeniseOptions } from '../data/tokenise.ts';
 import { checkCounts, countTokens, tokeniseExample, tokeniseExamples } from '../data/tokenise.ts';
 import type { TokenisedList } from '../data/tokenStore.ts';
+import type { Measure } from '../evaluation/scorer.ts';
+import { completionOf, measureOf } from '../evaluation/scorer.ts';
+import type { ChatTemplate } from '../formats/chatTemplate.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import type { DatasetRole, DatasetSummary, ImportResult, PreviewRow } from './protocol.ts';
 
@@ -23,7 +27,11 @@ interface Held {
   readonly counts: TokenCounts;
   readonly warnings: readonly string[];
   readonly milliseconds: number;
+  readonly measure: Measure;
 }
+
+/** Examples that decide by what a dataset is scored. */
+const MEASURED_EXAMPLES = 64;
 
 const ROLES: readonly DatasetRole[] = ['train', 'heldOut', 'outOfDomain'];
 const FIRST_ROW_CHARACTERS = 100;
@@ -32,23 +40,44 @@ const FIRST_ROW_CHARACTERS = 100;
 export class Datasets {
   readonly #held = new Map<DatasetRole, Held>();
   readonly #tokenizer: Tokenizer;
+  readonly #template: ChatTemplate | undefined;
+  #abort = new AbortController();
 
-  constructor(tokenizer: Tokenizer) {
+  /** @param template writes prompts with completions as conversations; without it they keep the plain form */
+  constructor(tokenizer: Tokenizer, template: ChatTemplate | undefined) {
     this.#tokenizer = tokenizer;
+    this.#template = template;
+  }
+
+  /** Reads all files that another model's datasets were read from again, as this model's tokens. */
+  async adopt(others: Datasets, maxLength: number): Promise<void> {
+    for (const [role, { file, origin, skipRows, dataset }] of others.#held) {
+      const result = await this.import(role, file, origin, maxLength, { skipRows, mapping: dataset.mapping });
+      if ('problem' in result) throw new Error(`${file.name} cannot be used with this model. ${result.problem.what}`);
+    }
+  }
+
+  /** Ends an import; the data that was there stays. */
+  cancelImport(): void {
+    this.#abort.abort(new Error('The import was stopped.'));
   }
 
   /** Imports a file for a role. Throws only what is not a problem of the data. */
   async import(role: DatasetRole, file: DataFile, origin: Held['origin'], maxLength: number, options: { readonly skipRows?: readonly number[]; readonly mapping?: DatasetColumns } = {}): Promise<ImportResult> {
     const started = performance.now();
     const { skipRows = [], mapping } = options;
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
     try {
-      const dataset = await importDataset(file, { skipRows, mapping });
-      const tokenised = await tokeniseExamples(dataset.examples, this.#tokenizer, { maxLength });
+      const dataset = await importDataset(file, { skipRows, mapping, signal, purpose: role === 'train' ? 'training' : 'evaluation' });
+      const tokenised = await tokeniseExamples(dataset.examples, this.#tokenizer, { ...this.#encoding(file, maxLength), signal });
       const counts = countTokens(tokenised);
-      const findings = [...dataset.problems, ...checkCounts(counts, file.name, maxLength)];
+      const measure = measureOf(await dataset.examples.read(0, MEASURED_EXAMPLES));
+      const findings = [...dataset.problems, ...checkCounts(counts, file.name, maxLength).filter(() => role === 'train' || counts.trainedTokens > 0)];
       const blocking = findings.find(({ severity }) => severity === 'error');
       if (blocking) throw blocking;
-      this.#held.set(role, { origin, file, skipRows, dataset, maxLength, tokenised, counts, warnings: findings.map(({ sentence, suggestion }) => `${sentence} ${suggestion}`), milliseconds: performance.now() - started });
+      const warnings = [...findings.map(({ sentence, suggestion }) => `${sentence} ${suggestion}`), ...this.#templateWarnings(role, dataset)];
+      this.#held.set(role, { origin, file, skipRows, dataset, maxLength, tokenised, counts, warnings, measure, milliseconds: performance.now() - started });
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       return { problem: { file: error.file, ...(error.row === undefined ? {} : { row: error.row }), what: error.sentence, stillHolds: this.#stillHolds(role, error.stillHolds), canSkip: error.row !== undefined } };
@@ -65,12 +94,17 @@ export class Datasets {
   /** Examples of a role cut to `maxLength` tokens. */
   async examples(role: DatasetRole, maxLength: number): Promise<TokenisedList> {
     const held = this.#of(role);
-    return held.maxLength === maxLength ? held.tokenised : tokeniseExamples(held.dataset.examples, this.#tokenizer, { maxLength });
+    return held.maxLength === maxLength ? held.tokenised : tokeniseExamples(held.dataset.examples, this.#tokenizer, this.#encoding(held.file, maxLength));
   }
 
-  /** The examples of a role as they were read, for evaluations. */
-  items(role: DatasetRole): Promise<readonly Example[]> {
-    return this.#of(role).dataset.examples.read();
+  /** The items of a role with what they are scored by. */
+  async suite(role: DatasetRole): Promise<{ readonly examples: readonly Example[]; readonly measure: Measure }> {
+    const { dataset, measure } = this.#of(role);
+    return { examples: await dataset.examples.read(), measure };
+  }
+
+  tokens(role: DatasetRole): number {
+    return this.#of(role).counts.tokens;
   }
 
   name(role: DatasetRole): string {
@@ -86,7 +120,7 @@ export class Datasets {
   }
 
   summary(role: DatasetRole): DatasetSummary {
-    const { origin, dataset, counts, warnings, milliseconds } = this.#of(role);
+    const { origin, dataset, counts, warnings, measure, milliseconds } = this.#of(role);
     const repeats = findRepeats(new Map([...this.#held].map(([name, held]) => [name, held.dataset.fingerprints])));
     const first = dataset.sample[0] ?? {};
     return {
@@ -94,6 +128,8 @@ export class Datasets {
       name: dataset.name,
       origin,
       shape: kindNames[dataset.kind],
+      measure,
+      rendering: this.#template || dataset.withMessages > 0 ? 'chat' : 'plain',
       columns: dataset.columns,
       mapping: dataset.mapping,
       firstRow: Object.fromEntries(dataset.columns.map((column) => [column, cellText(first[column]).slice(0, FIRST_ROW_CHARACTERS)])),
@@ -110,13 +146,24 @@ export class Datasets {
   }
 
   async preview(role: DatasetRole, from: number, count: number, maxLength: number): Promise<PreviewRow[]> {
-    const examples = await this.#of(role).dataset.examples.read(Math.max(0, from - 1), from - 1 + count);
+    const { dataset, file } = this.#of(role);
+    const examples = await dataset.examples.read(Math.max(0, from - 1), from - 1 + count);
     return examples.map((example) => {
-      const { ids, trained, truncated } = tokeniseExample(example, this.#tokenizer, { maxLength });
+      const { ids, trained, truncated } = tokeniseExample(example, this.#tokenizer, this.#encoding(file, maxLength));
       const tokens = Array.from(ids, (id, i) => ({ id, text: this.#tokenizer.tokenText(id), trained: trained[i] === 1, special: this.#tokenizer.isSpecial(id) }));
-      const expected = example.segments.filter((segment) => segment.trained).map(({ text }) => text);
-      return { row: example.row, tokens, truncated, ...(example.question ? { prompt: example.question, expected: expected.join('') } : {}) };
+      return { row: example.row, tokens, truncated, ...(example.question ? { prompt: example.question, expected: completionOf(example) } : {}) };
     });
+  }
+
+  #encoding({ name }: DataFile, maxLength: number): TokeniseOptions {
+    return { maxLength, template: this.#template, file: name };
+  }
+
+  /** What a person should know of how conversations are written. */
+  #templateWarnings(role: DatasetRole, { withMessages }: Dataset): string[] {
+    if (role !== 'train') return [];
+    const template = this.#template ?? (withMessages > 0 ? FALLBACK_TEMPLATE : undefined);
+    return template ? [template.warning, earlierTurnsWarning(template)].filter((warning) => warning !== undefined) : [];
   }
 
   #of(role: DatasetRole): Held {

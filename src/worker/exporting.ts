@@ -41,15 +41,15 @@ const TEXT_FILES = /^(tokenizer\.json|tokenizer_config\.json|special_tokens_map\
 
 /**
  * Writes a run, reads it again from where it was written, and compares it with the live model. No more than one tensor is in memory at a time.
- * @throws when the run has no weights or no adapter, when the disk is full, or with the reason of `signal`; the run stays as it is
+ * @throws when the run has no weights, when the rank is too large for its layers, when the disk is full, or with the reason of `signal`; the run stays as it is
  */
 export async function exportRun(engine: Engine, run: ExportedRun, options: ExportOptions, facts: ExportFacts, place: ExportPlace): Promise<ExportResult> {
   const { weights } = run;
   if (!weights) throw new Error('This run has no weights to export: it was discarded or has failed.');
   const { lab } = run.material;
   const base: BaseModel = { ...facts.base, modelType: String(lab.folder.config['model_type']), tensors: lab.folder.weights.tensors };
-  const adapter = options.kind === 'model' ? undefined : await adapterOf(weights);
-  const card = cardOf(run, options, facts, adapter);
+  const { adapter, retainedEnergy } = options.kind === 'model' ? {} : await adapterOf(lab, weights, options, place);
+  const card = cardOf(run, options, facts, adapter, retainedEnergy);
 
   const onDisk = new Map<string, Blob>();
   const writeFile: WriteFile = async (path, pieces) => {
@@ -72,7 +72,8 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
     fileName,
     ...(place.zip ? { file: new File([onDisk.get(fileName)!], fileName, { type: 'application/zip' }) } : {}),
     files: [...sizes].map(([path, bytes]) => ({ name: path, bytes })),
-    verification: await verify(engine, run, { options, weights, adapter, base, sizes }, read),
+    ...(retainedEnergy === undefined ? {} : { retainedEnergy }),
+    verification: await verify(engine, run, { options, weights, adapter, retainedEnergy, base, sizes }, read),
   };
 }
 
@@ -80,13 +81,22 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
 export const exportName = ({ config, completedSteps }: Pick<Run, 'config' | 'completedSteps'>, { kind }: ExportOptions): string =>
   ['gimbal', config.method, `${completedSteps}-steps`, ...(kind === 'model' ? [] : [kind])].join('-');
 
-/** The adapter of a LoRA run. */
-async function adapterOf(weights: WeightSet): Promise<LoraAdapter> {
-  if (weights instanceof AdaptedWeights) return weights.matrices();
-  throw new Error('This run trained all weights and has no adapter. Export it as a model.');
+/** Of the folder, and of the zip that holds it. */
+export const exportName = ({ config, completedSteps }: Pick<ExportedRun, 'config' | 'completedSteps'>, { kind }: ExportOptions): string =>
+  ['gimbal', config.method, `${completedSteps}-steps`, ...(kind === 'model' ? [] : [kind])].join('-');
+
+/** The adapter of a LoRA run, or what comes nearest to the change of all linear layers. */
+async function adapterOf(lab: Lab, weights: WeightSet, { rank }: ExportOptions, { onProgress, signal }: ExportPlace): Promise<{ readonly adapter: LoraAdapter; readonly retainedEnergy?: number }> {
+  if (weights instanceof AdaptedWeights) return { adapter: await weights.matrices() };
+  const targets = [...new Set(lab.model.architecture.linears.map(({ module }) => module.slice(module.lastIndexOf('.') + 1)))];
+  const { adapter, retained } = await lab.extract(weights, { rank, targets }, (done, total) => {
+    signal?.throwIfAborted();
+    onProgress?.(done, total);
+  });
+  return { adapter, retainedEnergy: retained };
 }
 
-function cardOf(run: ExportedRun, options: ExportOptions, facts: ExportFacts, adapter: LoraAdapter | undefined): string {
+function cardOf(run: ExportedRun, options: ExportOptions, facts: ExportFacts, adapter: LoraAdapter | undefined, retainedEnergy: number | undefined): string {
   return modelCard({
     ...facts,
     options,
@@ -95,6 +105,7 @@ function cardOf(run: ExportedRun, options: ExportOptions, facts: ExportFacts, ad
     completedSteps: run.completedSteps,
     evaluations: run.events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation] : [])),
     datasetName: run.material.datasetName,
+    retainedEnergy,
     ...(adapter ? { lora: { ...adapter.settings, modules: adapter.modules.length } } : {}),
   });
 }

@@ -95,7 +95,7 @@ function description({ options, lora, retainedEnergy, config }: CardFacts): stri
   const { r, alpha, rsLora, modules } = lora!;
   const what = `A LoRA adapter of ${modules} layers: r ${r}, alpha ${alpha}, scale ${rsLora ? 'alpha / √r' : 'alpha / r'}.`;
   if (retainedEnergy === undefined) return what;
-  return `${what} It was taken from a full fine-tune by truncated SVD and holds ${(100 * retainedEnergy).toFixed(1)}% of the change of those layers (‖W − W0‖²); the rest is not in it.`;
+  return `${what} It was taken from a full fine-tune by truncated SVD and holds ${(100 * retainedEnergy).toFixed(1)}% of the change of those layers (‖W − W0‖²). The rest is not in it, nor what changed in embeddings, norms and biases.`;
 }
 
 const percent = ({ correct, items, low, high }: Accuracy): string =>

@@ -47,9 +47,9 @@ export class Playground {
           return;
         }
         const { tokens, finished } = await lock.run(() => generator.advance(TOKENS_PER_TURN));
-        for (const { id, probability } of tokens[0]!) if (!lab.tokenizer.eosTokenIds.includes(id)) stream({ type: 'token', column, id, text: lab.tokenizer.tokenText(id), probability });
+        for (const { id, probability } of tokens[0]!) if (!lab.stopTokenIds.includes(id)) stream({ type: 'token', column, id, text: lab.tokenizer.tokenText(id), probability });
         if (finished) {
-          const ended = lab.tokenizer.eosTokenIds.includes(tokens[0]!.at(-1)?.id ?? -1);
+          const ended = lab.stopTokenIds.includes(tokens[0]!.at(-1)?.id ?? -1);
           stream({ type: 'done', column, reason: ended ? 'end' : 'limit' });
           return;
         }

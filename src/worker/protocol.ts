@@ -139,6 +139,8 @@ export interface Opened {
   readonly model: ModelSummary;
   readonly datasets: readonly DatasetSummary[];
   readonly run?: RunSummary;
+  /** The log of that run. */
+  readonly events?: readonly LabEvent[];
 }
 
 export type DatasetRole = 'train' | 'heldOut' | 'outOfDomain';
@@ -336,7 +338,7 @@ export interface Drift {
 export type RunState = 'preparing' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed';
 
 export type LabEvent =
-  | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' }
+  | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' }
   | { readonly type: 'state'; readonly run: RunId; readonly state: RunState; readonly message?: string }
   | { readonly type: 'steps'; readonly run: RunId; readonly steps: readonly StepMetrics[] }
   | { readonly type: 'evaluation'; readonly run: RunId; readonly evaluation: Evaluation }
@@ -353,6 +355,8 @@ export interface RunSummary {
   readonly dataset: string;
   readonly startedAt: string;
   readonly completedSteps: number;
+  /** Name of the files that it was read from; absent for a run that was made here. */
+  readonly importedFrom?: string;
 }
 
 /** A real run in a file (`public/recorded/run.json`), shown where there is no GPU. */

@@ -1,11 +1,12 @@
 /** @file The life of a run: prepare, evaluate the base, train with live evaluation and drift, pause, stop, keep. */
-import type { TokenisedExample } from '../data/tokenise.ts';
+import type { TokenisedList } from '../data/tokenStore.ts';
 import type { FineTune, GpuLostError, Lab, WeightSet } from '../engine.ts';
 import { METRICS_RING } from '../engine.ts';
 import type { Example } from '../data/examples.ts';
 import { scoreInterval } from '../evaluation/intervals.ts';
 import type { Measure, ScoredItem, Scorer } from '../evaluation/scorer.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
+import type { ImportedRun } from './imported.ts';
 import type { Lock } from './lock.ts';
 import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunState, RunSummary, StepMetrics } from './protocol.ts';
 
@@ -18,7 +19,8 @@ export interface Suite {
 /** What a run is made on, frozen with it. */
 export interface RunMaterial {
   readonly lab: Lab;
-  readonly train: readonly TokenisedExample[];
+  readonly train: TokenisedList;
+  readonly trainTokens: number;
   readonly heldOut: Suite;
   readonly outOfDomain: Suite;
   /** Tokens of all items of each, for the time a run will take. */
@@ -30,6 +32,8 @@ export interface RunMaterial {
   readonly baseEvaluations: Map<string, Evaluation>;
   /** Names the held-out and out-of-domain data and the length they were cut to. */
   readonly evaluationKey: string;
+  /** Weights that the run starts from, where it does not start from the model. */
+  readonly startFrom?: WeightSet | undefined;
   /** Resolves when the device is lost. */
   readonly lost: Promise<GpuLostError>;
 }
@@ -62,6 +66,8 @@ export const settingsOf = (config: RunConfig, length: number): Parameters<Lab['f
   accumulation: config.accumulation,
   length,
   seed: config.seed,
+  recompute: config.recompute,
+  lora: config.lora,
 });
 
 /** One run, from `start` to kept weights or to nothing. */
@@ -71,7 +77,7 @@ export class Run {
   weights: WeightSet | undefined;
   state: RunState = 'preparing';
   completedSteps = 0;
-  readonly startedAt = new Date().toISOString();
+  startedAt = new Date().toISOString();
   #request: Request = 'run';
   #wake: (() => void) | undefined;
 
@@ -81,7 +87,19 @@ export class Run {
     readonly material: RunMaterial,
     private readonly lock: Lock,
     private readonly emitToPage: Emit,
+    readonly importedFrom?: string,
   ) {}
+
+  /** A run that was read from files: it has its log and its weights, and nothing more happens to it. */
+  static imported(id: string, { weights, config, completedSteps, startedAt, events }: ImportedRun, name: string, material: RunMaterial, lock: Lock, emit: Emit): Run {
+    const run = new Run(id, config, material, lock, emit, name);
+    run.weights = weights;
+    run.completedSteps = completedSteps;
+    run.startedAt = startedAt;
+    run.state = 'finished';
+    run.events.push(...events);
+    return run;
+  }
 
   get summary(): RunSummary {
     return {
@@ -92,6 +110,7 @@ export class Run {
       dataset: this.material.datasetName,
       startedAt: this.startedAt,
       completedSteps: this.completedSteps,
+      ...(this.importedFrom === undefined ? {} : { importedFrom: this.importedFrom }),
     };
   }
 
@@ -123,15 +142,17 @@ export class Run {
     const { lab } = material;
     this.#setState('preparing');
     const decompose = (done: number, total: number): void => this.#phase('decompose', done, total, 'matrices');
-    const decomposition = await lock.run(() => lab.decompose(config.rankFraction, decompose));
+    // Drift is measured in the bases too; a run that neither penalises nor measures needs none.
+    const measuresDrift = config.driftEvery > 0;
+    const decomposition = measuresDrift || config.method === 'rpsft' ? await lock.run(() => lab.decompose(config.rankFraction, decompose, config.lora?.targets)) : undefined;
     this.#phase('compile', 0, 1, 'kernels');
     if (this.#isStopped()) {
       this.#setState('stopped', 'discarded');
       return;
     }
-    const fineTune = own(await lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train)));
-    const scorer = own(lab.scorer(fineTune.weights, { ...GREEDY, maxLength: config.maxLength, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS }));
-    const meter = own(await lock.run(() => lab.driftMeter(fineTune.weights, decomposition)));
+    const fineTune = own(await lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train, { startFrom: material.startFrom })));
+    const scorer = own(lab.scorer(fineTune.weights, { ...GREEDY, maxLength: config.maxLength, template: lab.template, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS }));
+    const meter = measuresDrift && decomposition ? own(await lock.run(() => lab.driftMeter(fineTune.weights, decomposition))) : undefined;
     this.#phase('compile', 1, 1, 'kernels');
     await this.#evaluateBase(scorer);
     if (this.#isStopped()) {
@@ -148,7 +169,7 @@ export class Run {
       return;
     }
     await this.#evaluate(scorer, this.completedSteps, 'evaluate', true);
-    await this.#drift(meter);
+    if (meter) await this.#drift(meter);
     this.#phase('save', 0, 1, 'items');
     this.weights = await lab.keep(fineTune.weights);
     this.#phase('save', 1, 1, 'items');
@@ -160,7 +181,7 @@ export class Run {
   }
 
   /** The training loop. Returns whether all steps were made. */
-  async #steps(fineTune: FineTune, scorer: Scorer, meter: DriftMeter): Promise<boolean> {
+  async #steps(fineTune: FineTune, scorer: Scorer, meter: DriftMeter | undefined): Promise<boolean> {
     const { config } = this;
     let burst = 1;
     let evaluatedAt = 0;
@@ -169,14 +190,14 @@ export class Run {
       if (!(await this.#mayContinue())) return false;
       const single = this.#request === 'step';
       const untilEvaluation = config.evaluateEvery - (this.completedSteps % config.evaluateEvery);
-      const untilDrift = config.driftEvery - (this.completedSteps % config.driftEvery);
+      const untilDrift = meter ? config.driftEvery - (this.completedSteps % config.driftEvery) : Number.POSITIVE_INFINITY;
       const count = single ? 1 : Math.min(burst, untilEvaluation, untilDrift, config.steps - this.completedSteps);
       const started = performance.now();
       await this.lock.run(() => this.#submit(fineTune, count));
       const elapsed = performance.now() - started;
       burst = Math.max(1, Math.min(METRICS_RING / 2, Math.round((REPORT_EVERY / elapsed) * count)));
       const last = this.completedSteps >= config.steps;
-      if (!last && this.completedSteps % config.driftEvery === 0 && driftAt !== this.completedSteps) {
+      if (meter && !last && this.completedSteps % config.driftEvery === 0 && driftAt !== this.completedSteps) {
         driftAt = this.completedSteps;
         await this.#drift(meter);
       }

@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testAdapters } from '../gpu/testing.ts';
 import type { LabEvent, RunConfig, RunId, RunState, StreamEvent } from './protocol.ts';
+import { memoryDirectory } from '../storage/testing.ts';
+import { startHub } from '../../e2e/hub-server.ts';
 import { Session } from './session.ts';
 
 const CONFIG: RunConfig = {
@@ -25,7 +27,12 @@ const CONFIG: RunConfig = {
   evaluateEvery: 2,
   driftEvery: 2,
   evaluationItems: 4,
+  recompute: false,
 };
+
+const MODEL = { kind: 'model', dtype: 'F32', rank: 8 } as const;
+const SUITE = { role: 'heldOut', columns: ['base'], measure: 'perplexity', items: 0, samples: 1, temperature: 0, maxNewTokens: 16, seed: 0 } as const;
+const LORA = { rank: 4, alpha: 8, targets: ['q_proj', 'down_proj'], rsLora: false };
 
 /** Ships the built-in model whole and the first rows of each dataset, which keeps evaluations short. */
 const fetchPublic = async (path: string): Promise<Blob> => {
@@ -34,7 +41,14 @@ const fetchPublic = async (path: string): Promise<Blob> => {
   return new Blob([bytes.toString('utf8').split('\n').slice(0, 12).join('\n')]);
 };
 
-const session = new Session(await testAdapters(), fetchPublic);
+const hub = await startHub({ 'gimbal/small': { files: await builtInFiles() } });
+const session = new Session(await testAdapters(), { fetchPublic, fetch, openDirectory: async () => memoryDirectory() });
+
+/** The built-in model as a repository of a hub. */
+async function builtInFiles(): Promise<Record<string, Uint8Array<ArrayBuffer>>> {
+  const names = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, new Uint8Array(await readFile(new URL(`../../public/model/${name}`, import.meta.url)))] as const)));
+}
 const events: LabEvent[] = [];
 const waiting: { readonly run: RunId; readonly states: readonly RunState[]; readonly resolve: (state: RunState) => void }[] = [];
 
@@ -65,7 +79,7 @@ beforeAll(async () => {
 describe('Session', () => {
   it('estimates memory, time and rank', async () => {
     const { bytes, rank, seconds } = await session.estimate(CONFIG, true);
-    expect(bytes.map(({ category }) => category)).toEqual(['weights', 'pretrained', 'gradients', 'moments', 'activations', 'bases']);
+    expect(bytes.map(({ category }) => category)).toEqual(['weights', 'pretrained', 'gradients', 'moments', 'activations', 'logits', 'bases']);
     expect(rank.degenerate).toEqual([]);
     expect(seconds).toBeGreaterThan(0);
     expect((await session.estimate({ ...CONFIG, rankFraction: 1 }, false)).rank.degenerate.length).toBeGreaterThan(30);
@@ -122,12 +136,12 @@ describe('Session', () => {
     const { id } = await session.start({ ...CONFIG, method: 'l2sp', lambda: 0.01 });
     await session.stop(false);
     expect(await reached(id, 'stopped')).toBe('stopped');
-    await expect(session.exportRun(id)).rejects.toThrow(/not kept/);
+    await expect(session.exportRun(id, MODEL)).rejects.toThrow(/not kept/);
   });
 
   it('exports a zip that reopens to the same losses', async () => {
     const run = (await session.record()).runs[0]!.summary.id;
-    const { file, files, verification } = await session.exportRun(run, { kind: 'model', dtype: 'F32', rank: 8 });
+    const { file, files, verification } = await session.exportRun(run, MODEL);
     expect(verification.filter(({ passed }) => !passed)).toEqual([]);
     expect(verification).toHaveLength(3);
     expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['model.safetensors', 'config.json', 'tokenizer.json', 'metrics.jsonl', 'run.json', 'README.md']));
@@ -140,5 +154,76 @@ describe('Session', () => {
     const skipped = await session.importFile('train', new File(['{"question":"a","answer":"b #### 1"}\n{"question":"a'], 'bad.jsonl'), [2]);
     expect(skipped).toMatchObject({ dataset: { rows: 1, shape: 'GSM8K' } });
     await session.useDemoData();
+  });
+
+  it('trains adapters, exports them, reads them back onto the model, and goes on from there', async () => {
+    const { id } = await session.start({ ...CONFIG, lora: LORA, recompute: true });
+    expect(await reached(id, 'finished', 'failed')).toBe('finished');
+    expect(of('drift', id).at(-1)!.drift.matrices.every(({ name }) => /q_proj|down_proj/.test(name))).toBe(true);
+    const before = (await session.evaluate({ ...SUITE, columns: [id] })).columns[0]!.score;
+    for (const kind of ['peft', 'mlx', 'model'] as const) {
+      const { file, verification } = await session.exportRun(id, { ...MODEL, kind });
+      expect(verification.filter(({ passed }) => !passed), kind).toEqual([]);
+      const opened = await session.openFiles([{ path: file!.name, file: file! }], 'f32');
+      expect(opened.run, kind).toMatchObject({ state: 'finished', completedSteps: 4, importedFrom: file!.name.replace('.zip', ''), config: { method: 'rpsft', learningRate: CONFIG.learningRate } });
+      expect(opened.events!.filter(({ type }) => type === 'evaluation'), kind).toHaveLength(3);
+      const after = (await session.evaluate({ ...SUITE, columns: [opened.run!.id] })).columns[0]!.score;
+      // Merged weights round where the adapter's two products did not.
+      expect(Math.abs(after.value / before.value - 1), kind).toBeLessThan(1e-5);
+      if (kind !== 'peft') continue;
+      const { id: next } = await session.start({ ...opened.run!.config, startFrom: opened.run!.id, steps: 2 });
+      expect(await reached(next, 'finished', 'failed')).toBe('finished');
+      expect(of('steps', next)[0]!.steps[0]!.penalty, 'an adapter that has moved is penalised from the first step').toBeGreaterThan(0);
+    }
+  });
+
+  it('evaluates base and runs on demand, and shows the items', async () => {
+    const [run] = (await session.record()).runs;
+    const columns = ['base', run!.summary.id] as const;
+    const report = await session.evaluate({ ...SUITE, role: 'outOfDomain', measure: 'generation', columns, items: 6, maxNewTokens: 8 });
+    expect(report.columns.map(({ column, score, stopRate }) => [column, score.items, stopRate!.items])).toEqual(columns.map((column) => [column, 6, 6]));
+    const all = await session.evaluatedItems(report.id, 'all', 0, 10);
+    expect(all.total).toBe(6);
+    const right = all.items.reduce((sum, { answers }) => sum + answers[0]!.score!, 0);
+    expect(right / 6).toBe(report.columns[0]!.score.value);
+    const failures = await session.evaluatedItems(report.id, 'failures', 0, 10);
+    expect(failures.items.every(({ answers }) => answers.some(({ score }) => score === 0))).toBe(true);
+    await expect(session.evaluate({ ...SUITE, measure: 'choice' })).rejects.toThrow('Row 1 of demo-heldout.jsonl has no options to choose from');
+    await expect(session.evaluatedItems('gone', 'all', 0, 1)).rejects.toThrow('evaluate again');
+  });
+
+  it('says that a run fits, and estimates adapters and half precision smaller', async () => {
+    expect(await session.checkFit(CONFIG)).toEqual({ fits: true });
+    const total = async (config: RunConfig): Promise<number> => (await session.estimate(config, false)).bytes.reduce((sum, { bytes }) => sum + bytes, 0);
+    const full = await total(CONFIG);
+    const weights = 4 * (await session.openBuiltIn()).model.parameters;
+    // The copy that is trained, its gradients and two moments go.
+    expect(full - (await total({ ...CONFIG, lora: LORA }))).toBeGreaterThan(3.9 * weights);
+  });
+
+  it('keeps the open model when another cannot be opened', async () => {
+    const before = (await session.openBuiltIn()).model;
+    const config = new File(['{"model_type":"mamba"}'], 'config.json');
+    await expect(session.openFiles([{ path: 'm/config.json', file: config }, { path: 'm/model.safetensors', file: new File([], 'model.safetensors') }], 'f32')).rejects.toThrow();
+    await expect(session.openFiles([{ path: 'notes.md', file: new File(['x'], 'notes.md') }], 'f32')).rejects.toThrow(/no model/);
+    await expect(session.openHub({ host: hub.url, repo: 'gimbal/none', revision: 'main' }, 'f32')).rejects.toThrow(/gimbal\/none/);
+    expect((await session.openBuiltIn()).model).toEqual(before);
+  });
+
+  it('looks a model up on a hub, downloads it, keeps it in the cache, and opens it in half precision with the data as it was', async () => {
+    const request = { host: hub.url, repo: 'gimbal/small', revision: 'main' };
+    const info = await session.hubInfo(request);
+    expect([info.cachedBytes, info.files.some(({ path }) => path === 'model.safetensors')]).toEqual([0, true]);
+    const { model, datasets } = await session.openHub(request, 'bf16');
+    expect(model).toMatchObject({ source: 'hub', name: 'gimbal/small', revision: info.commit, precision: 'bf16', storedAs: 'F32' });
+    expect(datasets.map(({ name }) => name)).toEqual(['demo-train.jsonl', 'demo-heldout.jsonl', 'ood.jsonl']);
+    expect((await session.record()).runs, 'runs of the other model are let go').toEqual([]);
+    expect(events.some((event) => event.type === 'phase' && event.phase === 'download')).toBe(true);
+    expect((await session.hubInfo(request)).cachedBytes).toBe(info.bytes);
+    const { id } = await session.start({ ...CONFIG, lora: LORA, steps: 1 });
+    expect(await reached(id, 'finished', 'failed')).toBe('finished');
+    expect((await session.storage()).models).toMatchObject([{ repo: 'gimbal/small', complete: true }]);
+    expect((await session.removeCached('all')).models).toEqual([]);
+    await hub.close();
   });
 });

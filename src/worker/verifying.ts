@@ -29,6 +29,8 @@ export interface Exported {
   readonly weights: WeightSet;
   /** Of the kinds that are one. */
   readonly adapter: LoraAdapter | undefined;
+  /** Of an adapter that was extracted from the weights. */
+  readonly retainedEnergy: number | undefined;
   readonly base: BaseModel;
   /** Bytes of every file. */
   readonly sizes: ReadonlyMap<string, number>;
@@ -57,14 +59,15 @@ export async function verify(engine: Engine, run: ExportedRun, exported: Exporte
       found = await (exported.options.kind === 'mlx' ? readMlxAdapter : readPeftAdapter)(files, exported.base);
       return compareMatrices(adapter, found);
     });
-    await check('The adapter on the base model gives the same logits', async () => {
+    const title = exported.retainedEnergy === undefined ? 'The adapter on the base model gives the same logits' : 'The adapter on the base model gives logits near those of the run';
+    await check(title, async () => {
       if (!found) return { passed: false, detail: 'It could not be read.' };
-      const { model } = run.material.lab;
-      const reloaded = AdaptedWeights.from(model.context, { weights: model.weights, linears: model.architecture.linears }, found);
+      const { lab } = run.material;
+      const reloaded = lab.attachAdapter(found);
       try {
-        return await compareLogits(run, exported, (ids) => run.material.lab.logits(ids, reloaded));
+        return await compareLogits(run, exported, (ids) => lab.logits(ids, reloaded));
       } finally {
-        reloaded.destroy(model.context.pool);
+        lab.release(reloaded);
       }
     });
   } else {
@@ -140,6 +143,9 @@ async function compareLogits(run: ExportedRun, exported: Exported, logitsOf: (id
     }
   }
   const detail = `Largest difference of a logit on ${prompts.length} prompts: ${difference.toPrecision(2)}, of logits up to ${largest.toPrecision(3)}`;
+  if (exported.retainedEnergy !== undefined) {
+    return { passed: Number.isFinite(difference), detail: `${detail}: what the adapter leaves out. It holds ${(100 * exported.retainedEnergy).toFixed(1)}% of the change of its layers.` };
+  }
   const allowed = largest * toleranceOf(run, exported);
   return { passed: difference <= allowed, detail: `${detail} (rounding allows ${allowed.toPrecision(2)}).` };
 }

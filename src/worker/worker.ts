@@ -1,5 +1,6 @@
 /** @file The dedicated worker's entry: the session behind comlink. */
 import * as Comlink from 'comlink';
+import { openOpfsDirectory } from '../storage/directory.ts';
 import { Session } from './session.ts';
 
 /** The page hands its own address over as the worker's name: the script itself lies elsewhere, and elsewhere again in development. */
@@ -11,4 +12,4 @@ const fetchPublic = async (path: string): Promise<Blob> => {
   return response.blob();
 };
 
-Comlink.expose(new Session(navigator.gpu, fetchPublic));
+Comlink.expose(new Session(navigator.gpu, { fetchPublic, fetch: (...request) => fetch(...request), openDirectory: (name) => openOpfsDirectory(name) }));

@@ -1,0 +1,67 @@
+/** @file A run that comes back: an adapter or an exported run that was dropped, put onto the open model. */
+import { FormatError } from '../formats/formatError.ts';
+import type { Dropped } from '../formats/drop.ts';
+import type { JsonObject } from '../formats/folder.ts';
+import { isJsonObject, readJson } from '../formats/folder.ts';
+import type { BaseModel, LoraAdapter } from '../formats/lora.ts';
+import { isMlxConfig, readMlxAdapter } from '../formats/mlx.ts';
+import { readPeftAdapter } from '../formats/peft.ts';
+import { readMetricsLines } from '../formats/trainerState.ts';
+import type { Lab, WeightSet } from '../engine.ts';
+import type { LabEvent, RunConfig } from './protocol.ts';
+
+/** What was read; `events` of the run under the id it gets here. */
+export interface ImportedRun {
+  readonly weights: WeightSet;
+  readonly config: RunConfig;
+  readonly completedSteps: number;
+  readonly startedAt: string;
+  readonly events: readonly LabEvent[];
+}
+
+/**
+ * Puts what was dropped onto an open model.
+ * @param fallback settings for an adapter from elsewhere, whose files do not say how it was trained
+ * @throws FormatError | RangeError naming the file, field or module that does not fit; the model stays as it is
+ */
+export async function importRun(dropped: Dropped, id: string, lab: Lab, base: BaseModel, fallback: RunConfig): Promise<ImportedRun> {
+  const { files, kind, run } = dropped;
+  const adapter = kind === 'adapter' ? await readAdapter(dropped, base) : undefined;
+  const known = configOf(run, fallback);
+  const lora = adapter && { rank: adapter.settings.r, alpha: adapter.settings.alpha, rsLora: adapter.settings.rsLora, targets: [...new Set(adapter.modules.map(({ name }) => name.slice(name.lastIndexOf('.') + 1)))] };
+  const { lora: _, startFrom: __, ...config } = known;
+  const log = files.get('metrics.jsonl');
+  const history = log ? readMetricsLines(await log.text()) : { steps: [], evaluations: [], drifts: [] };
+  const events: LabEvent[] = [
+    ...(history.steps.length > 0 ? [{ type: 'steps', run: id, steps: history.steps } as const] : []),
+    ...history.evaluations.map((evaluation) => ({ type: 'evaluation', run: id, evaluation }) as const),
+    ...history.drifts.map((drift) => ({ type: 'drift', run: id, drift }) as const),
+    { type: 'state', run: id, state: 'finished' },
+  ];
+  return {
+    weights: adapter ? lab.attachAdapter(adapter) : await lab.attachWeights(files),
+    config: lora ? { ...config, lora } : config,
+    completedSteps: countOf(run?.['completedSteps']) ?? history.steps.at(-1)?.step ?? 0,
+    startedAt: typeof run?.['startedAt'] === 'string' ? run['startedAt'] : new Date().toISOString(),
+    events,
+  };
+}
+
+/** Whether a dropped model is a run on the open one: exported here, and made of a model of the same name. */
+export const isRunOn = ({ kind, run }: Dropped, modelName: string): boolean => kind === 'adapter' || (run !== undefined && run['model'] === modelName);
+
+async function readAdapter({ files }: Dropped, base: BaseModel): Promise<LoraAdapter> {
+  const config = await readJson(files, 'adapter_config.json');
+  if (config === undefined) throw new FormatError('adapter_config.json', '', 'it is missing');
+  return isMlxConfig(config) ? readMlxAdapter(files, base) : readPeftAdapter(files, base);
+}
+
+/** The settings that run.json tells, checked for their types; a field that is missing or of another type is that of `fallback`. */
+function configOf(run: JsonObject | undefined, fallback: RunConfig): RunConfig {
+  const told = run?.['config'];
+  if (!isJsonObject(told)) return fallback;
+  const fields = Object.entries(fallback).map(([name, value]) => [name, typeof told[name] === typeof value ? told[name] : value]);
+  return Object.fromEntries(fields) as unknown as RunConfig;
+}
+
+const countOf = (value: unknown): number | undefined => (typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : undefined);
