@@ -81,10 +81,6 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
 export const exportName = ({ config, completedSteps }: Pick<Run, 'config' | 'completedSteps'>, { kind }: ExportOptions): string =>
   ['gimbal', config.method, `${completedSteps}-steps`, ...(kind === 'model' ? [] : [kind])].join('-');
 
-/** Of the folder, and of the zip that holds it. */
-export const exportName = ({ config, completedSteps }: Pick<ExportedRun, 'config' | 'completedSteps'>, { kind }: ExportOptions): string =>
-  ['gimbal', config.method, `${completedSteps}-steps`, ...(kind === 'model' ? [] : [kind])].join('-');
-
 /** The adapter of a LoRA run, or what comes nearest to the change of all linear layers. */
 async function adapterOf(lab: Lab, weights: WeightSet, { rank }: ExportOptions, { onProgress, signal }: ExportPlace): Promise<{ readonly adapter: LoraAdapter; readonly retainedEnergy?: number }> {
   if (weights instanceof AdaptedWeights) return { adapter: await weights.matrices() };
