@@ -1,7 +1,6 @@
 /** @file Short names that tell the runs of one figure apart: the method, and what differs. */
-import type { MethodId, RunConfig } from '../../worker/protocol.ts';
+import type { LoraConfig, MethodId, RunConfig } from '../../worker/protocol.ts';
 import { formatParameter, formatRate, formatShare } from '../format.ts';
-import { loraLabel } from '../method/configLine.ts';
 import { methodLabel } from '../method/methods.ts';
 
 /** One row of a legend. */
@@ -10,9 +9,12 @@ export interface LegendEntry {
   readonly method: MethodId;
 }
 
+/** What tells two settings of adapters apart, in the shortest form that does. */
+const loraDetails: readonly ((lora: LoraConfig) => string)[] = [({ rank }) => `r ${rank}`, ({ alpha }) => `α ${formatParameter(alpha)}`, ({ rsLora }) => (rsLora ? 'rsLoRA' : ''), ({ targets }) => targets.join('+')];
+
 /** Settings that a name may mention, in this order, and how. */
 const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (config: RunConfig) => string }[] = [
-  { key: 'lora', text: ({ lora }) => (lora === undefined ? '' : `α ${formatParameter(lora.alpha)}${lora.rsLora ? ' rsLoRA' : ''} ${lora.targets.join('+')}`) },
+  ...loraDetails.map((text) => ({ key: 'lora', text: ({ lora }: RunConfig) => (lora === undefined ? '' : text(lora)) }) as const),
   { key: 'lambda', text: (config) => `λ ${formatParameter(config.lambda)}` },
   { key: 'rankFraction', text: (config) => `k ${formatShare(config.rankFraction)}` },
   { key: 'learningRate', text: (config) => `lr ${formatRate(config.learningRate)}` },
@@ -23,8 +25,8 @@ const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (
   { key: 'seed', text: (config) => `seed ${config.seed}` },
 ];
 
-/** What is trained with which method: "RPSFT", "RPSFT LoRA r 16". */
-const nameOf = ({ method, lora }: RunConfig): string => (lora === undefined ? methodLabel(method) : `${methodLabel(method)} ${loraLabel(lora)}`);
+/** What is trained with which method: "RPSFT", "RPSFT LoRA". */
+const nameOf = ({ method, lora }: RunConfig): string => (lora === undefined ? methodLabel(method) : `${methodLabel(method)} LoRA`);
 
 /** λ means nothing to SFT and k only something to RPSFT. */
 const applies = (key: keyof RunConfig, method: MethodId): boolean =>

@@ -63,6 +63,13 @@ describe('moveInGrid', () => {
 });
 
 describe('runNames', () => {
+  it('names adapters, and their settings where they differ', () => {
+    const lora = { rank: 16, alpha: 32, targets: ['q_proj'], rsLora: false };
+    expect(runNames([madeUpRun(), madeUpRun({ lora })])).toEqual(['RPSFT', 'RPSFT LoRA']);
+    expect(runNames([madeUpRun({ lora }), madeUpRun({ lora: { ...lora, rank: 8, targets: ['q_proj', 'v_proj'] } })])).toEqual(['RPSFT LoRA r 16 q_proj', 'RPSFT LoRA r 8 q_proj+v_proj']);
+    expect(runNames([madeUpRun(), madeUpRun({ startFrom: 'a' })])).toEqual(['RPSFT', 'RPSFT continued']);
+  });
+
   it('are the method where that is enough', () => {
     expect(runNames([madeUpRun({ method: 'sft' }), madeUpRun({ method: 'rpsft' })])).toEqual(['SFT', 'RPSFT']);
   });

@@ -33,7 +33,7 @@ function Targets({ lora, model }: { readonly lora: LoraConfig; readonly model: M
 }
 
 function LoraParameters({ lora, model }: { readonly lora: LoraConfig; readonly model: ModelSummary }): ReactElement {
-  const problems = useLab((state) => checkConfig(state.config, state.model?.contextLength));
+  const problems = checkConfig(useLab((state) => state.config));
   const trained = loraWeights(model, lora.targets, lora.rank);
   return (
     <div className="params lora">

@@ -38,6 +38,12 @@ describe('checkConfig', () => {
     expect(checkConfig({ ...defaultConfig, maxLength: 256 }, 128)).toEqual({ maxLength: 'The model reads at most 128 tokens' });
   });
 
+  it('checks adapters where there are some', () => {
+    const lora = { rank: 0, alpha: Number.NaN, targets: [], rsLora: false };
+    expect(checkConfig({ ...defaultConfig, lora })).toEqual({ loraRank: 'A whole number between 1 and 512', loraAlpha: 'Between 0.001 and 4,096', loraTargets: 'LoRA needs at least one layer to adapt' });
+    expect(checkConfig({ ...defaultConfig, lora: { rank: 8, alpha: 16, targets: ['q_proj'], rsLora: false } })).toEqual({});
+  });
+
   it('leaves alone what the method does not use', () => {
     expect(checkConfig({ ...defaultConfig, method: 'sft', lambda: Number.NaN, rankFraction: 2 })).toEqual({});
     expect(checkConfig({ ...defaultConfig, method: 'l2sp', rankFraction: 2 })).toEqual({});

@@ -40,8 +40,7 @@ function FromFiles({ busy }: { readonly busy: boolean }): ReactElement {
   );
 }
 
-function BuiltIn({ busy, open }: { readonly busy: boolean; readonly open: boolean }): ReactElement {
-  if (open) return <p className="help">It is open.</p>;
+function BuiltIn({ busy }: { readonly busy: boolean }): ReactElement {
   return (
     <div className="acts">
       <button type="button" className="btn" disabled={busy} onClick={() => requestModel({ origin: { kind: 'built-in' }, precision: 'f32' })}>
@@ -72,9 +71,9 @@ export function ModelSources({ model }: { readonly model: ModelSummary }): React
         {sources.map((info) => (
           <div key={info.source}>
             <Source info={info} chosen={info.source === chosen} onChoose={setChosen} />
-            {info.source === chosen ? (
+            {info.source === chosen && (chosen !== 'built-in' || model.source !== 'built-in') ? (
               <div className="params">
-                {chosen === 'built-in' ? <BuiltIn busy={busy} open={model.source === 'built-in'} /> : chosen === 'hub' ? <HubForm busy={busy} /> : <FromFiles busy={busy} />}
+                {chosen === 'built-in' ? <BuiltIn busy={busy} /> : chosen === 'hub' ? <HubForm busy={busy} /> : <FromFiles busy={busy} />}
               </div>
             ) : null}
           </div>

@@ -65,12 +65,15 @@ function PrecisionChoice({ model }: { readonly model: ModelSummary }): ReactElem
   );
 }
 
+/** The button that began it may be far below. */
+const show = (element: HTMLElement | null): void => element?.scrollIntoView({ block: 'nearest' });
+
 function OpeningProgress(): ReactElement | null {
   const opening = useLab((state) => state.opening);
   const model = useLab((state) => state.model);
   if (opening === undefined) return null;
   return (
-    <div className="opening">
+    <div className="opening" ref={show}>
       <b className="opening-name">{originName(opening, model)}</b>
       <Progress progress={opening.progress} waiting="Opening" cancelling={opening.cancelling} onCancel={() => void cancelOpening()} />
       <p className="help">{model === undefined ? '' : `${model.name} stays open until this has succeeded.`}</p>

@@ -9,10 +9,13 @@ export interface AlertProps {
   readonly actions?: ReactNode;
 }
 
+/** What has just gone wrong is brought into view; what is in view stays where it is. */
+const show = (element: HTMLElement | null): void => element?.scrollIntoView({ block: 'nearest' });
+
 /** Announced at once by screen readers. */
 export function Alert({ title, children, actions }: AlertProps): ReactElement {
   return (
-    <div className="alert" role="alert">
+    <div className="alert" role="alert" ref={show}>
       <Icon name="alert" />
       <div>
         <b>{title}</b>

@@ -22,13 +22,13 @@ export function Progress({ progress, waiting, onCancel, cancelling = false }: Pr
       <span>
         <b>{cancelling ? 'Cancelling' : progress === undefined ? waiting : phaseDoing(progress.phase)}</b> {progress === undefined ? '' : phaseCount(progress)}
       </span>
-      <button type="button" className="btn quiet" disabled={cancelling} onClick={onCancel}>
-        <Icon name="x" />
-        Cancel
-      </button>
       <span className="pbar">
         <i style={{ width: `${share * 100}%` }} />
       </span>
+      <button type="button" className="btn" disabled={cancelling} onClick={onCancel}>
+        <Icon name="x" />
+        Cancel
+      </button>
     </div>
   );
 }

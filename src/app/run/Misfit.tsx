@@ -34,7 +34,7 @@ export function WaysToFit({ fit }: { readonly fit: Misfitting }): ReactElement {
     <ul className="fixes" aria-label="Ways to make it fit">
       {fit.ways.map((way) => (
         <li key={way.change}>
-          <button type="button" className="btn" onClick={() => applyWay(way)}>
+          <button type="button" className="btn" onClick={() => void applyWay(way)}>
             {way.label}
           </button>
           <span>{wayDetail(way, fit.stoppedAt)}</span>

@@ -3,6 +3,7 @@ import { useState, type ReactElement } from 'react';
 import { runNames } from '../charts/names.ts';
 import { Swatch } from '../charts/Swatch.tsx';
 import { formatCount, formatPercent } from '../format.ts';
+import { loraLabel } from '../method/configLine.ts';
 import { removeRun } from './control.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { isLive, type LabRun } from '../runs.ts';
@@ -35,7 +36,7 @@ function Line({ run, name, selected }: { readonly run: LabRun; readonly name: st
       <button type="button" className="run-name" aria-pressed={selected} title="Draw strongest, and show its settings" onClick={() => selectRunById(run.id)}>
         <Swatch method={run.config.method} />
         <b>{name}</b>
-        <span>{runResult(run)}</span>
+        <span>{[run.config.lora === undefined ? '' : loraLabel(run.config.lora), runResult(run)].filter(Boolean).join(', ')}</span>
       </button>
       {isLive(run) ? null : asking ? (
         <span className="run-ask">

@@ -1,6 +1,6 @@
 /** @file Whether the run being edited fits on the adapter: a trial allocation, and what can be done where it does not. */
 import type { RunConfig, WayToFit } from '../../worker/protocol.ts';
-import { lab } from '../lab.ts';
+import { lab, sentence } from '../lab.ts';
 import { requestModel } from '../model/opening.ts';
 import { useLab } from '../store.ts';
 
@@ -24,9 +24,17 @@ export async function checkLargeEstimate(): Promise<void> {
   if (!known && !starting && opening === undefined && estimatedBytes() > memoryLimit) await checkFit(config);
 }
 
-/** Makes the run smaller as a button says; another precision opens the model again, which asks first where runs would go. */
-export function applyWay({ config, precision }: WayToFit): void {
+/** Makes the run smaller as a button says and tries again; another precision opens the model again, which asks first where runs would go. */
+export async function applyWay({ config, precision }: WayToFit): Promise<void> {
   const { model } = get();
   set({ config });
-  if (model !== undefined && precision !== model.precision) requestModel({ origin: { kind: 'precision' }, precision });
+  if (model !== undefined && precision !== model.precision) {
+    requestModel({ origin: { kind: 'precision' }, precision });
+    return;
+  }
+  try {
+    await checkFit(config);
+  } catch (error) {
+    set({ runProblem: sentence(error) });
+  }
 }

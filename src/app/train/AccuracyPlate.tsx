@@ -7,7 +7,7 @@ import { curvesTable } from '../charts/table.ts';
 import { formatCount, formatPercent } from '../format.ts';
 import { accuracyCurve, inDomainAxis, itemsText, outOfDomainAxis, stepAxis, type Suite } from './curves.ts';
 import type { FigureSet } from './figureSet.ts';
-import { heights, narrowMargins, wideMargins } from './margins.ts';
+import { heights, lineMargins } from './margins.ts';
 
 const titles: Readonly<Record<Suite, string>> = { inDomain: 'In-domain accuracy', outOfDomain: 'Out-of-domain accuracy' };
 
@@ -53,7 +53,7 @@ export function AccuracyPlate({ suite, figures }: { readonly suite: Suite; reado
       <LineChart
         label={`${titles[suite]} by step: ${described}`}
         height={evaluated ? heights.accuracy : heights.emptyAccuracy}
-        margins={narrow ? narrowMargins : wideMargins}
+        margins={lineMargins(drawn.map(({ name }) => name), narrow)}
         x={x}
         y={y}
         series={evaluated ? series : []}

@@ -8,7 +8,7 @@ import { curvesTable } from '../charts/table.ts';
 import { formatCount, formatLoss } from '../format.ts';
 import { lossCurve, powerTick, stepAxis, valueAxis } from './curves.ts';
 import type { FigureSet } from './figureSet.ts';
-import { heights, narrowMargins, wideMargins } from './margins.ts';
+import { heights, lineMargins } from './margins.ts';
 
 /** The loss does not include the penalty, which has a figure of its own. */
 export function LossPlate({
@@ -52,7 +52,7 @@ export function LossPlate({
       <LineChart
         label={`Loss per trained token by step, ${scale === 'log' ? 'logarithmic' : 'linear'} axis: ${described}`}
         height={height}
-        margins={narrow ? narrowMargins : wideMargins}
+        margins={lineMargins(drawn.map(({ name }) => name), narrow)}
         x={x}
         y={y}
         series={series}
