@@ -64,6 +64,7 @@ describe('reading a model folder', () => {
     ['a bottomless config', { 'config.json': `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}` }, 'config.json: nested deeper than 100 levels'],
     ['no weights', { 'config.json': '{}' }, 'model.safetensors: it is missing'],
     ['pickled weights', { 'config.json': '{}', 'pytorch_model.bin': '' }, 'they can run code'],
+    ['a shard without the others', { 'config.json': '{}', 'model-00001-of-00002.safetensors': weights }, 'model.safetensors: it is missing, and so is model.safetensors.index.json. The files here: config.json, model-00001-of-00002.safetensors'],
     ['an index without a map', { 'config.json': '{}', 'model.safetensors.index.json': '{}' }, 'weight_map: is missing'],
     ['a missing shard', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":"x.safetensors"}}' }, 'names x.safetensors, missing here; put all shards beside the index'],
     ['a shard without a name', { 'config.json': '{}', 'model.safetensors.index.json': '{"weight_map":{"a":7}}' }, 'tensor "a": its file is 7, not a name'],

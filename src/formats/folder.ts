@@ -57,7 +57,8 @@ export async function readModelFolder(files: ModelFiles): Promise<ModelFolder> {
 
 /** model.safetensors, or the shards that the index names, or the only .safetensors file there is. */
 async function openWeights(files: ModelFiles): Promise<Weights> {
-  const candidates = [...files.keys()].filter((path) => path.endsWith('.safetensors') && !path.includes('/'));
+  // One shard of several is not a model.
+  const candidates = [...files.keys()].filter((path) => /^[^/]+\.safetensors$/u.test(path) && !/-\d{5}-of-(?!00001)\d{5}\.safetensors$/u.test(path));
   const single = files.has('model.safetensors') ? 'model.safetensors' : !files.has(INDEX) && candidates.length === 1 ? candidates[0] : undefined;
   if (single !== undefined) return joinShards([await openSafetensors(files.get(single)!, single)]);
 
