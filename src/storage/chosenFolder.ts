@@ -16,7 +16,7 @@ export async function folderWriter(chosen: FileSystemDirectoryHandle, name: stri
     } catch (error) {
       await file.abort();
       await folder.removeEntry(path);
-      if (isNamed(error, 'QuotaExceededError')) throw new Error(`The disk is full: ${path} could not be written into ${chosen.name}/${name}. The run stays as it is; free space, then export again.`);
+      if (isNamed(error, 'QuotaExceededError')) throw new Error(`The disk is full: ${path} could not be written into ${chosen.name}/${name}. The run stays as it is; free space, then export again.`, { cause: error });
       throw error;
     }
     await file.close();

@@ -162,8 +162,7 @@ describe('export of an adapter', () => {
     // What changed has rank 4, so that an adapter of rank 6 holds it, and one of rank 2 does not.
     const merged = adapted();
     const { model } = lab;
-    const weights = model.weights.copy(model.context);
-    const full = await weights;
+    const full = await model.weights.copy(model.context);
     for (const weight of model.layout.weights) if (merged.names.has(weight.name)) full.write(model.context.gpu.device, weight, await merged.read(model.context.gpu.device, weight));
     const export_ = (rank: number) => exportRun(engine, runOf(full), { ...MODEL, kind: 'peft', rank }, FACTS, zip);
     const whole = await export_(6);

@@ -60,8 +60,8 @@ async function readAdapter({ files }: Dropped, base: BaseModel): Promise<LoraAda
 function configOf(run: JsonObject | undefined, fallback: RunConfig): RunConfig {
   const told = run?.['config'];
   if (!isJsonObject(told)) return fallback;
-  const fields = Object.entries(fallback).map(([name, value]) => [name, typeof told[name] === typeof value ? told[name] : value]);
-  return Object.fromEntries(fields) as unknown as RunConfig;
+  const fits = ([name, value]: [string, unknown]): boolean => name in fallback && typeof value === typeof fallback[name as keyof RunConfig];
+  return { ...fallback, ...Object.fromEntries(Object.entries(told).filter(fits)) };
 }
 
 const countOf = (value: unknown): number | undefined => (typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : undefined);

@@ -204,7 +204,7 @@ describe('Session', () => {
   it('keeps the open model when another cannot be opened', async () => {
     const before = (await session.openBuiltIn()).model;
     const config = new File(['{"model_type":"mamba"}'], 'config.json');
-    await expect(session.openFiles([{ path: 'm/config.json', file: config }, { path: 'm/model.safetensors', file: new File([], 'model.safetensors') }], 'f32')).rejects.toThrow();
+    await expect(session.openFiles([{ path: 'm/config.json', file: config }, { path: 'm/model.safetensors', file: new File([], 'model.safetensors') }], 'f32')).rejects.toThrow(/model\.safetensors/);
     await expect(session.openFiles([{ path: 'notes.md', file: new File(['x'], 'notes.md') }], 'f32')).rejects.toThrow(/no model/);
     await expect(session.openHub({ host: hub.url, repo: 'gimbal/none', revision: 'main' }, 'f32')).rejects.toThrow(/gimbal\/none/);
     expect((await session.openBuiltIn()).model).toEqual(before);
