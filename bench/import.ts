@@ -45,7 +45,7 @@ try {
   const path = given === '' ? join(folder, `rows.${kind}`) : given;
   if (given === '') await pipeline([Readable.from(blocks()), ...(kind.endsWith('.gz') ? [createGzip({ level: 1 })] : []), createWriteStream(path)]);
   const blob = await openAsBlob(path);
-  const file: DataFile = { name: basename(path), size: blob.size, stream: () => blob.stream() as ReturnType<DataFile['stream']>, slice: (start, end) => blob.slice(start, end) };
+  const file: DataFile = { name: basename(path), size: blob.size, stream: () => blob.stream(), slice: (start, end) => blob.slice(start, end) };
 
   const before = process.memoryUsage().heapUsed;
   let most = 0;

@@ -9,7 +9,7 @@ import { tokeniseExamples } from './tokenise.ts';
 
 /** Contents that lie outside the JavaScript heap. */
 function blobFile(name: string, blob: Blob): DataFile {
-  return { name, size: blob.size, stream: () => blob.stream() as ReturnType<DataFile['stream']>, slice: (start, end) => blob.slice(start, end) };
+  return { name, size: blob.size, stream: () => blob.stream(), slice: (start, end) => blob.slice(start, end) };
 }
 
 const rowsOf = (count: number, from = 0): string => Array.from({ length: count }, (_, i) => `${JSON.stringify({ question: `Question ${from + i}: ${'how many? '.repeat(20)}`, answer: `The answer.\n#### ${from + i}` })}\n`).join('');
@@ -47,7 +47,7 @@ describe('ExampleStore', () => {
 
   it('says so where the file was changed after it was imported', async () => {
     let blob = new Blob([rowsOf(20)]);
-    const file: DataFile = { name: 'a.jsonl', size: blob.size, stream: () => blob.stream() as ReturnType<DataFile['stream']>, slice: (start, end) => blob.slice(start, end) };
+    const file: DataFile = { name: 'a.jsonl', size: blob.size, stream: () => blob.stream(), slice: (start, end) => blob.slice(start, end) };
     const { examples } = await importDataset(file);
     blob = new Blob(['something else']);
     await expect(examples.at(3)).rejects.toThrow('a.jsonl: Row 4: it can no longer be read: the file was changed, moved or removed after it was imported. Its counts');

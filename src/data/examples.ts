@@ -96,7 +96,7 @@ function build(cells: Cells): Example | undefined {
   const { mapping } = cells;
   if (mapping.messages !== undefined) return fromMessages(cells);
   if (mapping.choices !== undefined || (mapping.right !== undefined && mapping.wrong !== undefined)) return fromChoices(cells);
-  if (isConversation(cells.of('prompt')) || mapping.system !== undefined) return fromTurns(cells);
+  if (isConversation(cells.of('prompt')) || isConversation(cells.of('completion')) || mapping.system !== undefined) return fromTurns(cells);
   return fromTexts(cells);
 }
 
@@ -113,9 +113,7 @@ function fromMessages(cells: Cells): Example {
 
 /** A prompt and a completion of which either is messages, or to which a system turn is put. */
 function fromTurns(cells: Cells): Example | undefined {
-  const promptColumn = cells.mapping.prompt;
-  const prompt = promptColumn === undefined ? undefined : needed(cells, 'prompt');
-  const asked = isConversation(prompt) ? turns(prompt, promptColumn!) : [{ role: 'user', content: withInput(cells) }];
+  const asked = turnsAsked(cells);
   const before = withSystem(asked, cells.text('system'));
   if (cells.mapping.completion === undefined && cells.mapping.generations === undefined) return fromAsked(cells, before);
   const completion = cells.of('completion');
@@ -129,6 +127,13 @@ function fromTurns(cells: Cells): Example | undefined {
   const target = targetOf(cells);
   if (target.trim() === '') return undefined;
   return { ...conversation(cells, [...before, { role: 'assistant', content: target }]), firstTrained: before.length };
+}
+
+function turnsAsked(cells: Cells): ChatMessage[] {
+  const column = cells.mapping.prompt;
+  if (column === undefined) return [];
+  const prompt = needed(cells, 'prompt');
+  return isConversation(prompt) ? turns(prompt, column) : [{ role: 'user', content: withInput(cells) }];
 }
 
 function fromTexts(cells: Cells): Example | undefined {

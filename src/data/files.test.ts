@@ -10,8 +10,10 @@ import type { DatasetKind } from './recognise.ts';
 const data = new URL('../../../shared/data/', import.meta.url);
 const load = (path: string, options?: ImportOptions): Promise<Dataset> => importDataset(new File([Uint8Array.from(readFileSync(new URL(path, data)))], basename(path)), options);
 
-const natalia = { question: expect.stringMatching(/^Natalia sold clips/u), answer: '72' };
-const janet = { question: expect.stringMatching(/^Janet’s ducks/u), answer: '18' };
+const like = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+const including = (text: string): unknown => expect.stringContaining(text);
+const natalia = { question: like(/^Natalia sold clips/u), answer: '72' };
+const janet = { question: like(/^Janet’s ducks/u), answer: '18' };
 const evaluation = { purpose: 'evaluation' } as const;
 type Expected = { readonly [part in keyof Example]?: unknown };
 
@@ -26,11 +28,11 @@ const TABLE: readonly [path: string, kind: DatasetKind, examples: number, first:
   ['gsm8k-formats/gsm8k_train_first200.crlf-bom.csv', 'gsm8k', 200, natalia],
   ['gsm8k-formats/gsm8k_train_first200.tsv', 'gsm8k', 200, natalia],
   ['gsm8k-formats/gsm8k_train_first500.alpaca.json', 'alpaca', 500, natalia],
-  ['gsm8k-formats/gsm8k_train_first500.sharegpt.json', 'sharegpt', 500, { ...natalia, segments: [], messages: [{ role: 'user', content: natalia.question }, { role: 'assistant', content: expect.stringContaining('#### 72') }] }],
-  ['gsm8k-formats/gsm8k_train_first500.messages.snappy.parquet', 'messages', 500, { ...natalia, messages: expect.arrayContaining([{ role: 'user', content: natalia.question }]) }],
-  ['gsm8k-formats/gsm8k_train_first500.openr1-messages.jsonl', 'openr1-math', 500, { ...natalia, messages: [{ role: 'user', content: natalia.question }, { role: 'assistant', content: expect.stringMatching(/^<think>/u) }] }],
-  ['gsm8k-formats/gsm8k_train_first500.openr1-messages.jsonl', 'openr1-math', 500, { ...natalia, segments: [{ text: expect.stringMatching(/May\?\n$/u), trained: false }, { text: expect.stringContaining('#### 72'), trained: true }] }, { take: 'solution' }],
-  ['gsm8k-formats/llm-adapters_gsm8k_test.alpaca.json', 'alpaca', 1313, { question: expect.stringMatching(/^Mr Boarden/u), answer: '576.0' }],
+  ['gsm8k-formats/gsm8k_train_first500.sharegpt.json', 'sharegpt', 500, { ...natalia, segments: [], messages: [{ role: 'user', content: natalia.question }, { role: 'assistant', content: including('#### 72') }] }],
+  ['gsm8k-formats/gsm8k_train_first500.messages.snappy.parquet', 'messages', 500, { ...natalia, messages: expect.arrayContaining([{ role: 'user', content: natalia.question }]) as unknown }],
+  ['gsm8k-formats/gsm8k_train_first500.openr1-messages.jsonl', 'openr1-math', 500, { ...natalia, messages: [{ role: 'user', content: natalia.question }, { role: 'assistant', content: like(/^<think>/u) }] }],
+  ['gsm8k-formats/gsm8k_train_first500.openr1-messages.jsonl', 'openr1-math', 500, { ...natalia, segments: [{ text: like(/May\?\n$/u), trained: false }, { text: including('#### 72'), trained: true }] }, { take: 'solution' }],
+  ['gsm8k-formats/llm-adapters_gsm8k_test.alpaca.json', 'alpaca', 1313, { question: like(/^Mr Boarden/u), answer: '576.0' }],
   ['math/test.jsonl', 'math', 5000, { answer: '2', group: 'Algebra' }],
   ['math/math500.jsonl', 'math', 500, { answer: String.raw`\left( 3, \frac{\pi}{2} \right)`, group: 'Precalculus' }],
   ['math/tora_messages_examples.jsonl', 'messages', 30, { answer: '2', group: 'tora-corpus-math', segments: [] }],
@@ -39,7 +41,7 @@ const TABLE: readonly [path: string, kind: DatasetKind, examples: number, first:
   ['mawps/singleeq.jsonl', 'question-answer', 508, {}],
   ['mawps/singleop.jsonl', 'question-answer', 562, {}],
   ['metamath/gsm8k_backward_first500.jsonl', 'question-answer', 500, { answer: '80000' }],
-  ['rpsft-eval/id/math500.jsonl', 'verl', 500, { answer: String.raw`\left( 3, \frac{\pi}{2} \right)`, question: expect.stringMatching(/^Convert the point/u), segments: [], messages: [{ role: 'system', content: expect.any(String) }, { role: 'user', content: expect.any(String) }] }, evaluation],
+  ['rpsft-eval/id/math500.jsonl', 'verl', 500, { answer: String.raw`\left( 3, \frac{\pi}{2} \right)`, question: like(/^Convert the point/u), segments: [], messages: [{ role: 'system', content: like(/./u) }, { role: 'user', content: like(/./u) }] }, evaluation],
   ['rpsft-eval/ood/arc_c.jsonl', 'verl', 1172, { answer: 'C', group: 'ARC-C' }, evaluation],
   ['rpsft-eval/ood/arc_c_test.jsonl', 'verl', 50, { answer: 'C' }, evaluation],
   ['rpsft-eval/ood/commonsenseqa.jsonl', 'verl', 1221, { answer: 'A' }, evaluation],
@@ -57,10 +59,10 @@ const TABLE: readonly [path: string, kind: DatasetKind, examples: number, first:
     question: '', group: 'adjunct_island', choices: { options: ['Who should Derek hug after shocking Richard?', 'Who should Derek hug Richard after shocking?'], answer: 0 },
     segments: [{ text: 'Who should Derek hug after shocking Richard?', trained: true }],
   }],
-  ['ood-mmlu/mmlu_stem_first25_of_each_subject.jsonl', 'multiple-choice', 450, { answer: 'C', group: 'college_biology', choices: { options: expect.any(Array), answer: 2 } }],
-  ['text/tinyshakespeare.txt', 'text', 7222, { segments: [{ text: expect.stringMatching(/^First Citizen:\n/u), trained: true }] }],
+  ['ood-mmlu/mmlu_stem_first25_of_each_subject.jsonl', 'multiple-choice', 450, { answer: 'C', group: 'college_biology', choices: { options: expect.any(Array) as unknown, answer: 2 } }],
+  ['text/tinyshakespeare.txt', 'text', 7222, { segments: [{ text: like(/^First Citizen:\n/u), trained: true }] }],
   ['text/gutenberg_meditations.txt', 'text', 799, { question: '' }],
-  ['text/tinystories_excerpt.txt', 'text', 1230, { segments: [{ text: expect.stringMatching(/^One day, a little girl/u), trained: true }] }],
+  ['text/tinystories_excerpt.txt', 'text', 1230, { segments: [{ text: like(/^One day, a little girl/u), trained: true }] }],
 ];
 
 if (existsSync(data)) {

@@ -28,3 +28,15 @@ describe('extractAnswer', () => {
     expect([lastBoxed('1'), afterHashes('1'), lastNumber('x')]).toEqual([undefined, undefined, undefined]);
   });
 });
+
+describe('texts that are made to take long', () => {
+  it.each([
+    ['boxes that never close', '\\boxed{'.repeat(300_000), undefined],
+    ['boxes that never close, after one that does', `\\boxed{7}${'\\boxed{'.repeat(300_000)}`, '7'],
+    ['backslashes', '\\'.repeat(2_000_000), undefined],
+    ['thousands without end', `1${',111'.repeat(500_000)}1`, '1111'],
+    ['digits', '1'.repeat(2_000_000), '1'.repeat(200)],
+  ])('%s', (_, text, answer) => {
+    expect(extractAnswer(text)).toBe(answer);
+  });
+});

@@ -116,22 +116,34 @@ async function* parseDocuments(text: AsyncIterable<string>): AsyncGenerator<Pars
     if (length > MAX_ROW_LENGTH) {
       return [{ row: ++row, problem: { what: `the document is too long: ${formatCount(length)} characters of at most ${formatCount(MAX_ROW_LENGTH)}; documents end at ${separator === DOCUMENT_MARK ? DOCUMENT_MARK : 'a blank line'}` } }];
     }
-    const trimmed = document.replace(/^\n+|\n+$/gu, '');
+    const trimmed = withoutLineEnds(document);
     return trimmed.trim() === '' ? [] : [{ row: ++row, value: { text: trimmed } }];
   };
+  /** Where the end of the rest may hold the first half of a separator; the rest itself is not searched twice. */
+  let tail = '';
   for await (const chunk of text) {
+    separator ??= chunk.includes(DOCUMENT_MARK) ? DOCUMENT_MARK : '\n\n';
+    const isWhole = (tail + chunk).includes(separator);
+    tail = (tail + chunk).slice(1 - separator.length);
     rest += chunk;
-    separator ??= rest.includes(DOCUMENT_MARK) ? DOCUMENT_MARK : '\n\n';
-    const documents = rest.split(separator);
-    rest = documents.pop()!;
-    yield documents.flatMap(toRow);
-    if (rest.length <= MAX_ROW_LENGTH) continue;
-    // What is kept may hold the first half of a separator.
-    const kept = rest.slice(-DOCUMENT_MARK.length);
-    dropped += rest.length - kept.length;
-    rest = kept;
+    if (isWhole) {
+      const documents = rest.split(separator);
+      rest = documents.pop()!;
+      yield documents.flatMap(toRow);
+    } else if (rest.length > MAX_ROW_LENGTH) {
+      dropped += rest.length - tail.length;
+      rest = tail;
+    }
   }
   yield toRow(rest);
+}
+
+/** Without the line ends at its beginning and its end. */
+function withoutLineEnds(text: string): string {
+  let [start, end] = [0, text.length];
+  while (text[start] === '\n') start++;
+  while (end > start && text[end - 1] === '\n') end--;
+  return text.slice(start, end);
 }
 
 async function* prepend(chunks: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
