@@ -22,6 +22,7 @@ export function downloadLabel({ bytes, cachedBytes }: Pick<HubInfo, 'bytes' | 'c
 function Found({ found, busy }: { readonly found: NonNullable<HubFormState['found']>; readonly busy: boolean }): ReactElement {
   const { info, request } = found;
   const precision = useLab((state) => state.model?.precision ?? 'f32');
+  const isOpen = useLab(({ model }) => model?.name === info.repo && model.revision === info.commit);
   const free = freeSpace(info.storage);
   const missing = info.bytes - info.cachedBytes;
   return (
@@ -54,12 +55,19 @@ function Found({ found, busy }: { readonly found: NonNullable<HubFormState['foun
           The browser offers {formatBytes(free)}, the download needs {formatBytes(missing)}. Delete a model from the cache below, or free space on the disk.
         </p>
       ) : null}
-      <div className="acts">
-        <button type="button" className="btn primary" disabled={busy || missing > free} onClick={() => requestModel({ origin: { kind: 'hub', request }, precision })}>
-          <Icon name={missing > 0 ? 'download' : 'folder'} />
-          {downloadLabel(info)}
-        </button>
-      </div>
+      {isOpen ? (
+        <p className="note">
+          <Icon name="check" />
+          It is open.
+        </p>
+      ) : (
+        <div className="acts">
+          <button type="button" className="btn" disabled={busy || missing > free} onClick={() => requestModel({ origin: { kind: 'hub', request }, precision })}>
+            <Icon name={missing > 0 ? 'download' : 'folder'} />
+            {downloadLabel(info)}
+          </button>
+        </div>
+      )}
     </>
   );
 }
