@@ -1,12 +1,14 @@
 /**
- * @file One training step: dispatches, milliseconds of JavaScript and of GPU, bytes by category, and what RPSFT costs.
- * On software adapters the CPU time of all threads is given too, which other processes disturb less.
+ * @file One training step: dispatches, milliseconds of JavaScript and of GPU, bytes by category beside the plan of the run,
+ * and what RPSFT costs. On software adapters the CPU time of all threads is given too, which other processes disturb
+ * less, and what the process holds beyond its state before the model was made, since a software adapter's memory is its own.
  *
- *     node scripts/run.mjs bench/step.ts [--model=builtin|reference|smollm2] [--rows=8] [--length=128] [--steps=10] [--profile]
+ *     node scripts/run.mjs bench/step.ts [--model=builtin|reference|smollm2] [--rows=8] [--length=128] [--steps=10]
+ *       [--methods=sft,l2sp,rpsft] [--lora=RANK] [--precision=f32|bf16|f16] [--recompute] [--profile]
  */
 import { join } from 'node:path';
-import type { Decomposition, FineTuneSettings } from '../src/engine.ts';
-import { createEngine } from '../src/engine.ts';
+import type { Decomposition, FineTuneSettings, FloatType, MethodId } from '../src/engine.ts';
+import { createEngine, runSize } from '../src/engine.ts';
 import { testGpu } from '../src/gpu/testing.ts';
 import { folderFiles, option, repository } from './node.ts';
 import { fullDocuments, median, shapeNamed, stepFlops } from './workload.ts';
@@ -14,13 +16,16 @@ import { fullDocuments, median, shapeNamed, stepFlops } from './workload.ts';
 const name = option('model', 'builtin');
 const shape = { rows: Number(option('rows', '8')), length: Number(option('length', '128')) };
 const steps = Number(option('steps', '10'));
+const rank = Number(option('lora', '0'));
+const precision = option('precision', 'f32') as FloatType;
+const residentBefore = process.memoryUsage.rss();
 const gpu = await testGpu();
 const engine = createEngine(gpu);
-const lab = await engine.create(shapeNamed(name), 1, await folderFiles(join(repository, 'public/model')));
+const lab = await engine.create(shapeNamed(name), 1, await folderFiles(join(repository, 'public/model')), precision);
 const { model } = lab;
 const tokens = shape.rows * shape.length;
 const documents = fullDocuments(model.config.vocabSize, shape);
-const flops = stepFlops(model, shape);
+const flops = stepFlops(model, shape, rank);
 const settings: Omit<FineTuneSettings, 'method'> = {
   lambda: 1,
   rankFraction: 0.2,
@@ -30,13 +35,15 @@ const settings: Omit<FineTuneSettings, 'method'> = {
   accumulation: 1,
   length: shape.length,
   seed: 1,
+  recompute: process.argv.includes('--recompute'),
+  ...(rank > 0 ? { lora: { rank, alpha: 2 * rank, targets: [...new Set(model.architecture.linears.map(({ module }) => module.split('.').at(-1)!))], rsLora: false } } : {}),
 };
 console.log(`${gpu.facts.description}; ${name}: ${model.layout.count.toLocaleString()} parameters, width ${model.config.hiddenSize}, ${shape.rows} x ${shape.length} tokens, ${(flops / 1e9).toFixed(1)} GFLOP a step`);
 
 let plain = { wall: 0, cpu: 0 };
-for (const method of ['sft', 'l2sp', 'rpsft'] as const) {
+for (const method of option('methods', 'sft,l2sp,rpsft').split(',') as MethodId[]) {
   const started = performance.now();
-  const decomposition: Decomposition | undefined = method === 'rpsft' ? await lab.decompose(settings.rankFraction) : undefined;
+  const decomposition: Decomposition | undefined = method === 'rpsft' ? await lab.decompose(settings.rankFraction, undefined, settings.lora?.targets) : undefined;
   const decomposed = performance.now();
   const run = await lab.fineTune({ ...settings, method }, documents);
   const compiled = performance.now();
@@ -67,12 +74,15 @@ for (const method of ['sft', 'l2sp', 'rpsft'] as const) {
       `${(flops / step.wall / 1e6).toFixed(1)} GFLOP/s, ${Math.round((1000 * tokens) / step.wall).toLocaleString()} tokens/s; ` +
       `decompose ${((decomposed - started) / 1000).toFixed(1)} s, compile ${((compiled - decomposed) / 1000).toFixed(1)} s`,
   );
-  if (method === 'sft') {
-    console.log(`       bytes: ${[...engine.bytes].map(([category, bytes]) => `${category} ${(bytes / 1e6).toFixed(1)} MB`).join(', ')}`);
-    if (process.argv.includes('--profile')) {
-      const times = [...(await run.profile())].toSorted(([, x], [, y]) => y.nanoseconds - x.nanoseconds);
-      for (const [kernel, { nanoseconds, count }] of times) console.log(`       ${(nanoseconds / 1e6).toFixed(2).padStart(9)} ms  ${String(count).padStart(4)} x ${kernel}`);
-    }
+  const held = [...engine.bytes.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const { total } = await lab.plan(runSize({ ...settings, method }, shape, precision));
+  console.log(
+    `       bytes: ${[...engine.bytes].map(([category, bytes]) => `${category} ${(bytes / 1e6).toFixed(1)} MB`).join(', ')}; held ${(held / 1e6).toFixed(1)} MB, planned ${(total / 1e6).toFixed(1)} MB` +
+      (gpu.facts.software ? `, resident ${((process.memoryUsage.rss() - residentBefore) / 1e6).toFixed(1)} MB` : ''),
+  );
+  if (method === 'sft' && process.argv.includes('--profile')) {
+    const times = [...(await run.profile())].toSorted(([, x], [, y]) => y.nanoseconds - x.nanoseconds);
+    for (const [kernel, { nanoseconds, count }] of times) console.log(`       ${(nanoseconds / 1e6).toFixed(2).padStart(9)} ms  ${String(count).padStart(4)} x ${kernel}`);
   }
   if (decomposition) {
     const meter = await lab.driftMeter(run.weights, decomposition);

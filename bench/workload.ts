@@ -32,11 +32,15 @@ export function fullBatch(vocabulary: number, { rows, length }: BatchShape): Pac
   };
 }
 
-/** Multiplications and additions of a step's matrix products, the head's and attention's included. */
-export function stepFlops({ config, layout }: Model, { rows, length }: BatchShape): number {
+/**
+ * Multiplications and additions of a step's matrix products, the head's and attention's included.
+ * @param rank of adapters on all linear layers, with which no product makes a weight's gradient; 0 for full fine-tuning
+ */
+export function stepFlops({ config, layout, architecture }: Model, { rows, length }: BatchShape, rank = 0): number {
   const tokens = rows * length;
   const matrixElements = layout.weights.filter(({ shape }) => shape.length > 1).reduce((sum, weight) => sum + weight.rows * weight.columns, 0);
-  return 6 * matrixElements * tokens + 12 * config.numHiddenLayers * config.numAttentionHeads * config.headDim * tokens * (length / 2);
+  const factorElements = rank * architecture.linears.reduce((sum, linear) => sum + linear.rows + linear.columns, 0);
+  return ((rank > 0 ? 4 : 6) * matrixElements + 6 * factorElements) * tokens + 12 * config.numHiddenLayers * config.numAttentionHeads * config.headDim * tokens * (length / 2);
 }
 
 export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;

@@ -49,7 +49,7 @@ export function importsOf(source) {
 export function roomOf(path) {
   const [top, folder] = path.split('/');
   if (top === 'shaders') return 'shaders';
-  return top !== 'src' ? undefined : folder === 'engine.ts' ? 'engine' : folder;
+  return top !== 'src' ? undefined : /^engine(\.test)?\.ts$/.test(folder) ? 'engine' : folder;
 }
 
 /** A room's testing.ts holds what its tests and those above share. */
