@@ -24,8 +24,8 @@ export function rows(count: number, from = 0): readonly Row[] {
 export const jsonLines = (objects: readonly object[]): string => objects.map((object) => `${JSON.stringify(object)}\n`).join('');
 
 /** Writes a file of the running test and returns where it lies. */
-export function writeFile(name: string, text: string): string {
+export function writeFile(name: string, contents: string | Uint8Array): string {
   const path = test.info().outputPath(name);
-  writeFileSync(path, text);
+  writeFileSync(path, contents);
   return path;
 }

@@ -40,6 +40,8 @@ export interface SeenRequest {
 
 export interface HubServer {
   readonly url: string;
+  /** The second origin, of large files. */
+  readonly storageUrl: string;
   /** Everything asked for so far, redirects counted once. */
   readonly requests: SeenRequest[];
   /** Breaks the next answer for a path, or every one. */
@@ -107,6 +109,7 @@ export async function startHub(repos: Readonly<Record<string, HubRepo>>): Promis
 
   return {
     url: addressOf(hub),
+    storageUrl: addressOf(storage),
     requests,
     fail: (path, fault) => void faults.set(path, fault),
     publish,

@@ -22,17 +22,17 @@ export function report(type: string, description: string): void {
   console.log(`    ${type}: ${description}`);
 }
 
-/** Errors and warnings of the console, uncaught errors, and requests to another origin, from now on. */
-export function watchFaults(page: Page, baseURL: string | undefined): string[] {
+/** Errors and warnings of the console, uncaught errors, and requests to other origins than the page's and those `allowed`, from now on. */
+export function watchFaults(page: Page, baseURL: string | undefined, allowed: readonly string[] = []): string[] {
   const faults: string[] = [];
-  const origin = new URL(baseURL ?? '').origin;
+  const origins = new Set([new URL(baseURL ?? '').origin, ...allowed]);
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('request', (request) => {
     const url = request.url();
-    if (!/^(data|blob):/.test(url) && new URL(url).origin !== origin) faults.push(`request to ${url}`);
+    if (!/^(data|blob):/.test(url) && !origins.has(new URL(url).origin)) faults.push(`request to ${url}`);
   });
   return faults;
 }
