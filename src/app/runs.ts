@@ -19,6 +19,8 @@ export interface LabRun {
   readonly dataset: string;
   readonly startedAt: string;
   readonly completedSteps: number;
+  /** Name of the files that it was read from; undefined for a run that was made here. */
+  readonly importedFrom: string | undefined;
   /** By step, ascending, without repetition. */
   readonly steps: readonly StepMetrics[];
   /** By step, ascending; step 0 is the base model. */
@@ -43,13 +45,16 @@ export interface LabRun {
 /** It has ended and its weights are kept: it can be asked, exported, evaluated and continued. */
 export const hasWeights = (run: LabRun): boolean => !run.recorded && (run.state === 'finished' || run.state === 'stopped');
 
+/** Files that do not say how the run was made: an adapter from elsewhere. */
+export const isUnknown = ({ importedFrom, config }: Pick<LabRun, 'importedFrom' | 'config'>): boolean => importedFrom !== undefined && config.steps === 0;
+
 export const isLive = (run: LabRun): boolean => run.state === 'preparing' || run.state === 'running' || run.state === 'paused';
 
 /** A run before any of its events; `at` is the time of the page in milliseconds. */
 export function runFromSummary(summary: RunSummary, at: number, recorded = false): LabRun {
-  const { id, config, state, model, dataset, startedAt, completedSteps } = summary;
+  const { id, config, state, model, dataset, startedAt, completedSteps, importedFrom } = summary;
   return {
-    id, config, state, model, dataset, startedAt, completedSteps, recorded,
+    id, config, state, model, dataset, startedAt, completedSteps, importedFrom, recorded,
     message: undefined, steps: [], evaluations: [], drifts: [], phases: [], phase: undefined,
     activeMs: 0, paceFrom: undefined, updatedAt: at, visible: true,
   };

@@ -261,8 +261,11 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
       if (name.startsWith('broken')) throw new Error(`${name}/config.json: model_type is "mamba", which Gimbal does not know. It knows llama, qwen2, qwen3, gpt2 and gpt_neox.`);
       await phases('verify', 0, 100_000_000, 'bytes');
       if (paths.some((path) => path.endsWith('adapter_config.json'))) {
-        const config: RunConfig = { ...defaultConfig, lora: { rank: 8, alpha: 16, targets: ['q_proj', 'v_proj'], rsLora: false }, method: 'sft' };
-        return { model, datasets, run: { id: `run-${++runs}`, config, state: 'finished', model: model.name, dataset: name, startedAt: '2026-01-01T00:00:00Z', completedSteps: 300 } };
+        // An adapter from elsewhere: its files say nothing of how it was trained.
+        const config: RunConfig = { ...defaultConfig, lora: { rank: 8, alpha: 16, targets: ['q_proj', 'v_proj'], rsLora: false }, method: 'sft', steps: 0, evaluateEvery: 1, driftEvery: 0, evaluationItems: 0 };
+        const id = `run-${++runs}`;
+        const events: readonly LabEvent[] = [{ type: 'evaluation', run: id, evaluation: evaluationAt(300, { ...config, steps: 300 }) }, { type: 'state', run: id, state: 'finished' }];
+        return { model, datasets, events, run: { id, config, state: 'finished', model: model.name, dataset: name, startedAt: '2026-01-01T00:00:00Z', completedSteps: 0, importedFrom: name } };
       }
       model = openedModel(name, 'files', precision);
       return { model, datasets };

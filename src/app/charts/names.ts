@@ -1,6 +1,7 @@
 /** @file Short names that tell the runs of one figure apart: the method, and what differs. */
 import type { LoraConfig, MethodId, RunConfig } from '../../worker/protocol.ts';
 import { formatParameter, formatRate, formatShare } from '../format.ts';
+import { isUnknown } from '../runs.ts';
 import { methodLabel } from '../method/methods.ts';
 
 /** One row of a legend. */
@@ -32,12 +33,21 @@ const nameOf = ({ method, lora }: RunConfig): string => (lora === undefined ? me
 const applies = (key: keyof RunConfig, method: MethodId): boolean =>
   key === 'lambda' ? method !== 'sft' : key === 'rankFraction' ? method === 'rpsft' : true;
 
+/** What a name is made of. */
+interface NamedRun {
+  readonly config: RunConfig;
+  readonly importedFrom?: string | undefined;
+}
+
 /**
  * Names of the runs in one figure: method and adapter alone where that is enough, else with what differs between the runs
- * that share them. Runs that agree in everything get a number.
+ * that share them. A run of which only its
+ * files are known is called by them. Runs that agree in everything get a number.
  */
-export function runNames(runs: readonly { readonly config: RunConfig }[]): readonly string[] {
-  const names = runs.map(({ config }) => {
+export function runNames(runs: readonly NamedRun[]): readonly string[] {
+  const names = runs.map((run) => {
+    const { config, importedFrom } = run;
+    if (importedFrom !== undefined && isUnknown({ importedFrom, config })) return importedFrom;
     const same = runs.filter((other) => nameOf(other.config) === nameOf(config));
     const differing = distinguishing.filter(({ key, text }) => applies(key, config.method) && same.some((other) => text(other.config) !== text(config)));
     return [nameOf(config), ...differing.map(({ text }) => text(config)).filter(Boolean)].join(' ');

@@ -156,6 +156,7 @@ export function madeUpRun(change: Partial<RunConfig> = {}, until = Infinity, lay
     dataset: 'Demo word problems',
     startedAt: '2026-11-23T17:00:00Z',
     completedSteps: end,
+    importedFrom: undefined,
     recorded: false,
     visible: true,
     phases: [],

@@ -1,6 +1,7 @@
 /** @file Models against a scripted engine: from the Hub and from files, cancelled and refused, and what becomes of runs; runs that do not fit; exports. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LabApi, NamedFile } from '../../worker/protocol.ts';
+import { runNames } from '../charts/names.ts';
 import { cancelExport, writeExport } from '../export/write.ts';
 import { connectLab } from '../labClient.ts';
 import { continueRun, removeRun, startObstacle, startRun } from '../run/control.ts';
@@ -107,10 +108,13 @@ describe('files', () => {
     openFiles(named('adapter/adapter_config.json', 'adapter/adapter_model.safetensors'));
     expect(state().confirming).toBeUndefined();
     await until(() => state().runs.length === 2 && state().opening === undefined);
-    expect(selectRun(state())).toMatchObject({ id: 'run-2', state: 'finished', config: { lora: { rank: 8 } } });
+    expect(selectRun(state())).toMatchObject({ id: 'run-2', state: 'finished', importedFrom: 'adapter', config: { lora: { rank: 8 } } });
+    expect(selectRun(state())?.evaluations).toHaveLength(1);
+    expect(runNames(state().runs)).toEqual(['RPSFT', 'adapter']);
     const imported = selectRun(state());
     if (imported !== undefined) continueRun(imported);
-    expect(state().config).toMatchObject({ startFrom: 'run-2', lora: { rank: 8 } });
+    expect(state().config, 'what its files do not say stays as it was set').toMatchObject({ startFrom: 'run-2', lora: { rank: 8 }, steps: 4 });
+    expect(startObstacle()).toBeUndefined();
     await removeRun('run-2');
     expect(state().config).not.toHaveProperty('startFrom');
   });

@@ -5,7 +5,7 @@ import { byRole } from '../data/importing.ts';
 import { formatBytes } from '../format.ts';
 import { lab, sentence } from '../lab.ts';
 import { configForModel, usualConfig } from '../method/defaults.ts';
-import { isLive, runFromSummary, type LabRun } from '../runs.ts';
+import { applyEvents, isLive, runFromSummary, type LabRun } from '../runs.ts';
 import { initialState, selectLiveRun, useLab, type HubForm, type LabState, type ModelRequest, type Opening } from '../store.ts';
 import { nameOfFiles } from './dropped.ts';
 import { parseHubName } from './hubName.ts';
@@ -98,8 +98,8 @@ const isSame = (before: ModelSummary | undefined, now: ModelSummary): boolean =>
 
 /** Puts what was opened into the store: a run beside those of the open model, or another model in its place. */
 export function acceptModel(opened: Opened): void {
-  const { model, datasets, run } = opened;
-  const added = run === undefined ? [] : [runFromSummary(run, performance.now())];
+  const { model, datasets, run, events = [] } = opened;
+  const added = run === undefined ? [] : [{ ...applyEvents(runFromSummary(run, performance.now()), events, performance.now()), state: run.state, completedSteps: run.completedSteps }];
   const data = { datasets: byRole(datasets), fileProblem: undefined };
   set((state): Partial<LabState> => {
     const shown = added.length === 0 ? {} : { selectedRun: added[0]?.id, station: 'run' as const };

@@ -6,7 +6,7 @@ import { hasPenalty, methodLabel } from '../method/methods.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { Spec } from '../parts/Spec.tsx';
 import { runNames } from '../charts/names.ts';
-import type { LabRun } from '../runs.ts';
+import { isUnknown, type LabRun } from '../runs.ts';
 import { useLab } from '../store.ts';
 
 type Row = readonly [name: string, value: string];
@@ -50,11 +50,11 @@ export function FrozenConfig({ run }: { readonly run: LabRun }): ReactElement {
     <details className="more">
       <summary>
         Settings of this run
-        <span>Frozen when it started</span>
+        <span>{isUnknown(run) ? 'Its files do not say how it was trained' : 'Frozen when it started'}</span>
         <Icon name="chevron" className="chev" />
       </summary>
       <div className="more-body">
-        <Spec rows={[['Model', run.model], ['Data', run.dataset], ...(parent === undefined ? [] : [['Started from', parent] as const]), ...configRows(run.config)]} />
+        <Spec rows={[['Model', run.model], ['Data', run.dataset], ...(parent === undefined ? [] : [['Started from', parent] as const]), ...(run.importedFrom === undefined ? [] : [['Opened from', run.importedFrom] as const]), ...(isUnknown(run) ? trainedRows(run.config) : configRows(run.config))]} />
       </div>
     </details>
   );

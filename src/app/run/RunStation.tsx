@@ -9,7 +9,7 @@ import { Alert } from '../parts/Alert.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { CopyButton } from '../parts/CopyButton.tsx';
 import { Ring } from '../parts/Ring.tsx';
-import { hasWeights, remainingSeconds, type LabRun } from '../runs.ts';
+import { hasWeights, isUnknown, remainingSeconds, type LabRun } from '../runs.ts';
 import { chooseMethod, selectLiveRun, selectMisfit, selectRun, showTab, startRunFrom, useLab } from '../store.ts';
 import { FrozenConfig } from './FrozenConfig.tsx';
 import { refreshEstimate } from './estimate.ts';
@@ -117,7 +117,8 @@ function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
   return (
     <>
       <p className="result">
-        {methodLabel(run.config.method)}: {formatCounted(run.completedSteps, 'step')}
+        {run.importedFrom === undefined ? '' : `Opened from ${run.importedFrom}${isUnknown(run) ? '' : ', '}`}
+        {isUnknown(run) ? '' : `${methodLabel(run.config.method)}: ${formatCounted(run.completedSteps, 'step')}`}
         {time}
         {run.state === 'stopped' ? `, stopped before its ${formatCounted(run.config.steps, 'step')}` : ''}.
       </p>

@@ -1,8 +1,8 @@
 /** @file What can be asked of a run: start, pause, resume, one step, stop, remove. What goes wrong is shown in the Run station. */
-import type { RunId } from '../../worker/protocol.ts';
+import type { RunConfig, RunId } from '../../worker/protocol.ts';
 import { lab, sentence } from '../lab.ts';
 import { checkConfig } from '../method/fields.ts';
-import { isLive, runFromSummary, type LabRun } from '../runs.ts';
+import { isLive, isUnknown, runFromSummary, type LabRun } from '../runs.ts';
 import { checkFit } from './fit.ts';
 import { selectLiveRun, selectMisfit, startRunFrom, useLab, type LabState } from '../store.ts';
 
@@ -43,8 +43,15 @@ export async function startRun(): Promise<void> {
   }
 }
 
-/** Sets the next run up to go on from the weights of an ended one, with its settings. */
-export const continueRun = ({ id, config }: LabRun): void => set(({ lambdas, lora }) => ({ config: { ...config, startFrom: id }, lambdas: { ...lambdas, [config.method]: config.lambda }, lora: config.lora ?? lora }));
+/** Sets the next run up to go on from the weights of an ended one, with its settings as far as they are known. */
+export function continueRun(run: LabRun): void {
+  const { id, config } = run;
+  set((state) => {
+    const { lora: _edited, ...edited } = state.config;
+    const settings: RunConfig = isUnknown(run) ? { ...edited, ...(config.lora === undefined ? {} : { lora: config.lora }) } : config;
+    return { config: { ...settings, startFrom: id }, lambdas: { ...state.lambdas, [settings.method]: settings.lambda }, lora: config.lora ?? state.lora };
+  });
+}
 
 /** Sends a request; false when it was refused. */
 async function control(answer: Promise<void>): Promise<boolean> {
