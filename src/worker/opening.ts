@@ -98,7 +98,9 @@ export class Opening {
     return report(cache);
   }
 
+  /** One thing at a time: whoever asks for another model no longer wants the one before. */
   #begin(): AbortSignal {
+    this.cancel();
     this.#abort = new AbortController();
     return this.#abort.signal;
   }
