@@ -97,20 +97,37 @@ describe('LoRA', () => {
     trainer.destroy();
   });
 
-  it('is SFT to the bit at λ = 0, and the same bits for the same seed', async () => {
+  it('is SFT to the bit at λ = 0, and the same bits for the same seed, also where layers are computed again', async () => {
     const model = await loadFixtureModel('llama-tied');
     const batch = packedBatch(await readFixtureJson<BatchJson>('llama-tied/batch.json'));
     const decomposition = await decomposeAll(model.context, model.weights, { rankFraction: 0.25 });
     const runs: Uint32Array[][] = [];
-    for (const term of [undefined, undefined, (targets: PenaltyTargets) => rpsftPenalty(targets, decomposition), l2spPenalty]) {
+    const without = [{}, {}, { recompute: true }];
+    const terms = [(targets: PenaltyTargets) => rpsftPenalty(targets, decomposition), l2spPenalty].map((term) => ({ penalty: { lambda: 0, term } }));
+    for (const more of [...without, ...terms]) {
       const start = AdaptedWeights.create(model.context, baseOf(model), { r: 4, alpha: 8, rsLora: false }, ['q_proj'], 5);
-      const trainer = await Trainer.create(model, { ...OPTIONS, ...(term ? { penalty: { lambda: 0, term } } : {}) }, start);
+      const trainer = await Trainer.create(model, { ...OPTIONS, ...more }, start);
       for (let step = 0; step < 3; step++) trainer.submitStep([batch]);
       const { trained } = trainer.weights;
       runs.push(await Promise.all(trained.layout.weights.map(async (weight) => new Uint32Array((await trained.read(model.context.gpu.device, weight)).buffer))));
       trainer.destroy();
     }
     for (const run of runs.slice(1)) expect(run).toEqual(runs[0]);
+  });
+
+  it('adds up the gradients of a window', async () => {
+    const model = await loadFixtureModel('llama-tied');
+    const whole = packedBatch(await readFixtureJson<BatchJson>('llama-tied/batch.json'));
+    const half = { ...whole, rowWeights: whole.rowWeights.map((weight) => weight / 2) };
+    const gradients: Float32Array[][] = [];
+    for (const window of [[whole], [half, half]]) {
+      const trainer = await Trainer.create(model, { ...OPTIONS, accumulation: window.length }, await adaptedFixture(model, 'lora'));
+      trainer.submitStep(window);
+      gradients.push(await Promise.all(trainer.lastGradients.layout.weights.map((weight) => trainer.lastGradients.read(model.context.gpu.device, weight))));
+      trainer.destroy();
+    }
+    // Halves are exact, and so is their sum.
+    for (const [i, gradient] of gradients[0]!.entries()) expect(gradients[1]![i]).toEqual(gradient);
   });
 
   it('holds gradients and moments of the adapter alone, and neither computes nor holds what only frozen parameters need', async () => {
