@@ -1,10 +1,12 @@
-/** @file Every kind of export of the built-in model: what is in it, that it is verified, and that a damaged one is found out. */
-import { readFile, readdir } from 'node:fs/promises';
+/** @file Every kind of export of a small model: what is in it, that it is verified, and that a damaged one is found out. */
+import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, Lab, WeightSet } from '../engine.ts';
 import { createEngine } from '../engine.ts';
+import { Random } from '../data/random.ts';
 import type { WriteFile } from '../formats/folder.ts';
 import { inMemory } from '../formats/folder.ts';
+import { tinyTokenizerConfig, tinyTokenizerJson } from '../formats/fixtures/tinyTokenizer.ts';
 import { openSafetensors } from '../formats/safetensors.ts';
 import { readMetricsLines } from '../formats/trainerState.ts';
 import { unzipFiles } from '../formats/zip.ts';
@@ -43,18 +45,21 @@ let engine: Engine;
 let lab: Lab;
 
 beforeAll(async () => {
-  const folder = new URL('../../public/model/', import.meta.url);
-  const names = (await readdir(folder)).filter((name) => name !== 'README.md');
+  const fixture = async (name: string): Promise<Blob> => new Blob([await readFile(new URL(`../../reference/fixtures/llama-tied/${name}`, import.meta.url))]);
   engine = createEngine(await testGpu());
-  lab = await engine.open(new Map(await Promise.all(names.map(async (name) => [name, new Blob([await readFile(new URL(name, folder))])] as const))));
+  lab = await engine.open(
+    new Map([
+      ['config.json', await fixture('config.json')],
+      ['model.safetensors', await fixture('model.safetensors')],
+      ['tokenizer.json', new Blob([JSON.stringify(tinyTokenizerJson())])],
+      ['tokenizer_config.json', new Blob([JSON.stringify(tinyTokenizerConfig)])],
+    ]),
+  );
 });
 
 /** A run of one step; its weights are the model's own, or an adapter on them. */
 function runOf(weights: WeightSet | undefined): ExportedRun {
-  const train = ['George had 21 apples.\n', 'Ann found 7 pears.\n', 'One.\n'].map((text) => {
-    const ids = Uint32Array.from(lab.encode(text));
-    return { ids, trained: new Uint8Array(ids.length).fill(1, 1), truncated: false };
-  });
+  const train = [4, 5, 6].map((length) => ({ ids: Uint32Array.from({ length }, (_, i) => 7 * i + length), trained: Uint8Array.from({ length }, (_, i) => Number(i > 2)), truncated: false }));
   const accuracy = { correct: 1, items: 4, low: 0, high: 0.6 };
   const startedAt = '2026-11-23T12:00:00.000Z';
   return {
@@ -75,7 +80,8 @@ function runOf(weights: WeightSet | undefined): ExportedRun {
 function adapted(): AdaptedWeights {
   const { context, weights, architecture } = lab.model;
   const made = AdaptedWeights.create(context, { weights, linears: architecture.linears }, { r: 4, alpha: 8, rsLora: false }, ['q_proj', 'down_proj'], 3);
-  for (const { b } of made.modules) made.trained.write(context.gpu.device, b, Float32Array.from({ length: b.rows * b.columns }, (_, i) => 0.05 * Math.sin(i + b.rows)));
+  const random = new Random(1, 0);
+  for (const { b } of made.modules) made.trained.write(context.gpu.device, b, Float32Array.from({ length: b.rows * b.columns }, () => random.uint32() / 2 ** 31 - 1));
   return made;
 }
 
@@ -153,7 +159,7 @@ describe('export of an adapter', () => {
     const weights = adapted();
     const result = await exportRun(engine, runOf(weights), { ...MODEL, kind }, FACTS, zip);
     expect(failed(result)).toEqual([]);
-    expect(result.verification.map(({ detail }) => detail)).toEqual([expect.anything(), '10 layers, r 4, equal to the last bit.', expect.stringContaining('Largest difference of a logit on 3 prompts')]);
+    expect(result.verification.map(({ detail }) => detail)).toEqual([expect.anything(), '4 layers, r 4, equal to the last bit.', expect.stringContaining('Largest difference of a logit on 3 prompts')]);
     expect(result.files.map(({ name }) => name)).toEqual(expect.arrayContaining(['adapter_config.json', file, 'tokenizer.json', 'README.md', 'metrics.jsonl', 'run.json']));
     weights.destroy(lab.model.context.pool);
   });
