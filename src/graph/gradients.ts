@@ -96,19 +96,33 @@ function cut(nodes: readonly Node[], checkpoints: readonly number[]): Node[][] {
 
 /**
  * Writes the nodes of a segment into the graph once more, reading what the segments before it left. A node of which
- * something goes on to later nodes is not repeated: its outputs are kept.
+ * something goes on to later nodes is not repeated: its outputs are kept, or where `fromFirst` allows, the first of them.
  */
 function repeat(graph: Graph, segment: readonly Node[], later: readonly Node[]): Map<Node, Node> {
+  const inside = new Set(segment);
   const kept = new Set(later.flatMap(({ inputs }) => inputs.map(({ node }) => node)));
   const twins = new Map<Tensor, Tensor>();
   const again = new Map<Node, Node>();
+  const remade = new Set<Node>();
+  const twin = (input: Tensor): Tensor => {
+    const { node } = input;
+    if (node && !inside.has(node) && !remade.has(node)) {
+      remade.add(node);
+      const outputs = node.operation.fromFirst?.(graph, node as Node & { readonly attributes: never }) ?? [];
+      for (const [index, output] of outputs.entries()) twins.set(node.outputs[index]!, output);
+    }
+    return twins.get(input) ?? input;
+  };
   for (const node of segment) {
-    if (kept.has(node)) continue;
-    const outputs = graph.apply(node.operation, node.inputs.map((input) => twins.get(input) ?? input), node.attributes);
+    // A kept node keeps its outputs for its rule and reads the repetitions of its inputs.
+    const inputs = node.inputs.map(twin);
+    if (kept.has(node)) {
+      again.set(node, { ...node, inputs });
+      continue;
+    }
+    const outputs = graph.apply(node.operation, inputs, node.attributes as never);
     for (const [index, output] of node.outputs.entries()) twins.set(output, outputs[index]!);
     again.set(node, outputs[0]!.node!);
   }
-  // A kept node keeps its inputs' names for its rule, but reads their repetitions.
-  for (const node of segment) if (kept.has(node)) again.set(node, { ...node, inputs: node.inputs.map((input) => twins.get(input) ?? input) });
   return again;
 }

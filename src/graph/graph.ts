@@ -79,6 +79,11 @@ export interface Operation<A = never> {
    * gradients need it: tied weights, accumulation over micro-batches.
    */
   inPlace?(inputCount: number): { readonly output: number; readonly input: number } | undefined;
+  /**
+   * The other outputs from the first alone, bit for bit, as nodes of `graph`; for operations after which a segment may end,
+   * so that recomputation keeps one tensor of theirs. Undefined where that cannot be.
+   */
+  fromFirst?(graph: Graph, node: Node & { readonly attributes: A }): readonly Tensor[] | undefined;
   /** The dispatches that compute the outputs. */
   calls(context: KernelContext<A>): readonly Call[];
   /** The same in plain f64, as simply as it can be said; tests hold the kernels to it. */

@@ -56,6 +56,10 @@ const layerNormOperation: Operation<LayerNormAttributes> = {
     const dAffine = graph.apply(affineGradientOperation, [dy, total, stats, ...(onto ? [onto] : [])], null)[0]!;
     return [dx, ...deltas.map(() => dx), ...dBiases, dAffine];
   },
+  fromFirst(graph, { inputs, outputs, attributes }) {
+    if (attributes.deltas === 0) return undefined;
+    return [outputs[0]!, ...graph.apply(layerNormOperation, [outputs[0]!, inputs.at(-1)!], { ...attributes, deltas: 0, biases: 0 })];
+  },
   calls({ facts, attributes, inputs, outputs }) {
     const { x, deltas, biases, affine } = named(inputs, attributes);
     const { rows, width } = size(x);

@@ -50,6 +50,10 @@ const rmsNormOperation: Operation<NormAttributes> = {
     const dGain = graph.apply(gainGradientOperation, onto ? [dy, total, inverse, onto] : [dy, total, inverse], null)[0]!;
     return added ? [dx, dx, dGain] : [dx, dGain];
   },
+  fromFirst(graph, { inputs, outputs, attributes }) {
+    if (inputs.length < 3) return undefined;
+    return [outputs[0]!, ...graph.apply(rmsNormOperation, [outputs[0]!, inputs.at(-1)!], attributes)];
+  },
   calls({ facts, attributes: { epsilon }, inputs, outputs }) {
     const { rows, width } = size(inputs[0]!);
     const added = inputs.length === 3;
