@@ -311,11 +311,11 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
       if (badRow !== undefined && !skipRows.includes(badRow)) {
         return { problem: { file: file.name, row: badRow, what: `Row ${badRow}: the line ends inside a string, at character 288.`, stillHolds: 'The rows before it read well. The demo data is still loaded.', canSkip: true } };
       }
-      return { dataset: replace(dataset(role, file.name, 'file', demoMapping)) };
+      return { dataset: replace(dataset(role, file.name, 'file', demoMapping)), datasets };
     },
     cancelImport: () => Promise.resolve(),
     useDemoData: () => Promise.resolve((datasets = demo())),
-    setMapping: (role, mapping) => Promise.resolve({ dataset: replace({ ...dataset(role, datasets.find((old) => old.role === role)?.name ?? '', 'file', mapping) }) }),
+    setMapping: (role, mapping) => Promise.resolve({ dataset: replace({ ...dataset(role, datasets.find((old) => old.role === role)?.name ?? '', 'file', mapping) }), datasets }),
     preview: (role, from, count) =>
       Promise.resolve(
         Array.from({ length: Math.min(count, sizes[role] - from + 1) }, (_, index) => {

@@ -25,7 +25,7 @@ async function receive(transfer: DataTransfer, use: Use): Promise<void> {
     const files = await readDrop(transfer);
     const [first] = files;
     if (first === undefined) return;
-    if (use === 'model' || isModel(files.map(({ path }) => path))) openFiles(files);
+    if (use === 'model' || isModel(files.map(({ path }) => path))) await openFiles(files);
     else await importFile(use, first.file);
   } catch (error) {
     const message = `The browser could not read what was dropped: ${sentence(error)}`;

@@ -62,7 +62,7 @@ function Found({ found, busy }: { readonly found: NonNullable<HubFormState['foun
         </p>
       ) : (
         <div className="acts">
-          <button type="button" className="btn" disabled={busy || missing > free} onClick={() => requestModel({ origin: { kind: 'hub', request }, precision })}>
+          <button type="button" className="btn" disabled={busy || missing > free} onClick={() => void requestModel({ origin: { kind: 'hub', request }, precision })}>
             <Icon name={missing > 0 ? 'download' : 'folder'} />
             {downloadLabel(info)}
           </button>

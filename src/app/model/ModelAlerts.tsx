@@ -21,7 +21,7 @@ function Problem(): ReactElement | null {
               className="btn"
               onClick={() => {
                 dismiss();
-                requestModel(retry);
+                void requestModel(retry);
               }}
             >
               Try again

@@ -22,7 +22,7 @@ const sources: readonly SourceInfo[] = [
 ];
 
 function FromFiles({ busy }: { readonly busy: boolean }): ReactElement {
-  const choose = (files: readonly File[]): void => openFiles(namedFiles(files));
+  const choose = (files: readonly File[]): void => void openFiles(namedFiles(files));
   return (
     <>
       <div className="acts">
@@ -43,7 +43,7 @@ function FromFiles({ busy }: { readonly busy: boolean }): ReactElement {
 function BuiltIn({ busy }: { readonly busy: boolean }): ReactElement {
   return (
     <div className="acts">
-      <button type="button" className="btn" disabled={busy} onClick={() => requestModel({ origin: { kind: 'built-in' }, precision: 'f32' })}>
+      <button type="button" className="btn" disabled={busy} onClick={() => void requestModel({ origin: { kind: 'built-in' }, precision: 'f32' })}>
         Open the built-in model
       </button>
     </div>

@@ -57,7 +57,7 @@ function PrecisionChoice({ model }: { readonly model: ModelSummary }): ReactElem
           options={precisions}
           value={model.precision}
           disabled={busy}
-          onChange={(precision) => requestModel({ origin: { kind: 'precision' }, precision })}
+          onChange={(precision) => void requestModel({ origin: { kind: 'precision' }, precision })}
         />
       </div>
       <p className="help">{precisionHelp[model.precision]}</p>

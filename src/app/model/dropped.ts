@@ -6,6 +6,30 @@ const isModelFile = (path: string): boolean => /\.(safetensors|zip)$|\.safetenso
 /** A folder, a zip, or files of which one can only belong to a model; everything else is data. */
 export const isModel = (paths: readonly string[]): boolean => paths.some((path) => path.includes('/') || isModelFile(path));
 
+/** Bytes at the end of a zip in which its list of names is looked for; the list of an export takes one or two kB. */
+const zipList = 65_536;
+
+const has = (paths: readonly string[], name: string): boolean => paths.some((path) => path === name || path.endsWith(`/${name}`));
+
+/**
+ * Whether files are certain to go onto the open model and leave its runs: an adapter, or a run that says it was made on a model of this name. Of a zip
+ * only the names in it are looked at; the engine reads the rest and has the last word.
+ */
+export async function goesOnto(files: readonly NamedFile[], modelName: string | undefined): Promise<boolean> {
+  const paths = files.map(({ path }) => path);
+  if (has(paths, 'adapter_config.json')) return true;
+  const zip = files.find(({ path }) => /\.zip$/i.test(path));
+  if (zip !== undefined) return (await zip.file.slice(-zipList).text()).includes('adapter_config.json');
+  const run = files.find(({ path }) => has([path], 'run.json'));
+  if (run === undefined) return false;
+  try {
+    const told: unknown = JSON.parse(await run.file.text());
+    return typeof told === 'object' && told !== null && 'model' in told && told.model === modelName;
+  } catch {
+    return false;
+  }
+}
+
 /** What to call a set of files: the folder that holds them all, the only file, or their number. */
 export function nameOfFiles(paths: readonly string[]): string {
   const [first = ''] = paths;

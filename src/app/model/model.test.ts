@@ -1,6 +1,6 @@
 /** @file Names of models as they are written and pasted, and what dropped files are. */
 import { describe, expect, it } from 'vitest';
-import { isModel, nameOfFiles } from './dropped.ts';
+import { goesOnto, isModel, nameOfFiles } from './dropped.ts';
 import { downloadLabel } from './HubForm.tsx';
 import { parseHubName, suggestedModels } from './hubName.ts';
 
@@ -56,6 +56,18 @@ describe('dropped files', () => {
     [['rows.json'], false],
     [['train.parquet', 'test.parquet'], false],
   ])('%j are a model: %s', (paths, model) => expect(isModel(paths)).toBe(model));
+
+  const file = (path: string, text: string): { readonly path: string; readonly file: File } => ({ path, file: new File([text], path) });
+
+  it.each([
+    ['an adapter', [file('run/adapter_config.json', '{}')], true],
+    ['a zip of an adapter', [file('run.zip', `${'x'.repeat(70_000)}PK gimbal/adapter_config.json PK`)], true],
+    ['a zip of something else', [file('run.zip', 'PK gimbal/config.json PK')], false],
+    ['a run on this model', [file('run/config.json', '{}'), file('run/run.json', '{"model":"Built-in model"}')], true],
+    ['a run on another model', [file('run/config.json', '{}'), file('run/run.json', '{"model":"Other"}')], false],
+    ['a run whose file is damaged', [file('run/run.json', '{')], false],
+    ['a model', [file('SmolLM2/config.json', '{}')], false],
+  ])('that are %s are known to leave its runs, or not', async (_what, files, leaves) => expect(await goesOnto(files, 'Built-in model')).toBe(leaves));
 
   it('are called by their folder, their name or their number', () => {
     expect(nameOfFiles(['SmolLM2/config.json', 'SmolLM2/onnx/model.onnx'])).toBe('SmolLM2');

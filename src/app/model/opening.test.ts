@@ -96,8 +96,7 @@ describe('a model of the Hub', () => {
 describe('files', () => {
   it('of a model that cannot be used leave the open one', async () => {
     await connect();
-    openFiles(named('broken/config.json', 'broken/model.safetensors'));
-    await until(() => state().modelProblem !== undefined);
+    await openFiles(named('broken/config.json', 'broken/model.safetensors'));
     expect(state()).toMatchObject({ opening: undefined, model: { source: 'built-in' }, modelProblem: { title: 'broken was not opened', stillHolds: 'Built-in model is still open.' } });
     expect(state().modelProblem?.message).toContain('model_type is "mamba"');
   });
@@ -105,9 +104,8 @@ describe('files', () => {
   it('of an adapter become a run beside the others', async () => {
     await connect();
     await finishRun();
-    openFiles(named('adapter/adapter_config.json', 'adapter/adapter_model.safetensors'));
+    await openFiles(named('adapter/adapter_config.json', 'adapter/adapter_model.safetensors'));
     expect(state().confirming).toBeUndefined();
-    await until(() => state().runs.length === 2 && state().opening === undefined);
     expect(selectRun(state())).toMatchObject({ id: 'run-2', state: 'finished', importedFrom: 'adapter', config: { lora: { rank: 8 } } });
     expect(selectRun(state())?.evaluations).toHaveLength(1);
     expect(runNames(state().runs)).toEqual(['RPSFT', 'adapter']);
@@ -122,7 +120,7 @@ describe('files', () => {
   it('of another model ask before runs are let go', async () => {
     await connect();
     await finishRun();
-    openFiles(named('Other/config.json', 'Other/model.safetensors'));
+    await openFiles(named('Other/config.json', 'Other/model.safetensors'));
     expect(state().confirming).toMatchObject({ origin: { kind: 'files', name: 'Other' } });
     expect(state().runs).toHaveLength(1);
     const request = state().confirming;
@@ -134,7 +132,7 @@ describe('files', () => {
     await connect();
     editConfig({ steps: 10_000 });
     await startRun();
-    openFiles(named('Other/config.json'));
+    await openFiles(named('Other/config.json'));
     expect(state()).toMatchObject({ opening: undefined, modelProblem: { title: 'Other was not opened', message: 'A run is going on, and it trains the open model.' } });
   });
 });
@@ -144,7 +142,7 @@ describe('another precision', () => {
     const lab = await connect();
     await finishRun();
     const removed = vi.spyOn(lab, 'removeRun');
-    requestModel({ origin: { kind: 'precision' }, precision: 'bf16' });
+    await requestModel({ origin: { kind: 'precision' }, precision: 'bf16' });
     const request = state().confirming;
     expect(request).toBeDefined();
     if (request !== undefined) await openModel(request);

@@ -7,7 +7,7 @@ import { lab, sentence } from '../lab.ts';
 import { configForModel, usualConfig } from '../method/defaults.ts';
 import { applyEvents, isLive, runFromSummary, type LabRun } from '../runs.ts';
 import { initialState, selectLiveRun, useLab, type HubForm, type LabState, type ModelRequest, type Opening } from '../store.ts';
-import { nameOfFiles } from './dropped.ts';
+import { goesOnto, nameOfFiles } from './dropped.ts';
 import { parseHubName } from './hubName.ts';
 
 const { setState: set, getState: get } = useLab;
@@ -29,30 +29,27 @@ export function originName({ origin }: ModelRequest, model: ModelSummary | undef
 /** Runs with weights of the open model, which another one lets go. */
 export const runsOfModel = (runs: readonly LabRun[]): readonly LabRun[] => runs.filter((run) => !run.recorded && !isLive(run));
 
-/** An adapter or an exported run goes onto the open model and leaves its runs; what a zip holds is known only once it is open. */
-const goesOntoModel = ({ origin }: ModelRequest): boolean => origin.kind === 'files' && origin.files.some(({ path }) => /(^|\/)(adapter_config|run)\.json$/.test(path));
-
 /** "RPSFT and SFT": the runs that go when another model is opened. */
 export const namesOfRuns = (runs: readonly LabRun[]): string => new Intl.ListFormat('en-GB').format(runNames(runs));
 
 /** Opens a model, or asks first where that lets runs go. */
-export function requestModel(request: ModelRequest): void {
+export async function requestModel(request: ModelRequest): Promise<void> {
+  const { origin } = request;
+  const leavesRuns = origin.kind === 'files' && (await goesOnto(origin.files, get().model?.name));
   if (get().opening !== undefined) return;
   if (selectLiveRun(get()) !== undefined) {
     const message = 'A run is going on, and it trains the open model.';
     set({ station: 'model', modelProblem: { title: `${originName(request, get().model)} was not opened`, message, stillHolds: 'Stop the run or let it finish, then try again.', retry: request } });
-  } else if (runsOfModel(get().runs).length > 0 && !goesOntoModel(request)) {
+  } else if (runsOfModel(get().runs).length > 0 && !leavesRuns) {
     set({ station: 'model', confirming: request, modelProblem: undefined });
   } else {
-    void openModel(request);
+    await openModel(request);
   }
 }
 
 /** Opens files that were dropped or chosen. */
-export const openFiles = (files: readonly NamedFile[]): void => {
-  const name = nameOfFiles(files.map(({ path }) => path));
-  requestModel({ origin: { kind: 'files', name, files }, precision: get().model?.precision ?? 'f32' });
-};
+export const openFiles = (files: readonly NamedFile[]): Promise<void> =>
+  requestModel({ origin: { kind: 'files', name: nameOfFiles(files.map(({ path }) => path)), files }, precision: get().model?.precision ?? 'f32' });
 
 function ask({ origin, precision }: ModelRequest): Promise<Opened> {
   switch (origin.kind) {

@@ -42,7 +42,7 @@ export function WaysToFit({ fit }: { readonly fit: Misfitting }): ReactElement {
       ))}
       {builtIn ? null : (
         <li>
-          <button type="button" className="btn" onClick={() => requestModel({ origin: { kind: 'built-in' }, precision: 'f32' })}>
+          <button type="button" className="btn" onClick={() => void requestModel({ origin: { kind: 'built-in' }, precision: 'f32' })}>
             Take the built-in model
           </button>
           <span>fits nearly everywhere</span>

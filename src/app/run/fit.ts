@@ -29,7 +29,7 @@ export async function applyWay({ config, precision }: WayToFit): Promise<void> {
   const { model } = get();
   set({ config });
   if (model !== undefined && precision !== model.precision) {
-    requestModel({ origin: { kind: 'precision' }, precision });
+    await requestModel({ origin: { kind: 'precision' }, precision });
     return;
   }
   try {

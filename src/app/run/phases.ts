@@ -4,6 +4,8 @@ import { formatBytes, formatCount } from '../format.ts';
 import type { LabRun, PhaseProgress } from '../runs.ts';
 
 const names: Readonly<Record<PhaseId, string>> = {
+  import: 'Read data',
+  import: 'Read file',
   download: 'Download',
   'read-cache': 'Read cache',
   verify: 'Verify',
@@ -21,9 +23,12 @@ export const phaseName = (phase: PhaseId): string => names[phase];
 
 /** The phases that the page waits for outside a run, as what is being done. */
 const doing: Readonly<Partial<Record<PhaseId, string>>> = {
+  import: 'Reading',
   download: 'Downloading',
   'read-cache': 'Reading from the cache',
   verify: 'Verifying',
+  import: 'Reading',
+  evaluate: 'Evaluating',
   weights: 'Loading weights',
   save: 'Writing',
 };
