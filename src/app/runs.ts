@@ -1,5 +1,5 @@
 /** @file A run as the page holds it: the summary of the worker and everything its events have added up to. Pure functions, no store. */
-import type { Drift, Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, StepMetrics } from '../worker/protocol.ts';
+import type { Drift, Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, StepMetrics, SuiteMeasures } from '../worker/protocol.ts';
 
 /** The last report of a phase. */
 export interface PhaseProgress {
@@ -21,6 +21,8 @@ export interface LabRun {
   readonly completedSteps: number;
   /** Name of the files that it was read from; undefined for a run that was made here. */
   readonly importedFrom: string | undefined;
+  /** What its evaluations measured each suite by. */
+  readonly measures: SuiteMeasures;
   /** By step, ascending, without repetition. */
   readonly steps: readonly StepMetrics[];
   /** By step, ascending; step 0 is the base model. */
@@ -50,11 +52,14 @@ export const isUnknown = ({ importedFrom, config }: Pick<LabRun, 'importedFrom' 
 
 export const isLive = (run: LabRun): boolean => run.state === 'preparing' || run.state === 'running' || run.state === 'paused';
 
+/** A recording from before measures were noted knew this one only. */
+const exactMeasures: SuiteMeasures = { inDomain: 'exact', outOfDomain: 'exact' };
+
 /** A run before any of its events; `at` is the time of the page in milliseconds. */
 export function runFromSummary(summary: RunSummary, at: number, recorded = false): LabRun {
-  const { id, config, state, model, dataset, startedAt, completedSteps, importedFrom } = summary;
+  const { id, config, state, model, dataset, startedAt, completedSteps, importedFrom, measures = exactMeasures } = summary;
   return {
-    id, config, state, model, dataset, startedAt, completedSteps, importedFrom, recorded,
+    id, config, state, model, dataset, startedAt, completedSteps, importedFrom, measures, recorded,
     message: undefined, steps: [], evaluations: [], drifts: [], phases: [], phase: undefined,
     activeMs: 0, paceFrom: undefined, updatedAt: at, visible: true,
   };

@@ -202,7 +202,7 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
   };
 
   /** Tells of a phase in tenths, until it is cancelled. */
-  const phases = async (phase: 'download' | 'read-cache' | 'verify' | 'weights' | 'save' | 'evaluate', from: number, total: number, unit: 'bytes' | 'items', onPart: (done: number) => void = () => {}): Promise<void> => {
+  const phases = async (phase: 'download' | 'read-cache' | 'verify' | 'weights' | 'save' | 'evaluate' | 'import', from: number, total: number, unit: 'bytes' | 'items', onPart: (done: number) => void = () => {}): Promise<void> => {
     for (let part = 0; part <= 10; part++) {
       if (cancelled) throw new Error('It was cancelled.');
       const done = from + Math.round(((total - from) * part) / 10);
@@ -311,9 +311,14 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
       if (badRow !== undefined && !skipRows.includes(badRow)) {
         return { problem: { file: file.name, row: badRow, what: `Row ${badRow}: the line ends inside a string, at character 288.`, stillHolds: 'The rows before it read well. The demo data is still loaded.', canSkip: true } };
       }
+      cancelled = false;
+      await phases('import', 0, file.size, 'bytes');
       return { dataset: replace(dataset(role, file.name, 'file', demoMapping)), datasets };
     },
-    cancelImport: () => Promise.resolve(),
+    cancelImport() {
+      cancelled = true;
+      return Promise.resolve();
+    },
     useDemoData: () => Promise.resolve((datasets = demo())),
     setMapping: (role, mapping) => Promise.resolve({ dataset: replace({ ...dataset(role, datasets.find((old) => old.role === role)?.name ?? '', 'file', mapping) }), datasets }),
     preview: (role, from, count) =>

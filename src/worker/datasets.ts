@@ -30,6 +30,13 @@ interface Held {
   readonly measure: Measure;
 }
 
+interface ImportOptions {
+  readonly skipRows?: readonly number[];
+  readonly mapping?: DatasetColumns;
+  /** Told of the bytes that were read of the file, then of the rows that have become tokens. */
+  readonly onProgress?: (done: number, total: number, unit: 'bytes' | 'rows') => void;
+}
+
 /** Examples that decide by what a dataset is scored. */
 const MEASURED_EXAMPLES = 64;
 
@@ -63,14 +70,14 @@ export class Datasets {
   }
 
   /** Imports a file for a role. Throws only what is not a problem of the data. */
-  async import(role: DatasetRole, file: DataFile, origin: Held['origin'], maxLength: number, options: { readonly skipRows?: readonly number[]; readonly mapping?: DatasetColumns } = {}): Promise<ImportResult> {
+  async import(role: DatasetRole, file: DataFile, origin: Held['origin'], maxLength: number, options: ImportOptions = {}): Promise<ImportResult> {
     const started = performance.now();
-    const { skipRows = [], mapping } = options;
+    const { skipRows = [], mapping, onProgress = () => {} } = options;
     this.#abort = new AbortController();
     const { signal } = this.#abort;
     try {
-      const dataset = await importDataset(file, { skipRows, mapping, signal, purpose: role === 'train' ? 'training' : 'evaluation' });
-      const tokenised = await tokeniseExamples(dataset.examples, this.#tokenizer, { ...this.#encoding(file, maxLength), signal });
+      const dataset = await importDataset(file, { skipRows, mapping, signal, purpose: role === 'train' ? 'training' : 'evaluation' }, ({ bytesRead, size }) => onProgress(bytesRead, size, 'bytes'));
+      const tokenised = await tokeniseExamples(dataset.examples, this.#tokenizer, { ...this.#encoding(file, maxLength), signal }, (done) => onProgress(done, dataset.examples.length, 'rows'));
       const counts = countTokens(tokenised);
       const measure = measureOf(await dataset.examples.read(0, MEASURED_EXAMPLES));
       const findings = [...dataset.problems, ...checkCounts(counts, file.name, maxLength).filter(() => role === 'train' || counts.trainedTokens > 0)];
@@ -82,13 +89,14 @@ export class Datasets {
       if (!(error instanceof DataError)) throw error;
       return { problem: { file: error.file, ...(error.row === undefined ? {} : { row: error.row }), what: error.sentence, stillHolds: this.#stillHolds(role, error.stillHolds), canSkip: error.row !== undefined } };
     }
-    return { dataset: this.summary(role) };
+    const datasets = this.summaries();
+    return { dataset: datasets.find((dataset) => dataset.role === role)!, datasets };
   }
 
   /** Reads the file of a role again with other columns. */
-  remap(role: DatasetRole, mapping: DatasetColumns, maxLength: number): Promise<ImportResult> {
+  remap(role: DatasetRole, mapping: DatasetColumns, maxLength: number, onProgress?: ImportOptions['onProgress']): Promise<ImportResult> {
     const { file, origin, skipRows } = this.#of(role);
-    return this.import(role, file, origin, maxLength, { mapping, skipRows });
+    return this.import(role, file, origin, maxLength, { mapping, skipRows, ...(onProgress ? { onProgress } : {}) });
   }
 
   /** Examples of a role cut to `maxLength` tokens. */
@@ -116,12 +124,20 @@ export class Datasets {
   }
 
   summaries(): DatasetSummary[] {
-    return ROLES.filter((role) => this.#held.has(role)).map((role) => this.summary(role));
+    const repeats = this.#repeats();
+    return ROLES.filter((role) => this.#held.has(role)).map((role) => this.#summary(role, repeats));
   }
 
   summary(role: DatasetRole): DatasetSummary {
+    return this.#summary(role, this.#repeats());
+  }
+
+  #repeats(): ReturnType<typeof findRepeats<DatasetRole>> {
+    return findRepeats(new Map([...this.#held].map(([name, held]) => [name, held.dataset.fingerprints])));
+  }
+
+  #summary(role: DatasetRole, repeats: ReturnType<typeof findRepeats<DatasetRole>>): DatasetSummary {
     const { origin, dataset, counts, warnings, measure, milliseconds } = this.#of(role);
-    const repeats = findRepeats(new Map([...this.#held].map(([name, held]) => [name, held.dataset.fingerprints])));
     const first = dataset.sample[0] ?? {};
     return {
       role,
@@ -151,7 +167,16 @@ export class Datasets {
     return examples.map((example) => {
       const { ids, trained, truncated } = tokeniseExample(example, this.#tokenizer, this.#encoding(file, maxLength));
       const tokens = Array.from(ids, (id, i) => ({ id, text: this.#tokenizer.tokenText(id), trained: trained[i] === 1, special: this.#tokenizer.isSpecial(id) }));
-      return { row: example.row, tokens, truncated, ...(example.question ? { prompt: example.question, expected: completionOf(example) } : {}) };
+      const { row, question, choices, answer, group } = example;
+      return {
+        row,
+        tokens,
+        truncated,
+        ...(question ? { prompt: question, expected: expectedOf(example) } : {}),
+        ...(choices ? { choices } : {}),
+        ...(answer === undefined ? {} : { gold: answer }),
+        ...(group === undefined ? {} : { group }),
+      };
     });
   }
 
@@ -178,5 +203,8 @@ export class Datasets {
     return [sentence, kept].filter(Boolean).join(' ');
   }
 }
+
+/** What a row is to be answered with; an evaluation row may hold nothing but the gold answer. */
+const expectedOf = (example: Example): string => completionOf(example) || (example.answer ?? '');
 
 const cellText = (cell: unknown): string => (typeof cell === 'string' ? cell : (JSON.stringify(cell) ?? ''));

@@ -8,7 +8,7 @@ import { isMlxConfig, readMlxAdapter } from '../formats/mlx.ts';
 import { readPeftAdapter } from '../formats/peft.ts';
 import { readMetricsLines } from '../formats/trainerState.ts';
 import type { Lab, WeightSet } from '../engine.ts';
-import type { LabEvent, RunConfig } from './protocol.ts';
+import type { LabEvent, Measure, RunConfig, SuiteMeasures } from './protocol.ts';
 
 /** What was read; `events` of the run under the id it gets here. */
 export interface ImportedRun {
@@ -16,6 +16,7 @@ export interface ImportedRun {
   readonly config: RunConfig;
   readonly completedSteps: number;
   readonly startedAt: string;
+  readonly measures: SuiteMeasures;
   readonly events: readonly LabEvent[];
 }
 
@@ -43,6 +44,7 @@ export async function importRun(dropped: Dropped, id: string, lab: Lab, base: Ba
     config: lora ? { ...config, lora } : config,
     completedSteps: countOf(run?.['completedSteps']) ?? history.steps.at(-1)?.step ?? 0,
     startedAt: typeof run?.['startedAt'] === 'string' ? run['startedAt'] : new Date().toISOString(),
+    measures: measuresOf(run),
     events,
   };
 }
@@ -62,6 +64,15 @@ function configOf(run: JsonObject | undefined, fallback: RunConfig): RunConfig {
   if (!isJsonObject(told)) return fallback;
   const fits = ([name, value]: [string, unknown]): boolean => name in fallback && typeof value === typeof fallback[name as keyof RunConfig];
   return { ...fallback, ...Object.fromEntries(Object.entries(told).filter(fits)) };
+}
+
+const MEASURES: readonly Measure[] = ['exact', 'choice', 'generation', 'perplexity'];
+
+/** What run.json tells its suites were measured by; files from before that was noted knew `exact` only. */
+function measuresOf(run: JsonObject | undefined): SuiteMeasures {
+  const told = run?.['measures'];
+  const of = (suite: keyof SuiteMeasures): Measure => MEASURES.find((measure) => isJsonObject(told) && told[suite] === measure) ?? 'exact';
+  return { inDomain: of('inDomain'), outOfDomain: of('outOfDomain') };
 }
 
 const countOf = (value: unknown): number | undefined => (typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : undefined);

@@ -183,6 +183,11 @@ export interface PreviewRow {
   /** What the playground would be given and what the file answers, without template; absent where the shape has no prompt. */
   readonly prompt?: string;
   readonly expected?: string;
+  /** The options of a multiple-choice row, and the index of the right one. */
+  readonly choices?: { readonly options: readonly string[]; readonly answer: number };
+  /** The gold answer that generated ones are compared with. */
+  readonly gold?: string;
+  readonly group?: string;
 }
 
 /** A file or a row could not be used; worded as the page shows it. The dataset that was loaded before is kept. */
@@ -197,7 +202,8 @@ export interface DataProblem {
   readonly canSkip: boolean;
 }
 
-export type ImportResult = { readonly dataset: DatasetSummary } | { readonly problem: DataProblem };
+/** `datasets`: all roles, because the rows they share have changed with this one. */
+export type ImportResult = { readonly dataset: DatasetSummary; readonly datasets: readonly DatasetSummary[] } | { readonly problem: DataProblem };
 
 export type MemoryCategory = 'weights' | 'pretrained' | 'adapter' | 'gradients' | 'moments' | 'activations' | 'logits' | 'bases';
 
@@ -231,7 +237,7 @@ export interface Estimate {
   readonly rank: { readonly least: number; readonly most: number; readonly degenerate: readonly string[] };
 }
 
-export type PhaseId = 'download' | 'read-cache' | 'verify' | 'weights' | 'trial' | 'compile' | 'decompose' | 'evaluate-base' | 'train' | 'evaluate' | 'save';
+export type PhaseId = 'import' | 'download' | 'read-cache' | 'verify' | 'weights' | 'trial' | 'compile' | 'decompose' | 'evaluate-base' | 'train' | 'evaluate' | 'save';
 
 export interface StepMetrics {
   /** 1-based optimizer step. */
@@ -338,13 +344,19 @@ export interface Drift {
 export type RunState = 'preparing' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed';
 
 export type LabEvent =
-  | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' }
+  | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' | 'rows' }
   | { readonly type: 'state'; readonly run: RunId; readonly state: RunState; readonly message?: string }
   | { readonly type: 'steps'; readonly run: RunId; readonly steps: readonly StepMetrics[] }
   | { readonly type: 'evaluation'; readonly run: RunId; readonly evaluation: Evaluation }
   | { readonly type: 'drift'; readonly run: RunId; readonly drift: Drift }
   /** The device was lost or reported an error outside a request. */
   | { readonly type: 'device'; readonly message: string };
+
+/** What each suite is measured by during a run. */
+export interface SuiteMeasures {
+  readonly inDomain: Measure;
+  readonly outOfDomain: Measure;
+}
 
 /** A run as the page lists it. */
 export interface RunSummary {
@@ -355,6 +367,8 @@ export interface RunSummary {
   readonly dataset: string;
   readonly startedAt: string;
   readonly completedSteps: number;
+  /** What its evaluations measured each suite by; absent in files from before this was noted, which knew `exact` only. */
+  readonly measures?: SuiteMeasures;
   /** Name of the files that it was read from; absent for a run that was made here. */
   readonly importedFrom?: string;
 }
@@ -432,7 +446,9 @@ export interface LabApi {
   storage(): Promise<StorageReport>;
   /** Removes one model from the cache, or all. */
   removeCached(key: string | 'all'): Promise<StorageReport>;
+  /** Reads a file; progress comes as `import` phases without a run, in bytes of the file and then in rows that are made tokens. */
   importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult>;
+  /** Ends an import, which then rejects; the data that was there stays. */
   cancelImport(): Promise<void>;
   useDemoData(): Promise<readonly DatasetSummary[]>;
   setMapping(role: DatasetRole, mapping: DatasetColumns, maxLength: number): Promise<ImportResult>;

@@ -8,7 +8,7 @@ import type { Measure, ScoredItem, Scorer } from '../evaluation/scorer.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
 import type { ImportedRun } from './imported.ts';
 import type { Lock } from './lock.ts';
-import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunState, RunSummary, StepMetrics } from './protocol.ts';
+import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunState, RunSummary, StepMetrics, SuiteMeasures } from './protocol.ts';
 
 /** Items with what they are scored by. */
 export interface Suite {
@@ -78,6 +78,8 @@ export class Run {
   state: RunState = 'preparing';
   completedSteps = 0;
   startedAt = new Date().toISOString();
+  /** What its evaluations measured the suites by: those of a run from files were made elsewhere. */
+  measures: SuiteMeasures;
   #request: Request = 'run';
   #wake: (() => void) | undefined;
 
@@ -88,14 +90,17 @@ export class Run {
     private readonly lock: Lock,
     private readonly emitToPage: Emit,
     readonly importedFrom?: string,
-  ) {}
+  ) {
+    this.measures = { inDomain: material.heldOut.measure, outOfDomain: material.outOfDomain.measure };
+  }
 
   /** A run that was read from files: it has its log and its weights, and nothing more happens to it. */
-  static imported(id: string, { weights, config, completedSteps, startedAt, events }: ImportedRun, name: string, material: RunMaterial, lock: Lock, emit: Emit): Run {
+  static imported(id: string, { weights, config, completedSteps, startedAt, measures, events }: ImportedRun, name: string, material: RunMaterial, lock: Lock, emit: Emit): Run {
     const run = new Run(id, config, material, lock, emit, name);
     run.weights = weights;
     run.completedSteps = completedSteps;
     run.startedAt = startedAt;
+    run.measures = measures;
     run.state = 'finished';
     run.events.push(...events);
     return run;
@@ -110,6 +115,7 @@ export class Run {
       dataset: this.material.datasetName,
       startedAt: this.startedAt,
       completedSteps: this.completedSteps,
+      measures: this.measures,
       ...(this.importedFrom === undefined ? {} : { importedFrom: this.importedFrom }),
     };
   }

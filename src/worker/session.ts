@@ -133,7 +133,7 @@ export class Session implements LabApi {
   }
 
   async importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult> {
-    return this.#require().datasets.import(role, file, 'file', this.#maxLength, { skipRows });
+    return this.#require().datasets.import(role, file, 'file', this.#maxLength, { skipRows, onProgress: this.#onImport });
   }
 
   async cancelImport(): Promise<void> {
@@ -148,7 +148,7 @@ export class Session implements LabApi {
 
   async setMapping(role: DatasetRole, mapping: DatasetColumns, maxLength: number): Promise<ImportResult> {
     this.#maxLength = maxLength;
-    return this.#require().datasets.remap(role, mapping, maxLength);
+    return this.#require().datasets.remap(role, mapping, maxLength, this.#onImport);
   }
 
   async preview(role: DatasetRole, from: number, count: number, maxLength: number): Promise<readonly PreviewRow[]> {
@@ -409,6 +409,8 @@ export class Session implements LabApi {
     if (!this.#active) throw new Error('No run is under way.');
     return this.#active;
   }
+
+  readonly #onImport = (done: number, total: number, unit: 'bytes' | 'rows'): void => this.#emit({ type: 'phase', phase: 'import', done, total, unit });
 
   #emit(event: LabEvent): void {
     this.#events?.postMessage(event);

@@ -158,6 +158,7 @@ export function madeUpRun(change: Partial<RunConfig> = {}, until = Infinity, lay
     completedSteps: end,
     importedFrom: undefined,
     recorded: false,
+    measures: { inDomain: 'exact', outOfDomain: 'exact' },
     visible: true,
     phases: [],
     phase: 'train',

@@ -5,7 +5,6 @@ import type { LabRun, PhaseProgress } from '../runs.ts';
 
 const names: Readonly<Record<PhaseId, string>> = {
   import: 'Read data',
-  import: 'Read file',
   download: 'Download',
   'read-cache': 'Read cache',
   verify: 'Verify',
@@ -27,7 +26,6 @@ const doing: Readonly<Partial<Record<PhaseId, string>>> = {
   download: 'Downloading',
   'read-cache': 'Reading from the cache',
   verify: 'Verifying',
-  import: 'Reading',
   evaluate: 'Evaluating',
   weights: 'Loading weights',
   save: 'Writing',
