@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readFloats } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
 import { Program } from '../gpu/program.ts';
+import { cutTo } from '../gpu/testing.ts';
 import { differenceError, randomNormal, relativeError } from '../graph/testing.ts';
 import type { ParameterBuffers } from '../models/parameters.ts';
 import { decomposeAll, type Decomposition } from '../spectral/decompose.ts';
+import { DriftMeter } from '../spectral/drift.ts';
 import { blockPenalty, blockPenaltyOfAdapter, matrix, minus, multiply, plus, scaled, squaredNorm, transpose, type Matrix } from '../spectral/reference.ts';
 import { filled, layoutOf, normalMatrix, orthonormalMatrix, readBasis, testContext } from '../spectral/testing.ts';
 import { l2spPenalty } from './l2sp.ts';
@@ -89,11 +91,11 @@ describe('on the GPU', () => {
   };
 
   /** Records a penalty once and replays it at each λ on gradients that begin as `gradient`. */
-  async function run(make: (targets: PenaltyTargets) => Penalty, lambdas: readonly number[], { atStart = false } = {}): Promise<{ value: number; gradients: Record<string, Float32Array> }[]> {
+  async function run(make: (targets: PenaltyTargets) => Penalty, lambdas: readonly number[], { atStart = false, reference = pretrained } = {}): Promise<{ value: number; gradients: Record<string, Float32Array> }[]> {
     const gradients = filled(context, layout, gradient);
     const lambda = context.pool.uniform(16, 'lambda');
     const value = context.pool.storage(16, 'other', 'value');
-    const { calls } = make({ context, weights: atStart ? pretrained : weights, pretrained, gradients, lambda, value });
+    const { calls } = make({ context, weights: atStart ? pretrained : weights, pretrained: reference, gradients, lambda, value });
     const program = await Program.record(context.gpu.device, context.pipelines, 'penalty', calls);
     const results = [];
     for (const each of lambdas) {
@@ -135,6 +137,27 @@ describe('on the GPU', () => {
       const [result] = await run(make, [1e6], { atStart: true });
       expect(result!.value).toBe(0);
       expect(bits(result!.gradients)).toEqual(bits(gradient));
+    }
+  });
+
+  test('pretrained weights in bf16 act as the f32 copy of the same numbers, in penalties and in drift', async () => {
+    const rounded = Object.fromEntries(Object.entries(before).map(([name, values]) => [name, values.map((value) => cutTo('bf16', value))]));
+    const [wide, halves] = (['f32', 'bf16'] as const).map((precision) => filled(context, layout, rounded, precision));
+    for (const make of [rpsft, l2spPenalty]) {
+      const [expected] = await run(make, [50], { reference: wide! });
+      const [actual] = await run(make, [50], { reference: halves! });
+      expect(Math.abs(actual!.value / expected!.value - 1)).toBeLessThan(1e-6);
+      for (const { name } of matrices) expect(relativeError(Float64Array.from(actual!.gradients[name]!), Float64Array.from(expected!.gradients[name]!)), name).toBeLessThan(1e-6);
+    }
+    const drifts = [];
+    for (const each of [wide!, halves!]) {
+      const meter = await DriftMeter.create(context, { weights, pretrained: each, bases: decomposition.bases });
+      drifts.push(await meter.measure());
+      meter.destroy();
+    }
+    for (const [i, { relativeChange, block: shares, name }] of drifts[0]!.entries()) {
+      expect(drifts[1]![i]!.relativeChange / relativeChange, name).toBeCloseTo(1, 6);
+      expect(drifts[1]![i]!.block.share, name).toBeCloseTo(shares.share, 6);
     }
   });
 

@@ -1,6 +1,7 @@
 /** @file Matrices with known spectra, and a small layout to hold them on the test GPU. */
 import { readFloats } from '../gpu/buffers.ts';
 import { createContext, type Context } from '../gpu/context.ts';
+import type { FloatType } from '../gpu/storedFloats.ts';
 import { testGpu } from '../gpu/testing.ts';
 import { randomNormal } from '../graph/testing.ts';
 import { ParameterBuffers, ParameterLayout } from '../models/parameters.ts';
@@ -17,8 +18,8 @@ export const layoutOf = (shapes: Readonly<Record<string, readonly number[]>>): P
   );
 
 /** Buffers of a layout with the given values; the rest is zero. */
-export function filled({ gpu, pool }: Context, layout: ParameterLayout, values: Readonly<Record<string, Float64Array>>): ParameterBuffers {
-  const buffers = new ParameterBuffers(layout, pool, 'weights', 'test');
+export function filled({ gpu, pool }: Context, layout: ParameterLayout, values: Readonly<Record<string, Float64Array>>, precision: FloatType = 'f32'): ParameterBuffers {
+  const buffers = new ParameterBuffers(layout, pool, 'weights', 'test', precision);
   for (const weight of layout.weights) buffers.write(gpu.device, weight, Float32Array.from(values[weight.name] ?? new Float64Array(weight.rows * weight.columns)));
   return buffers;
 }
