@@ -11,6 +11,7 @@ import { folderFiles, repository } from '../bench/node.ts';
 import { Random } from '../src/data/random.ts';
 import type { FineTuneSettings, Lab, ModelFiles, TokenisedExample, WeightSet } from '../src/engine.ts';
 import { createEngine } from '../src/engine.ts';
+import { readPeftAdapter } from '../src/formats/peft.ts';
 import { testGpu } from '../src/gpu/testing.ts';
 import { AdaptedWeights } from '../src/models/adapter.ts';
 import type { ExportedRun } from '../src/worker/exporting.ts';
@@ -54,6 +55,8 @@ const SETTINGS: FineTuneSettings = {
   length: LENGTH,
   seed: CONFIG.seed,
 };
+/** Families of linear layers and of Conv1D; for one of each there is every kind of export. */
+const THOROUGH = new Set(['llama-tied', 'gpt2']);
 const MODEL: ExportOptions = { kind: 'model', dtype: 'F32', rank: 4 };
 
 const target = process.argv[2];
@@ -114,17 +117,20 @@ async function write(folder: string, lab: Lab, base: string, examples: readonly 
     await handle.close();
     return openAsBlob(file);
   };
-  const { verification } = await exportRun(engine, run, options, facts, { writeFile: toDisk, zip: false });
+  const { verification, retainedEnergy } = await exportRun(engine, run, options, facts, { writeFile: toDisk, zip: false });
   for (const { check, passed, detail } of verification) if (!passed) throw new Error(`${folder}: ${check}: ${detail}`);
 
-  // Of rounded weights the engine reads what Python reads.
+  // Rounded weights and an extracted adapter are not what the run had: the engine reads what Python reads.
   const rounded = options.kind === 'model' && options.dtype !== 'F32' ? await engine.open(await folderFiles(folder)) : undefined;
+  const { tensors } = lab.folder.weights;
+  const extracted = retainedEnergy === undefined ? undefined : lab.attachAdapter(await readPeftAdapter(await folderFiles(folder), { name: base, modelType: String(lab.folder.config['model_type']), tensors }));
   const prompts = [];
   for (const example of examples.slice(0, 3)) {
     const ids = [...example.ids.subarray(0, PROMPT)];
-    prompts.push({ ids, logits: [...(await (rounded ? rounded.logits(ids) : lab.logits(ids, weights)))] });
+    prompts.push({ ids, logits: [...(await (rounded ? rounded.logits(ids) : lab.logits(ids, extracted ?? weights)))] });
   }
   rounded?.destroy();
+  if (extracted) lab.release(extracted);
   await writeFile(join(folder, 'expected.json'), JSON.stringify({ ...options, base: options.kind === 'model' ? null : base, steps: steps.length, prompts }));
   console.log(`${folder}: ${verification.at(-1)!.detail}`);
 }
@@ -138,18 +144,29 @@ for (const name of await readdir(join(repository, 'reference/fixtures'))) {
   const folder = join(target, name);
   await writeFiles(join(folder, 'base'), base);
   const lab = await engine.open(base);
+  const { context, weights, architecture } = lab.model;
   const examples = randomExamples(config.vocab_size);
   const into = (kind: string, options: Partial<ExportOptions>, weights: WeightSet, steps: readonly StepMetrics[]): Promise<void> =>
     write(join(folder, kind), lab, join(folder, 'base'), examples, { ...MODEL, ...options }, weights, steps);
 
-  const run = await lab.fineTune(SETTINGS, examples);
-  for (let step = 0; step < STEPS; step++) run.submitStep();
-  const steps = (await run.readMetrics()).map((record): StepMetrics => ({ ...record, learningRate: run.learningRate(record.step), trainedTokens: 0, tokensPerSecond: 0 }));
-  await into('trained', {}, run.weights, steps);
-  if (name === 'llama-tied') for (const dtype of ['BF16', 'F16'] as const) await into(`trained-${dtype}`, { dtype }, run.weights, steps);
-  run.destroy();
+  const train = async (settings: Partial<FineTuneSettings>, work: (weights: WeightSet, steps: readonly StepMetrics[]) => Promise<void>): Promise<void> => {
+    const run = await lab.fineTune({ ...SETTINGS, ...settings }, examples);
+    for (let step = 0; step < STEPS; step++) run.submitStep();
+    await work(run.weights, (await run.readMetrics()).map((record) => ({ ...record, learningRate: run.learningRate(record.step), trainedTokens: 0, tokensPerSecond: 0 })));
+    run.destroy();
+  };
+  await train({}, async (trained, steps) => {
+    await into('trained', {}, trained, steps);
+    if (!THOROUGH.has(name)) return;
+    for (const dtype of ['BF16', 'F16'] as const) await into(`trained-${dtype}`, { dtype }, trained, steps);
+    await into('extracted', { kind: 'peft' }, trained, steps);
+  });
+  if (THOROUGH.has(name)) {
+    const lora = { rank: 4, alpha: 8, rsLora: false, targets: architecture.defaultTargets };
+    const schedule = { ...SETTINGS.schedule, learningRate: 0.1 };
+    await train({ method: 'rpsft', lambda: 1, lora, schedule }, (trained, steps) => into('trained-adapter', { kind: 'peft' }, trained, steps));
+  }
 
-  const { context, weights, architecture } = lab.model;
   const adapted = AdaptedWeights.create(context, { weights, linears: architecture.linears }, { r: 3, alpha: 6, rsLora: name === 'llama-tied' }, architecture.defaultTargets, 1);
   const random = new Random(2, 0);
   for (const { b } of adapted.modules) adapted.trained.write(context.gpu.device, b, Float32Array.from({ length: b.rows * b.columns }, () => 0.2 * (random.uint32() / 2 ** 31 - 1)));
