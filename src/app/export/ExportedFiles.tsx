@@ -6,7 +6,7 @@ import { formatBytes, formatCounted, formatPercent } from '../format.ts';
 import { CopyButton } from '../parts/CopyButton.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import type { Exported } from '../store.ts';
-import { commands } from './kinds.ts';
+import { baseName, commands } from './kinds.ts';
 import { allPassed, download } from './write.ts';
 
 /** The folder inside the zip. */
@@ -65,6 +65,11 @@ export function ExportedFiles({ exported, result, model }: ExportedFilesProps): 
         </figcaption>
         <CheckList checks={verification.map(({ check, passed: good, detail }) => ({ verdict: good ? 'ok' : 'bad', text: detail === '' ? check : `${check}: ${detail}` }))} />
       </figure>
+      {passed && exported.options.kind !== 'model' && model.source === 'built-in' ? (
+        <p className="help">
+          {baseName(model)} stands for a folder with the files of the built-in model, which lie in <code>public/model</code> of Gimbal.
+        </p>
+      ) : null}
       {passed
         ? commands(exported.options.kind, folder, model).map(({ tool, language, code }) => (
             <figure className="plate" key={tool}>

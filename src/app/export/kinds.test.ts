@@ -43,5 +43,8 @@ describe('the commands', () => {
     expect(commands('peft', 'run', model).map(({ code }) => code).join('\n')).toContain('AutoModelForCausalLM.from_pretrained("owner/name")');
     expect(commands('mlx', 'run', model)[0]?.code).toBe('mlx_lm.generate --model owner/name --adapter-path run --prompt "Your prompt"');
   });
-  it('leave a place for the folder of any other base', () => expect(commands('peft', 'run', { source: 'built-in', name: 'Built-in model' })[1]?.code).toContain('--base FOLDER_OF_THE_BASE_MODEL'));
+  it('name the folder of any other base, and leave a place for that of the built-in one', () => {
+    expect(commands('peft', 'run', { source: 'files', name: 'SmolLM2' })[1]?.code).toBe('python convert_lora_to_gguf.py run --base SmolLM2 --outfile run.gguf');
+    expect(commands('peft', 'run', { source: 'built-in', name: 'Built-in model' })[1]?.code).toContain('--base FOLDER_OF_THE_BASE_MODEL');
+  });
 });

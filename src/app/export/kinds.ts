@@ -55,12 +55,12 @@ export interface Command {
   readonly code: string;
 }
 
-/** A model of the Hub is loaded by its name; of any other the person has the folder. */
-const folderOfBase = 'FOLDER_OF_THE_BASE_MODEL';
+/** What the base model is called in commands: its name on the Hub, the folder it was opened from, or a place for the folder of the built-in model. */
+export const baseName = ({ source, name }: Pick<ModelSummary, 'source' | 'name'>): string => (source === 'built-in' ? 'FOLDER_OF_THE_BASE_MODEL' : name);
 
 /** How each tool opens the folder that was written, on `model` as the base where it is an adapter. */
-export function commands(kind: ExportKind, folder: string, { source, name }: Pick<ModelSummary, 'source' | 'name'>): readonly Command[] {
-  const base = source === 'hub' ? name : folderOfBase;
+export function commands(kind: ExportKind, folder: string, model: Pick<ModelSummary, 'source' | 'name'>): readonly Command[] {
+  const base = baseName(model);
   switch (kind) {
     case 'model':
       return [
@@ -77,7 +77,7 @@ export function commands(kind: ExportKind, folder: string, { source, name }: Pic
           tool: 'PEFT', language: 'Python',
           code: `from peft import PeftModel\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\nbase = AutoModelForCausalLM.from_pretrained("${base}")\nmodel = PeftModel.from_pretrained(base, "${folder}")\ntokenizer = AutoTokenizer.from_pretrained("${base}")`,
         },
-        { tool: 'llama.cpp', language: 'shell', code: `python convert_lora_to_gguf.py ${folder} ${source === 'hub' ? `--base-model-id ${base}` : `--base ${base}`} --outfile ${folder}.gguf` },
+        { tool: 'llama.cpp', language: 'shell', code: `python convert_lora_to_gguf.py ${folder} ${model.source === 'hub' ? `--base-model-id ${base}` : `--base ${base}`} --outfile ${folder}.gguf` },
       ];
     case 'mlx':
       return [{ tool: 'MLX', language: 'shell', code: `mlx_lm.generate --model ${base} --adapter-path ${folder} --prompt "Your prompt"` }];

@@ -8,7 +8,7 @@ import { methodLabel } from '../method/methods.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';
 import { showRecording } from '../recorded.ts';
-import { useLab } from '../store.ts';
+import { openStation, useLab } from '../store.ts';
 import { Gimbal } from './Gimbal.tsx';
 
 /** What stands beside the button: loading, probing, or the time. */
@@ -62,7 +62,12 @@ export function FirstRun(): ReactElement {
           </button>
           <Time />
         </div>
-        <p className="hero-alt">Or drop a dataset anywhere on the page.</p>
+        <p className="hero-alt">
+          Or drop a dataset or a model anywhere on the page.{' '}
+          <button type="button" className="link" onClick={() => openStation('model')}>
+            Open another model
+          </button>
+        </p>
         {software ? <p className="hero-alt">This graphics adapter is software: it computes on the processor. Everything works, many times slower than on a graphics card.</p> : null}
       </div>
       <Gimbal />

@@ -1,8 +1,9 @@
-/** @file What a screen reader is told of a run: phases, evaluations and ends. Never single steps. */
+/** @file What a screen reader is told of a run and of a model that is being opened: phases, evaluations and ends. Never single steps. */
 import { formatCount, formatPercent } from '../format.ts';
 import { methodLabel } from '../method/methods.ts';
-import { phaseName } from '../run/phases.ts';
+import { phaseDoing, phaseName } from '../run/phases.ts';
 import type { LabRun } from '../runs.ts';
+import type { LabState } from '../store.ts';
 
 const endings: Readonly<Partial<Record<LabRun['state'], string>>> = { paused: 'paused', finished: 'finished', stopped: 'stopped', failed: 'failed' };
 
@@ -24,5 +25,15 @@ export function milestones(before: LabRun | undefined, after: LabRun): readonly 
   if (ending !== undefined && after.state !== before?.state) {
     said.push(`${methodLabel(after.config.method)} ${ending} at step ${formatCount(after.completedSteps)}.${after.message === undefined ? '' : ` ${after.message}`}`);
   }
+  return said;
+}
+
+/** The sentences that are due while a model is being opened, and when that has ended. What went wrong is an alert, which speaks for itself. */
+export function modelMilestones(before: Pick<LabState, 'model' | 'opening' | 'modelNotice'>, after: Pick<LabState, 'model' | 'opening' | 'modelNotice'>): readonly string[] {
+  const said: string[] = [];
+  const phase = after.opening?.progress?.phase;
+  if (phase !== undefined && phase !== before.opening?.progress?.phase) said.push(`${phaseDoing(phase)}.`);
+  if (after.model !== undefined && before.model !== undefined && after.model !== before.model) said.push(`${after.model.name} is open.`);
+  if (after.modelNotice !== undefined && after.modelNotice !== before.modelNotice) said.push(after.modelNotice);
   return said;
 }

@@ -8,7 +8,7 @@ import { runResult } from '../run/RunList.tsx';
 import { whatIsDiscarded } from '../run/StopButtons.tsx';
 import { applyEvents, runFromSummary, type LabRun } from '../runs.ts';
 import { initialState, type LabState } from '../store.ts';
-import { milestones } from './milestones.ts';
+import { milestones, modelMilestones } from './milestones.ts';
 import { problemPlaces, stationState } from './stationState.ts';
 
 const fresh = runFromSummary({ id: 'a', config: defaultConfig, state: 'preparing', model: 'm', dataset: 'd', startedAt: '', completedSteps: 0 }, 0);
@@ -39,6 +39,13 @@ describe('milestones', () => {
   });
   it('tells of the end with its reason', () =>
     expect(milestones(training, { ...training, state: 'failed', message: 'The device was lost.' })).toEqual(['RPSFT failed at step 48. The device was lost.']));
+  it('tells of a model that is being opened', () => {
+    const opening = (id: 'download' | 'verify', done: number): LabState['opening'] => ({ origin: { kind: 'built-in' }, precision: 'f32', cancelling: false, progress: { phase: id, done, total: 10, unit: 'bytes' } });
+    const before = { ...initialState, opening: opening('download', 1) };
+    expect(modelMilestones(initialState, before)).toEqual(['Downloading.']);
+    expect(modelMilestones(before, { ...before, opening: opening('download', 2) })).toEqual([]);
+    expect(modelMilestones(before, { ...before, opening: undefined, modelNotice: 'Cancelled.' })).toEqual(['Cancelled.']);
+  });
   it('says nothing of a recorded run', () => expect(milestones(undefined, { ...training, recorded: true })).toEqual([]));
 });
 

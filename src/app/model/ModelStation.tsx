@@ -94,7 +94,7 @@ export function ModelStation(): ReactElement {
       <ModelAlerts />
       <OpeningProgress />
       {notice === undefined ? null : (
-        <p className="note" role="status">
+        <p className="note">
           <Icon name="check" />
           {notice}
         </p>

@@ -1,6 +1,6 @@
 /** @file What a run needs on the graphics device: a stacked bar, and the same as a table in the same order; beyond the limit it is hatched. */
 import type { ReactElement } from 'react';
-import type { Estimate, Fit, MemoryCategory } from '../../worker/protocol.ts';
+import type { Estimate, Fit, MemoryCategory, Precision, RunConfig } from '../../worker/protocol.ts';
 import { formatBytes, formatCount, formatShare } from '../format.ts';
 
 const names: Readonly<Record<MemoryCategory, string>> = {
@@ -14,20 +14,24 @@ const names: Readonly<Record<MemoryCategory, string>> = {
   bases: 'SVD bases',
 };
 
-/** A few words that say what a part depends on. */
-function detail(category: MemoryCategory, { tokensPerStep }: Estimate, rankFraction: number): string {
-  if (category === 'activations') return `, ${formatCount(tokensPerStep)} tokens`;
-  return category === 'bases' ? `, k ${formatShare(rankFraction)}` : '';
+type Setting = Pick<RunConfig, 'lora' | 'rankFraction' | 'recompute'>;
+
+/** A part by its name, with a few words that say what it depends on. Under adapters the pretrained weights are no copy: they are the model. */
+function nameOf(category: MemoryCategory, { tokensPerStep }: Estimate, { lora, rankFraction, recompute }: Setting, precision: Precision): string {
+  if (category === 'pretrained' && lora !== undefined) return `Frozen weights, ${precision}`;
+  if (category === 'activations') return `${names.activations}, ${formatCount(tokensPerStep)} tokens${recompute ? ', recomputed' : ''}`;
+  return category === 'bases' ? `${names.bases}, k ${formatShare(rankFraction)}` : names[category];
 }
 
 export interface MemoryEstimateProps {
   readonly estimate: Estimate;
-  readonly rankFraction: number;
+  readonly config: Setting;
+  readonly precision: Precision;
   /** What a trial allocation could not get. */
   readonly misfit?: Extract<Fit, { fits: false }> | undefined;
 }
 
-export function MemoryEstimate({ estimate, rankFraction, misfit }: MemoryEstimateProps): ReactElement {
+export function MemoryEstimate({ estimate, config, precision, misfit }: MemoryEstimateProps): ReactElement {
   const parts = estimate.bytes.filter(({ bytes }) => bytes > 0);
   const sum = parts.reduce((total, { bytes }) => total + bytes, 0);
   const limit = misfit === undefined || misfit.stoppedAt >= sum ? undefined : `${(misfit.stoppedAt / sum) * 100}%`;
@@ -53,10 +57,7 @@ export function MemoryEstimate({ estimate, rankFraction, misfit }: MemoryEstimat
               <td>
                 <i className={`m-${category}`} />
               </td>
-              <th scope="row">
-                {names[category]}
-                {detail(category, estimate, rankFraction)}
-              </th>
+              <th scope="row">{nameOf(category, estimate, config, precision)}</th>
               <td className="n">{formatBytes(bytes)}</td>
             </tr>
           ))}

@@ -36,7 +36,7 @@ function Line({ run, name, selected }: { readonly run: LabRun; readonly name: st
       <button type="button" className="run-name" aria-pressed={selected} title="Draw strongest, and show its settings" onClick={() => selectRunById(run.id)}>
         <Swatch method={run.config.method} />
         <b>{name}</b>
-        <span>{[run.config.lora === undefined ? '' : loraLabel(run.config.lora), runResult(run)].filter(Boolean).join(', ')}</span>
+        <span>{[run.config.lora === undefined ? '' : loraLabel(run.config.lora), run.importedFrom === undefined ? '' : `opened from ${run.importedFrom}`, runResult(run)].filter(Boolean).join(', ')}</span>
       </button>
       {isLive(run) ? null : asking ? (
         <span className="run-ask">

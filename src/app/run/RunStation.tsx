@@ -51,6 +51,7 @@ function NextRun(): ReactElement {
   const obstacle = useLab(() => startObstacle());
   const hasRuns = useLab((state) => state.runs.length > 0);
   const misfit = useLab(selectMisfit);
+  const precision = useLab((state) => state.model?.precision ?? 'f32');
   const steps = formatCounted(config.steps, 'step');
   return (
     <>
@@ -63,7 +64,7 @@ function NextRun(): ReactElement {
       <StartFrom />
       {misfit === undefined ? null : <MisfitAlert fit={misfit} />}
       {obstacle === undefined || misfit !== undefined ? null : <p className="note bad">{obstacle}</p>}
-      {estimate === undefined ? null : <MemoryEstimate estimate={estimate} rankFraction={config.rankFraction} misfit={misfit} />}
+      {estimate === undefined ? null : <MemoryEstimate estimate={estimate} config={config} precision={precision} misfit={misfit} />}
       {misfit === undefined ? null : <WaysToFit fit={misfit} />}
       {estimate?.warnings.map((warning) => (
         <p className="note warn" key={warning}>
