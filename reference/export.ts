@@ -146,8 +146,8 @@ for (const name of await readdir(join(repository, 'reference/fixtures'))) {
   const lab = await engine.open(base);
   const { context, weights, architecture } = lab.model;
   const examples = randomExamples(config.vocab_size);
-  const into = (kind: string, options: Partial<ExportOptions>, weights: WeightSet, steps: readonly StepMetrics[]): Promise<void> =>
-    write(join(folder, kind), lab, join(folder, 'base'), examples, { ...MODEL, ...options }, weights, steps);
+  const into = (kind: string, options: Partial<ExportOptions>, of: WeightSet, steps: readonly StepMetrics[]): Promise<void> =>
+    write(join(folder, kind), lab, join(folder, 'base'), examples, { ...MODEL, ...options }, of, steps);
 
   const train = async (settings: Partial<FineTuneSettings>, work: (weights: WeightSet, steps: readonly StepMetrics[]) => Promise<void>): Promise<void> => {
     const run = await lab.fineTune({ ...SETTINGS, ...settings }, examples);
