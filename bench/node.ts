@@ -1,5 +1,5 @@
 /** @file What the benches and experiments share in Node: files of the repository as a model folder, and a device. */
-import { openAsBlob } from 'node:fs';
+import { openAsBlob, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ModelFiles } from '../src/engine.ts';
@@ -14,3 +14,14 @@ export async function folderFiles(folder: string): Promise<ModelFiles> {
 
 /** `--name=value` from the command line. */
 export const option = (name: string, fallback: string): string => process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? fallback;
+
+/**
+ * Bytes of device memory that have been written to, measured from outside the engine: on Mesa's lavapipe under Linux, where the
+ * device's memory is a file mapped by this process. Undefined elsewhere.
+ */
+export function touchedDeviceBytes(): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const mappings = readFileSync('/proc/self/smaps', 'utf8').matchAll(/^[0-9a-f]+-[0-9a-f]+ .*memfd:allocation fd.*\n(?:.*\n)*?Rss:\s+(\d+) kB$/gm);
+  const bytes = [...mappings].reduce((sum, [, kilobytes]) => sum + 1024 * Number(kilobytes), 0);
+  return bytes > 0 ? bytes : undefined;
+}

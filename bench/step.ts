@@ -1,7 +1,7 @@
 /**
  * @file One training step: dispatches, milliseconds of JavaScript and of GPU, bytes by category beside the plan of the run,
  * and what RPSFT costs. On software adapters the CPU time of all threads is given too, which other processes disturb
- * less, and what the process holds beyond its state before the model was made, since a software adapter's memory is its own.
+ * less; on lavapipe also the device memory that the operating system counts.
  *
  *     node scripts/run.mjs bench/step.ts [--model=builtin|reference|smollm2] [--rows=8] [--length=128] [--steps=10]
  *       [--methods=sft,l2sp,rpsft] [--lora=RANK] [--precision=f32|bf16|f16] [--recompute] [--profile]
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { Decomposition, FineTuneSettings, FloatType, MethodId } from '../src/engine.ts';
 import { createEngine, runSize } from '../src/engine.ts';
 import { testGpu } from '../src/gpu/testing.ts';
-import { folderFiles, option, repository } from './node.ts';
+import { folderFiles, option, repository, touchedDeviceBytes } from './node.ts';
 import { fullDocuments, median, shapeNamed, stepFlops } from './workload.ts';
 
 const name = option('model', 'builtin');
@@ -18,7 +18,6 @@ const shape = { rows: Number(option('rows', '8')), length: Number(option('length
 const steps = Number(option('steps', '10'));
 const rank = Number(option('lora', '0'));
 const precision = option('precision', 'f32') as FloatType;
-const residentBefore = process.memoryUsage.rss();
 const gpu = await testGpu();
 const engine = createEngine(gpu);
 const lab = await engine.create(shapeNamed(name), 1, await folderFiles(join(repository, 'public/model')), precision);
@@ -76,9 +75,10 @@ for (const method of option('methods', 'sft,l2sp,rpsft').split(',') as MethodId[
   );
   const held = [...engine.bytes.values()].reduce((sum, bytes) => sum + bytes, 0);
   const { total } = await lab.plan(runSize({ ...settings, method }, shape, precision));
+  const touched = touchedDeviceBytes();
   console.log(
     `       bytes: ${[...engine.bytes].map(([category, bytes]) => `${category} ${(bytes / 1e6).toFixed(1)} MB`).join(', ')}; held ${(held / 1e6).toFixed(1)} MB, planned ${(total / 1e6).toFixed(1)} MB` +
-      (gpu.facts.software ? `, resident ${((process.memoryUsage.rss() - residentBefore) / 1e6).toFixed(1)} MB` : ''),
+      (touched === undefined ? '' : `, measured ${(touched / 1e6).toFixed(1)} MB (${((100 * touched) / total - 100).toFixed(1)}% from the plan)`),
   );
   if (method === 'sft' && process.argv.includes('--profile')) {
     const times = [...(await run.profile())].toSorted(([, x], [, y]) => y.nanoseconds - x.nanoseconds);

@@ -1,33 +1,41 @@
-"""Golden values of LoRA from PEFT, on the checkpoint of reference/llama.py.
+"""Golden values of LoRA from PEFT, on checkpoints of reference/llama.py and reference/families.py.
 
-Writes reference/fixtures/llama-tied/lora.json and lora-*.safetensors: for alpha / r with r = 4 and for rsLoRA with r = 3, given A and B,
-the loss of the batch in batch.json with the gradient of every A and B; and losses, gradient norms and penalties of 20 optimizer
-steps of SFT, RPSFT and L2-SP with the first, and the A and B they end at. The penalties are written densely, on s B A, and differentiated by
-autograd.
+Writes beside a checkpoint <settings>.safetensors: given A and B, and the gradient of each for the batch of batch.json, whose loss
+is in lora.json. For the tied Llama also losses, gradient norms and penalties of 20 optimizer steps of each method, and in
+lora-<method>.safetensors the A and B they end at. The penalties are written densely, on s B A, and differentiated by autograd.
 
     python reference/lora.py
 """
 
 import json
 
+import families
 import torch
 from llama import FIXTURES, METHODS, OPTIMIZER, documents, learning_rate, loss_of, make_model
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 
-# One of q, k, v missing, one of gate, up missing, and both layers that stand alone.
-TARGETS = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
 SETTINGS = {
     "lora": dict(r=4, alpha=6, rsLora=False),
     "rslora": dict(r=3, alpha=2, rsLora=True),
 }
+# (folder, settings, targets). Of Llama one of q, k, v is missing, one of gate, up, and both layers that stand alone are there; of
+# Qwen2 biases are added after the adapter; GPT-2's layers are Conv1D; GPT-NeoX mixes the rows of query, key and value.
+CASES = [
+    ("llama-tied", "lora", ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]),
+    ("llama-tied", "rslora", ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]),
+    ("qwen2", "lora", ["k_proj", "v_proj", "gate_proj"]),
+    ("gpt2", "lora", ["c_attn", "c_proj", "c_fc"]),
+    ("gpt-neox", "lora", ["query_key_value", "dense", "dense_4h_to_h"]),
+]
 
 
-def adapted(name: str):
+def adapted(folder: str, name: str, targets: list[str]):
     """The model with an adapter whose B is not zero, so that no gradient is."""
     settings = SETTINGS[name]
-    config = LoraConfig(r=settings["r"], lora_alpha=settings["alpha"], use_rslora=settings["rsLora"], lora_dropout=0.0, target_modules=TARGETS)
-    model = get_peft_model(make_model("tied"), config)
+    config = LoraConfig(r=settings["r"], lora_alpha=settings["alpha"], use_rslora=settings["rsLora"], lora_dropout=0.0, target_modules=list(targets))
+    base = make_model("tied") if folder == "llama-tied" else families.make_model(*families.MODELS[folder])
+    model = get_peft_model(base, config)
     generator = torch.Generator().manual_seed(11)
     with torch.no_grad():
         for parameter in factors(model).values():
@@ -65,7 +73,7 @@ def bases_of(model, options) -> dict:
 
 
 def train(options: dict) -> tuple[dict, dict]:
-    model = adapted("lora")
+    model = adapted(*CASES[0])
     bases = bases_of(model, options)
     parameters = list(factors(model).values())
     optimizer = torch.optim.AdamW(parameters, betas=(OPTIMIZER["beta1"], OPTIMIZER["beta2"]), eps=OPTIMIZER["epsilon"], weight_decay=OPTIMIZER["weightDecay"])
@@ -85,20 +93,19 @@ def train(options: dict) -> tuple[dict, dict]:
 
 
 def main() -> None:
-    folder = FIXTURES / "llama-tied"
-    facts = dict(targets=TARGETS, settings=SETTINGS, loss={}, runs={})
-    for name in SETTINGS:
-        model = adapted(name)
+    facts = dict(cases=[], runs={})
+    for folder, name, targets in CASES:
+        model = adapted(folder, name, targets)
         loss = loss_of(model, documents(1))
         loss.backward()
-        facts["loss"][name] = loss.item()
         tensors = {n: p.detach().clone() for n, p in factors(model).items()}
-        save_file(tensors | {f"gradient/{n}": p.grad for n, p in factors(model).items()}, folder / f"{name}.safetensors", {"format": "pt"})
+        save_file(tensors | {f"gradient/{n}": p.grad for n, p in factors(model).items()}, FIXTURES / folder / f"{name}.safetensors", {"format": "pt"})
+        facts["cases"].append(dict(folder=folder, name=name, settings=SETTINGS[name], loss=loss.item()))
     for name, options in METHODS.items():
         curve, last = train(options)
         facts["runs"][name] = dict(options=options, **curve)
-        save_file(last, folder / f"lora-{name}.safetensors", {"format": "pt"})
-    (folder / "lora.json").write_text(json.dumps(facts))
+        save_file(last, FIXTURES / "llama-tied" / f"lora-{name}.safetensors", {"format": "pt"})
+    (FIXTURES / "lora.json").write_text(json.dumps(facts))
 
 
 if __name__ == "__main__":
