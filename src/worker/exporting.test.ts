@@ -102,7 +102,7 @@ describe('export of all weights', () => {
     expect(JSON.parse(await text('trainer_state.json'))).toMatchObject({ global_step: 1, max_steps: 4, num_train_epochs: 3 });
     expect(readMetricsLines(await text('metrics.jsonl')).evaluations).toHaveLength(1);
     expect((await text('metrics.csv')).split('\n')).toHaveLength(3);
-    expect(await text('README.md')).toContain('| 1 | 1.500 | 25.0% (1 of 4, 95% interval 0.0–60.0)');
+    expect(await text('README.md')).toContain('| 1 | 1.500 | 25.0% (1 of 4, 95% interval 0.0–60.0) | 2.500 |');
   });
 
   it.each(['BF16', 'F16'] as const)('rounds to %s, which the check of the logits allows for', async (dtype) => {

@@ -101,15 +101,17 @@ function description({ options, lora, retainedEnergy, config }: CardFacts): stri
 const percent = ({ correct, items, low, high }: Accuracy): string =>
   items === 0 ? 'not measured' : `${((100 * correct) / items).toFixed(1)}% (${correct} of ${items}, 95% interval ${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)})`;
 
+const loss = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : 'not measured');
+
 function scores({ evaluations, retainedEnergy, options, adapter }: CardFacts): string {
   if (evaluations.length === 0) return 'None were measured.';
-  const rows = evaluations.map(({ step, heldOutLoss, inDomain, outOfDomain }) => `| ${step === 0 ? 'base' : step} | ${heldOutLoss.toFixed(3)} | ${percent(inDomain)} | ${percent(outOfDomain)} |`);
+  const rows = evaluations.map(({ step, heldOutLoss, outOfDomainLoss, inDomain, outOfDomain }) => `| ${step === 0 ? 'base' : step} | ${loss(heldOutLoss)} | ${percent(inDomain)} | ${loss(outOfDomainLoss)} | ${percent(outOfDomain)} |`);
   const rounding = options.kind === 'model' && options.dtype !== 'F32' ? ` before the weights were rounded to ${DTYPE_NAMES[options.dtype]}` : '';
   const extraction = retainedEnergy === undefined ? '' : ' with the full weights, of which this adapter is an approximation';
-  return `Measured on ${adapter} in float32${rounding}${extraction}: held-out loss, and the share of right answers on held-out in-domain items and on the out-of-domain suite.
+  return `Measured on ${adapter} in float32${rounding}${extraction}: mean loss of a token and share of right answers, on held-out in-domain items and on the out-of-domain suite.
 
-| step | held-out loss | in-domain | out-of-domain |
-|---|---|---|---|
+| step | in-domain loss | in-domain | out-of-domain loss | out-of-domain |
+|---|---|---|---|---|
 ${rows.join('\n')}`;
 }
 
