@@ -47,7 +47,7 @@ test('shows what a download takes, stops it halfway, and goes on from the same b
   await region.getByLabel('Name or address').fill(`${hub.url}/${REPO}`);
   await region.getByRole('button', { name: 'Look up' }).click();
   await expect(region).toContainText('In the cache');
-  hub.fail('model.safetensors', { kind: 'trickle', bytes: 40_000 });
+  hub.fail('model.safetensors', { kind: 'trickle', bytes: 8_000 });
   await region.getByRole('button', { name: /^Download \d/ }).click();
   await expect(region.locator('.opening')).toContainText(/Downloading/);
   await expect.poll(() => region.locator('.opening').textContent(), patience).toMatch(/[12]\.\d MB/);

@@ -300,21 +300,27 @@ export class Session implements LabApi {
       lab.destroy();
       throw error;
     }
-    if (before) await this.#lock.run(() => this.#letGo(before));
+    if (before) this.#letGo(before);
     return this.#opened();
   }
 
-  /** Frees a model with the runs that were made on it. */
-  async #letGo({ lab }: LabState): Promise<void> {
+  /** Forgets a model with the runs that were made on it, and frees them once nothing works on them any more. */
+  #letGo({ lab, playground }: LabState): void {
+    playground.stop();
+    this.#evaluations.cancel();
+    const weights: WeightSet[] = [];
     for (const [id, run] of this.#runs) {
       if (run.material.lab !== lab) continue;
-      if (run.weights) lab.release(run.weights);
+      if (run.weights) weights.push(run.weights);
       run.weights = undefined;
       this.#runs.delete(id);
     }
     this.#baseEvaluations.clear();
     this.#probes.clear();
-    lab.destroy();
+    void this.#lock.run(async () => {
+      for (const each of weights) lab.release(each);
+      lab.destroy();
+    });
   }
 
   async #importRun(dropped: Parameters<typeof importRun>[0], { lab, origin, summary }: LabState): Promise<Opened> {
