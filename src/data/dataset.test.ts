@@ -69,7 +69,7 @@ describe('importDataset', () => {
 
   it('refuses a file without rows', async () => {
     expect((await problemOf('a.csv', '')).message).toBe('a.csv: The file holds no rows. Nothing was imported. Choose another file.');
-    expect((await problemOf('a.jsonl', '{\n', { skipBadRows: true })).message).toContain('No row of the file could be read');
+    expect((await problemOf('a.jsonl', '{\n', { skipBadRows: true })).message).toContain('No row of the file could be read. Row 1: the line ends where the name of a value should begin, at character 2. Nothing was imported.');
   });
 
   it('lists a hundred bad rows and counts the rest, and warns of lost characters', async () => {

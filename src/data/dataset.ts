@@ -136,7 +136,8 @@ class DatasetBuilder {
   finish(sha256: string): Dataset {
     if (this.#sample.length === 0) {
       const what = this.rowsRead === 0 ? 'the file holds no rows' : 'no row of the file could be read';
-      throw new DataProblem({ file: this.#file.name, what, stillHolds: 'Nothing was imported.', suggestion: 'Choose another file.' });
+      const stillHolds = [this.#problems[0]?.sentence, 'Nothing was imported.'].filter(Boolean).join(' ');
+      throw new DataProblem({ file: this.#file.name, what, stillHolds, suggestion: 'Choose another file.' });
     }
     if (this.#pending !== undefined) this.#decideShape();
     this.#addWarnings();

@@ -67,7 +67,7 @@ describe('a large file', () => {
     return process.memoryUsage().heapUsed;
   };
 
-  it.each([['large.jsonl', 24], ['large.jsonl.gz', 12], ['large.csv', 12]])('%s takes little heap, however many rows it has', async (name, megabytes) => {
+  it.each([['large.jsonl', 20], ['large.jsonl.gz', 10], ['large.csv', 10]])('%s takes little heap, however many rows it has', async (name, megabytes) => {
     const rows = rowsOf(10_000);
     const part = name.includes('jsonl') ? rows : csvOf(rows).slice('question,answer\n'.length);
     const parts = Array.from({ length: Math.ceil((megabytes * 2 ** 20) / part.length) }, () => new Blob([part]));
@@ -82,8 +82,8 @@ describe('a large file', () => {
       most = Math.max(most, heap() - before);
     });
     expect(dataset.examples.length).toBe(parts.length * 10_000);
-    expect(reported).toBeGreaterThan(30_000);
-    // The texts alone would take their 12 or 24 MB, and rows as objects several times that.
+    expect(reported).toBeGreaterThanOrEqual(30_000);
+    // The texts alone would take their 10 or 20 MB, and rows as objects several times that.
     const bound = 5e6;
     expect(most).toBeLessThan(bound);
     expect(heap() - before).toBeLessThan(bound);

@@ -3,6 +3,7 @@
  * which Node lacks; the core tells where the last complete record ended, and that is all streaming takes.
  */
 import Papa from 'papaparse';
+import { MAX_COLUMNS } from './jsonRow.ts';
 import type { ParsedRow, Row, RowProblem } from './parse.ts';
 import { DataProblem, formatCount } from './problem.ts';
 import { MAX_ROW_LENGTH } from './source.ts';
@@ -68,6 +69,10 @@ function guessDelimiter(text: string): string {
 }
 
 function checkHeader(fields: readonly string[], fileName: string): string[] {
+  if (fields.length > MAX_COLUMNS) {
+    const what = `the header names ${formatCount(fields.length)} columns of at most ${formatCount(MAX_COLUMNS)}`;
+    throw new DataProblem({ file: fileName, what, stillHolds: 'Nothing was imported.', suggestion: 'Save the columns that hold text and choose the file again.' });
+  }
   // pandas writes its index under an empty name.
   const names = fields.map((name, i) => (name.trim() === '' ? `column ${i + 1}` : name.trim()));
   const twice = names.find((name, i) => names.indexOf(name) !== i);

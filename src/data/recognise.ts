@@ -102,14 +102,16 @@ export interface Recognised {
  * @returns undefined where no shape fits.
  */
 export function recognise(sample: readonly Row[], take?: Take): Recognised | undefined {
+  const columns = new Map(columnsOf(sample).toReversed().map((column) => [column.toLowerCase(), column]));
+  const mapRoles = (wanted: Wanted): Found => findRoles(wanted, columns, sample);
   const hasAll = (wanted: Wanted, found: DatasetColumns): boolean => Object.keys(found).length === Object.keys(wanted).length;
   for (const { kind, needs, beside = {}, takes = {}, mark, take: own } of SHAPES) {
     if (take !== undefined && own !== undefined && own !== take) continue;
-    const needed = mapRoles(needs, sample);
-    if (!hasAll(needs, needed) || !hasAll(beside, mapRoles(beside, sample))) continue;
+    const needed = mapRoles(needs);
+    if (!hasAll(needs, needed) || !hasAll(beside, mapRoles(beside))) continue;
     const { completion } = needed;
     if (mark !== undefined && completion !== undefined && !sample.every((row) => mark.test(String(cellOf(row, completion))))) continue;
-    return { kind, mapping: { ...mapRoles(takes, sample), ...needed } };
+    return { kind, mapping: { ...mapRoles(takes), ...needed } };
   }
   return undefined;
 }
@@ -143,9 +145,11 @@ function holds(sample: readonly Row[], column: string, is: (cell: unknown) => bo
   return filled.length > 0 && filled.every(is);
 }
 
-function mapRoles(wanted: Wanted, sample: readonly Row[]): { -readonly [role in Role]?: string } {
-  const columns = new Map(columnsOf(sample).toReversed().map((column) => [column.toLowerCase(), column]));
-  const mapping: { -readonly [role in Role]?: string } = {};
+type Found = { -readonly [role in Role]?: string };
+
+/** @param columns by their names in lower case. */
+function findRoles(wanted: Wanted, columns: ReadonlyMap<string, string>, sample: readonly Row[]): Found {
+  const mapping: Found = {};
   for (const [role, want] of Object.entries(wanted) as [Role, NonNullable<Wanted[Role]>][]) {
     const { names, is } = 'is' in want ? want : { names: want, is: isTextual };
     const column = names.map((name) => columns.get(name)).find((candidate) => candidate !== undefined && holds(sample, candidate, is));
