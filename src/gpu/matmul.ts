@@ -112,11 +112,28 @@ const LARGE = 2 ** 23;
 /** A GPU is taken to be busy with this many workgroups of 256; its number of cores cannot be asked for. */
 const BUSY_WORKGROUPS = 128;
 
+interface Forced {
+  readonly tile?: Tile;
+  readonly splits?: number;
+}
+
+/** The layers of a model ask for the same few products, and the estimates of a run's memory ask for all of them again. */
+const planned = new WeakMap<AdapterFacts, Map<string, MatmulPlan>>();
+
 /**
  * Chooses and specialises the kernels of a product.
  * @throws {RangeError} when the grid would exceed what WebGPU allows in one dimension.
  */
-export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: { readonly tile?: Tile; readonly splits?: number } = {}): MatmulPlan {
+export function planMatmul(shape: MatmulShape, facts: AdapterFacts, force: Forced = {}): MatmulPlan {
+  const plans = planned.get(facts) ?? new Map<string, MatmulPlan>();
+  planned.set(facts, plans);
+  const key = JSON.stringify([shape, force]);
+  const plan = plans.get(key) ?? specialise(shape, facts, force);
+  plans.set(key, plan);
+  return plan;
+}
+
+function specialise(shape: MatmulShape, facts: AdapterFacts, force: Forced): MatmulPlan {
   const { m, n, k, batch = 1 } = shape;
   for (const [name, value] of Object.entries({ m, n, k, batch })) {
     if (!Number.isInteger(value) || value < 1) throw new RangeError(`A matmul's ${name} must be a positive integer, not ${value}.`);
