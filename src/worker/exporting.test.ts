@@ -165,17 +165,15 @@ describe('export of an adapter', () => {
   });
 
   it('is taken from a full fine-tune, and says how much of it it holds', async () => {
-    // What changed has rank 4, so that an adapter of rank 6 holds it, and one of rank 2 does not.
+    // What changed has rank 4, of which an adapter of rank 2 holds more than half.
     const merged = adapted();
     const { model } = lab;
     const full = await model.weights.copy(model.context);
     for (const weight of model.layout.weights) if (merged.names.has(weight.name)) full.write(model.context.gpu.device, weight, await merged.read(model.context.gpu.device, weight));
     const export_ = (rank: number) => exportRun(engine, runOf(full), { ...MODEL, kind: 'peft', rank }, FACTS, zip);
-    const whole = await export_(6);
-    expect(failed(whole)).toEqual([]);
-    expect(whole.retainedEnergy).toBeGreaterThan(0.9999);
     const part = await export_(2);
     expect(failed(part)).toEqual([]);
+    expect(part.retainedEnergy).toBeGreaterThan(0.5);
     expect(part.retainedEnergy).toBeLessThan(0.95);
     expect(part.verification[2]!.detail).toMatch(/what the adapter leaves out\. It holds \d\d\.\d% of the change/);
     expect(await (await unzipFiles(part.file!, 'x.zip')).get('gimbal-sft-1-steps-peft/README.md')!.text()).toContain('taken from a full fine-tune by truncated SVD');
