@@ -170,14 +170,14 @@ describe('export of an adapter', () => {
     const { model } = lab;
     const full = await model.weights.copy(model.context);
     for (const weight of model.layout.weights) if (merged.names.has(weight.name)) full.write(model.context.gpu.device, weight, await merged.read(model.context.gpu.device, weight));
-    const export_ = (rank: number) => exportRun(engine, runOf(full), { ...MODEL, kind: 'peft', rank }, FACTS, zip);
-    const part = await export_(2);
+    const exportAt = (rank: number) => exportRun(engine, runOf(full), { ...MODEL, kind: 'peft', rank }, FACTS, zip);
+    const part = await exportAt(2);
     expect(failed(part)).toEqual([]);
     expect(part.retainedEnergy).toBeGreaterThan(0.5);
     expect(part.retainedEnergy).toBeLessThan(0.95);
     expect(part.verification[2]!.detail).toMatch(/what the adapter leaves out\. It holds \d\d\.\d% of the change/);
     expect(await (await unzipFiles(part.file!, 'x.zip')).get('gimbal-sft-1-steps-peft/README.md')!.text()).toContain('taken from a full fine-tune by truncated SVD');
-    await expect(export_(1000)).rejects.toThrow('has a rank from 1 to');
+    await expect(exportAt(1000)).rejects.toThrow('has a rank from 1 to');
     lab.release(full);
     lab.release(merged);
   });
