@@ -39,7 +39,7 @@ const settings: Omit<FineTuneSettings, 'method'> = {
 };
 console.log(`${gpu.facts.description}; ${name}: ${model.layout.count.toLocaleString()} parameters, width ${model.config.hiddenSize}, ${shape.rows} x ${shape.length} tokens, ${(flops / 1e9).toFixed(1)} GFLOP a step`);
 
-let plain = { wall: 0, cpu: 0 };
+let plain: { readonly wall: number; readonly cpu: number } | undefined;
 for (const method of option('methods', 'sft,l2sp,rpsft').split(',') as MethodId[]) {
   const started = performance.now();
   const decomposition: Decomposition | undefined = method === 'rpsft' ? await lab.decompose(settings.rankFraction, undefined, settings.lora?.targets) : undefined;
@@ -66,7 +66,7 @@ for (const method of option('methods', 'sft,l2sp,rpsft').split(',') as MethodId[
   if (!record || !Number.isFinite(record.loss)) throw new Error('The step gave no finite loss.');
   const step = { wall: median(wall), cpu: median(cpu) };
   if (method === 'sft') plain = step;
-  const over = (time: 'wall' | 'cpu'): string => `${((100 * step[time]) / plain[time] - 100).toFixed(1)}% over sft`;
+  const over = (time: 'wall' | 'cpu'): string => (plain ? `${((100 * step[time]) / plain[time] - 100).toFixed(1)}% over sft` : 'sft not run');
   console.log(
     `${method.padEnd(6)} ${run.dispatchesPerStep} dispatches, ${median(script).toFixed(2)} ms of script, ${step.wall.toFixed(1)} ms a step (min ${Math.min(...wall).toFixed(1)}), ${over('wall')}, ` +
       (gpu.facts.software ? `${step.cpu.toFixed(1)} ms of CPU (min ${Math.min(...cpu).toFixed(1)}), ${over('cpu')}, ` : '') +
