@@ -2,12 +2,13 @@
  * @file Opening a checkpoint of SmolLM2-135M's shapes: time, and the most memory the process holds beyond the weights on the device, against the largest
  * tensor. On a software adapter the device's memory is the process's too. Linux only: the peak is read from /proc.
  *
- *     node scripts/run.mjs bench/load.ts [--dtype=BF16|F32]
+ *     node scripts/run.mjs bench/load.ts [--dtype=BF16|F32] [--precision=f32|bf16|f16]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FloatType } from '../src/engine.ts';
 import { createEngine } from '../src/engine.ts';
 import { testGpu } from '../src/gpu/testing.ts';
 import { smolLm2Config, writeRandomCheckpoint } from './checkpoint.ts';
@@ -24,7 +25,7 @@ async function inAnotherProcess(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'gimbal-load-'));
   try {
     await writeRandomCheckpoint(folder, dtype, 1);
-    const { status } = spawnSync(process.execPath, [join(repository, 'scripts/run.mjs'), join(repository, 'bench/load.ts'), `--folder=${folder}`], { stdio: 'inherit' });
+    const { status } = spawnSync(process.execPath, [join(repository, 'scripts/run.mjs'), join(repository, 'bench/load.ts'), `--folder=${folder}`, `--precision=${option('precision', 'f32')}`], { stdio: 'inherit' });
     if (status !== 0) throw new Error(`The measuring process ended with ${status}.`);
   } finally {
     await rm(folder, { recursive: true });
@@ -37,7 +38,7 @@ async function measure(folder: string): Promise<void> {
   const files = await folderFiles(folder);
   const before = await memory('VmRSS');
   const started = performance.now();
-  const lab = await engine.open(files);
+  const lab = await engine.open(files, { precision: option('precision', 'f32') as FloatType });
   await gpu.device.queue.onSubmittedWorkDone();
   const seconds = (performance.now() - started) / 1000;
   const onDevice = [...engine.bytes.values()].reduce((sum, size) => sum + size, 0);
