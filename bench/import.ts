@@ -2,7 +2,7 @@
  * @file Importing a large file: the most JavaScript heap it takes, the longest time for which nothing else got a turn, and how long a row takes to be read
  * again. The file is written to a temporary folder first. Run under a limit to see that the heap holds it:
  *
- *     node --max-old-space-size=160 scripts/run.mjs bench/import.ts [--megabytes=1024] [--kind=jsonl|jsonl.gz|csv|parquet] [--file=PATH]
+ *     node --max-old-space-size=160 scripts/run.mjs bench/import.ts [--megabytes=1024] [--kind=jsonl|jsonl.gz|csv] [--file=PATH]
  */
 import { createWriteStream, openAsBlob } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -15,9 +15,9 @@ import { DataProblem, formatCount } from './problem.ts';
 import type { DataFile, OnBytes } from './source.ts';
 
 /** Unpacked bytes of the rows read at once. */
-const SLICE_BYTES = 32 * 2 ** 20;
+const SLICE_BYTES = 16 * 2 ** 20;
 /** Rows of an empty or wrongly described group cost memory too. */
-const SLICE_ROWS = 50_000;
+const SLICE_ROWS = 20_000;
 /** A page is some 1 MB by custom, and has a whole column of a row group at most. */
 const MAX_PAGE_BYTES = 2 ** 28;
 
