@@ -73,7 +73,7 @@ export function CacheManager(): ReactElement | null {
         )}
         {models.length < 2 || opening ? null : <Deleting what="all models" bytes={totalOf(models)} label={`Delete all, ${formatBytes(totalOf(models))}`} onDelete={() => void removeCached('all')} />}
         <p className="help">
-          This page stores {formatBytes(usage)} of the {formatBytes(quota)} that the browser allows. Deleting a model here leaves it open if it is.
+          This page stores {formatBytes(usage)}{quota === 0 ? '' : ` of the ${formatBytes(quota)} that the browser allows`}. Deleting a model here leaves it open if it is.
         </p>
       </div>
     </details>

@@ -9,8 +9,8 @@ import { useLab, type HubForm as HubFormState } from '../store.ts';
 import { suggestedModels } from './hubName.ts';
 import { editHub, lookUp, requestModel } from './opening.ts';
 
-/** Bytes the browser would still let this page store, as it estimates. */
-const freeSpace = ({ usage, quota }: StorageReport): number => Math.max(0, quota - usage);
+/** Bytes the browser would still let this page store, as it estimates; undefined where it does not say. */
+export const freeSpace = ({ usage, quota }: Pick<StorageReport, 'usage' | 'quota'>): number | undefined => (quota === 0 ? undefined : Math.max(0, quota - usage));
 
 /** What the button does and how much of it is a download: "Download 270 MB", "Open from the cache". */
 export function downloadLabel({ bytes, cachedBytes }: Pick<HubInfo, 'bytes' | 'cachedBytes'>): string {
@@ -25,13 +25,14 @@ function Found({ found, busy }: { readonly found: NonNullable<HubFormState['foun
   const isOpen = useLab(({ model }) => model?.name === info.repo && model.revision === info.commit);
   const free = freeSpace(info.storage);
   const missing = info.bytes - info.cachedBytes;
+  const isTooLarge = free !== undefined && missing > free;
   return (
     <>
       <Spec
         rows={[
           ['Size', `${formatBytes(info.bytes)} in ${formatCounted(info.files.length, 'file')}`],
           ['In the cache', info.cachedBytes === 0 ? 'nothing' : formatBytes(info.cachedBytes)],
-          ['Free space', `${formatBytes(free)} of ${formatBytes(info.storage.quota)}`],
+          ['Free space', free === undefined ? 'not told by the browser' : `${formatBytes(free)} of ${formatBytes(info.storage.quota)}`],
           ['Commit', <code key="commit">{info.commit.slice(0, 12)}</code>],
         ]}
       />
@@ -49,7 +50,7 @@ function Found({ found, busy }: { readonly found: NonNullable<HubFormState['foun
           ))}
         </ul>
       </details>
-      {missing > free ? (
+      {isTooLarge ? (
         <p className="note warn">
           <Icon name="alert" />
           The browser offers {formatBytes(free)}, the download needs {formatBytes(missing)}. Delete a model from the cache below, or free space on the disk.
@@ -62,7 +63,7 @@ function Found({ found, busy }: { readonly found: NonNullable<HubFormState['foun
         </p>
       ) : (
         <div className="acts">
-          <button type="button" className="btn" disabled={busy || missing > free} onClick={() => void requestModel({ origin: { kind: 'hub', request }, precision })}>
+          <button type="button" className="btn" disabled={busy || isTooLarge} onClick={() => void requestModel({ origin: { kind: 'hub', request }, precision })}>
             <Icon name={missing > 0 ? 'download' : 'folder'} />
             {downloadLabel(info)}
           </button>

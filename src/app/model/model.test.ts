@@ -1,7 +1,7 @@
 /** @file Names of models as they are written and pasted, and what dropped files are. */
 import { describe, expect, it } from 'vitest';
 import { goesOnto, isModel, nameOfFiles } from './dropped.ts';
-import { downloadLabel } from './HubForm.tsx';
+import { downloadLabel, freeSpace } from './HubForm.tsx';
 import { parseHubName, suggestedModels } from './hubName.ts';
 
 describe('a name of the Hub', () => {
@@ -77,6 +77,12 @@ describe('dropped files', () => {
 });
 
 describe('the button of a download', () => {
+  it('knows the space that is left, where the browser tells', () => {
+    expect(freeSpace({ usage: 4e6, quota: 10e6 })).toBe(6e6);
+    expect(freeSpace({ usage: 11e6, quota: 10e6 })).toBe(0);
+    expect(freeSpace({ usage: 0, quota: 0 })).toBeUndefined();
+  });
+
   it.each([
     [0, 'Download 271 MB'],
     [120e6, 'Download the other 151 MB'],
