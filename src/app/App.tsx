@@ -1,6 +1,7 @@
 /** @file The page: head, rail, the selected view, status bar, and what lies over them. */
 import type { ReactElement } from 'react';
 import { DataSheet } from './data/DataSheet.tsx';
+import { EvaluationSheet } from './evaluate/EvaluationSheet.tsx';
 import { ExportTab } from './export/ExportTab.tsx';
 import { FirstRun } from './firstRun/FirstRun.tsx';
 import { RecordedBanner } from './firstRun/RecordedBanner.tsx';
@@ -59,11 +60,11 @@ export function App(): ReactElement {
         <Head />
         <Rail />
         <main className="main" id="main" tabIndex={-1}>
-          {/* Stays in place under the preview, so that nothing in it is lost. */}
+          {/* Stays in place under a sheet, so that nothing in it is lost. */}
           <section className="view" id={`view-${tab}`} role="tabpanel" aria-labelledby={`tab-${tab}`} hidden={sheet !== undefined}>
             <View />
           </section>
-          {sheet === undefined ? null : <DataSheet key={sheet} role={sheet} />}
+          {sheet === undefined ? null : sheet === 'evaluation' ? <EvaluationSheet /> : <DataSheet key={sheet} role={sheet} />}
         </main>
         <StatusBar />
       </div>

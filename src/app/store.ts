@@ -8,6 +8,7 @@ import type {
   DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, LoraConfig, MethodId, ModelSummary, NamedFile, Precision, RecordedRun, RunConfig,
   RunId, SamplingOptions, StorageReport,
 } from '../worker/protocol.ts';
+import { initialEvaluation, type EvaluationState } from './evaluate/form.ts';
 import { defaultConfig, defaultLambdas, defaultLora, loraForModel, moveUsual, usualConfig } from './method/defaults.ts';
 import { defaultSampling, type Column, type Trial } from './playground/answers.ts';
 import { isLive, type LabRun, type PhaseProgress } from './runs.ts';
@@ -21,6 +22,9 @@ export type TabId = (typeof tabIds)[number];
 export const stationIds = ['model', 'data', 'method', 'run'] as const;
 export type StationId = (typeof stationIds)[number];
 
+/** What lies over the main area: the preview of a dataset, or the evaluation on demand. */
+export type Sheet = DatasetRole | 'evaluation';
+
 export type Theme = 'system' | 'light' | 'dark';
 
 /** A file that was not loaded, with what is needed to try again without a row. */
@@ -30,6 +34,14 @@ export interface FileProblem {
   /** Undefined when the problem is with a mapping, not with a file. */
   readonly file: File | undefined;
   readonly skipRows: readonly number[];
+}
+
+/** A file that is being read, or read again with other columns. */
+export interface Importing {
+  readonly role: DatasetRole;
+  readonly file: string;
+  readonly progress: PhaseProgress | undefined;
+  readonly cancelling: boolean;
 }
 
 /** The recorded run of `public/recorded/run.json`. */
@@ -150,18 +162,19 @@ export interface LabState {
   readonly asked: 'pause' | 'keep' | 'discard' | undefined;
   readonly recording: Recording;
   readonly fileProblem: FileProblem | undefined;
-  /** A file of this role is being read. */
-  readonly importing: DatasetRole | undefined;
+  readonly importing: Importing | undefined;
+  /** What became of an import that was cancelled. */
+  readonly importNotice: string | undefined;
   /** Why the last start, pause or stop did not work. */
   readonly runProblem: string | undefined;
   /** What the graphics device reported outside a request. */
   readonly deviceProblem: string | undefined;
   readonly playground: Playground;
+  readonly evaluation: EvaluationState;
   readonly exported: Exported | undefined;
   readonly tab: TabId;
   readonly station: StationId | undefined;
-  /** The dataset whose preview lies over the main area. */
-  readonly sheet: DatasetRole | undefined;
+  readonly sheet: Sheet | undefined;
   readonly theme: Theme;
   /** Single-letter shortcuts are on. */
   readonly letterKeys: boolean;
@@ -197,9 +210,11 @@ export const initialState: LabState = {
   recording: { status: 'none' },
   fileProblem: undefined,
   importing: undefined,
+  importNotice: undefined,
   runProblem: undefined,
   deviceProblem: undefined,
   playground: { prompt: '', source: undefined, sampling: defaultSampling, columns: undefined, reference: 'base', asking: false, trials: [] },
+  evaluation: initialEvaluation,
   exported: undefined,
   tab: 'train',
   station: undefined,
@@ -243,14 +258,15 @@ export function useVisibleRuns(): readonly LabRun[] {
   );
 }
 
-export const showTab = (tab: TabId): void => set({ tab });
+/** Shows a view, which nothing lies over then. */
+export const showTab = (tab: TabId): void => set({ tab, sheet: undefined });
 
 /** Opens a station, or closes it when it is open. */
 export const toggleStation = (station: StationId): void => set({ station: get().station === station ? undefined : station });
 
 export const openStation = (station: StationId): void => set({ station });
 
-export const openSheet = (role: DatasetRole): void => set({ sheet: role });
+export const openSheet = (sheet: Sheet): void => set({ sheet });
 
 export const closeSheet = (): void => set({ sheet: undefined });
 

@@ -1,21 +1,29 @@
 /** @file The data preview, over the main area: mapping, lengths, rows as the model sees them, checks. */
 import { useEffect, useRef, useState, type ReactElement } from 'react';
-import type { DatasetRole } from '../../worker/protocol.ts';
+import type { DatasetRole, DatasetSummary, PreviewRow } from '../../worker/protocol.ts';
 import { formatCount, formatCounted } from '../format.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { closeSheet, useLab } from '../store.ts';
 import { CheckList } from './CheckList.tsx';
 import { dataChecks } from './checks.ts';
+import { ImportProgress } from './ImportProgress.tsx';
 import { LengthHistogram } from './LengthHistogram.tsx';
 import { MappingTable } from './MappingTable.tsx';
+import { measureInfo } from './measures.ts';
 import { roleName } from './roles.ts';
+import { RowFacts } from './RowFacts.tsx';
 import { Tokens, trainedCount } from './Tokens.tsx';
 import { usePreview } from './usePreview.ts';
 
 /** Rows on one page of the preview. */
 const pageSize = 5;
 
-function Rows({ role, rows }: { readonly role: DatasetRole; readonly rows: number }): ReactElement {
+/** A question in plain form without an answer to train: its text says more than the marks around it. */
+const asksOnly = (row: PreviewRow): boolean => row.prompt !== undefined && row.tokens.every(({ special }) => special);
+
+function Rows({ dataset }: { readonly dataset: DatasetSummary }): ReactElement {
+  const { role, rows, rendering } = dataset;
+  const measured = role !== 'train';
   const [from, setFrom] = useState(0);
   const [wanted, setWanted] = useState('');
   const { rows: preview, problem } = usePreview(role, from, pageSize);
@@ -26,16 +34,20 @@ function Rows({ role, rows }: { readonly role: DatasetRole; readonly rows: numbe
       <h3>
         As the model sees it{' '}
         <small>
-          <span className="tok on">underlined</span> tokens are trained
+          <span className="tok on">underlined</span> tokens are {measured ? 'the answer' : 'trained'}, <span className="tok sp">&lt;small&gt;</span> ones special
+          {rendering === 'chat' ? '; written by the chat template' : ''}
         </small>
       </h3>
       {problem === undefined ? null : <p className="note bad">{problem}</p>}
       {preview.map((row) => (
         <div className="srow" key={row.row}>
           <span className="ln">{formatCount(row.row)}</span>
-          <Tokens row={row} />
+          <div>
+            {asksOnly(row) ? <p className="tokens">{row.prompt}</p> : <Tokens row={row} />}
+            <RowFacts row={row} measured={measured} />
+          </div>
           <span className="c">
-            {formatCount(trainedCount(row))} of {formatCount(row.tokens.length)}
+            {asksOnly(row) ? 'asked' : `${formatCount(trainedCount(row))} of ${formatCount(row.tokens.length)}`}
           </span>
         </div>
       ))}
@@ -84,16 +96,18 @@ export function DataSheet({ role }: { readonly role: DatasetRole }): ReactElemen
         </h2>
         <span>
           {roleName(role)}, {formatCounted(dataset.rows, 'row')}, {dataset.shape}
+          {role === 'train' ? '' : `, measured by ${measureInfo(dataset.measure).words}`}
         </span>
         <button type="button" className="ib" aria-label="Close preview" title="Close (Esc)" onClick={closeSheet}>
           <Icon name="x" />
         </button>
       </header>
+      <ImportProgress />
       <div className="sheet-g">
         <MappingTable dataset={dataset} />
         <LengthHistogram dataset={dataset} limit={maxLength} />
       </div>
-      <Rows key={dataset.name} role={role} rows={dataset.rows} />
+      <Rows key={dataset.name} dataset={dataset} />
       <h3>Checks</h3>
       <CheckList checks={dataChecks(dataset, datasets, maxLength)} />
     </section>

@@ -5,12 +5,13 @@ import { formatCount, formatCounted, formatPercent } from '../format.ts';
 import { importFile, restoreDemoData } from './importing.ts';
 import { FileButton } from '../parts/FileButton.tsx';
 import { Icon } from '../parts/Icon.tsx';
-import { Ring } from '../parts/Ring.tsx';
 import { Spec } from '../parts/Spec.tsx';
 import { openSheet, useLab } from '../store.ts';
 import { CheckList } from './CheckList.tsx';
 import { dataChecks } from './checks.ts';
 import { FileAlert } from './FileAlert.tsx';
+import { ImportProgress } from './ImportProgress.tsx';
+import { measureInfo } from './measures.ts';
 import { acceptedFiles, roleInfos } from './roles.ts';
 import { Tokens, trainedCount } from './Tokens.tsx';
 import { usePreview } from './usePreview.ts';
@@ -54,11 +55,18 @@ function RowPreview({ rows }: { readonly rows: number }): ReactElement {
   );
 }
 
+/** Rows of each dataset that another one has too; what is measured says nothing of rows that were trained. */
+const sharedRows = (dataset: DatasetSummary): readonly (readonly [string, string])[] =>
+  roleInfos.flatMap(({ role, name }) => {
+    const shared = dataset.overlap[role];
+    return shared === undefined ? [] : [[`Shared with ${name.toLowerCase()}`, formatCount(shared)] as const];
+  });
+
 function TrainingData({ dataset }: { readonly dataset: DatasetSummary }): ReactElement {
   const usable = useLab((state) => state.connection === 'ready');
   const datasets = useLab((state) => state.datasets);
   const maxLength = useLab((state) => state.config.maxLength);
-  const { rows, trainedTokens, tokens, longest, truncatedRows, duplicates, overlap } = dataset;
+  const { rows, trainedTokens, tokens, longest, truncatedRows, duplicates } = dataset;
   const worrying = dataChecks(dataset, datasets, maxLength).filter(({ verdict }) => verdict !== 'ok');
   return (
     <>
@@ -80,8 +88,7 @@ function TrainingData({ dataset }: { readonly dataset: DatasetSummary }): ReactE
           ['Longest row', `${formatCount(longest)} of ${formatCounted(maxLength, 'token')}`],
           ['Cut off', formatCounted(truncatedRows, 'row')],
           ['Duplicates', formatCount(duplicates)],
-          ...(overlap.heldOut === undefined ? [] : [['Shared with held-out', formatCount(overlap.heldOut)] as const]),
-          ...(overlap.outOfDomain === undefined ? [] : [['Shared with out-of-domain', formatCount(overlap.outOfDomain)] as const]),
+          ...sharedRows(dataset),
         ]}
       />
       {worrying.length === 0 ? null : <CheckList checks={worrying} />}
@@ -89,22 +96,44 @@ function TrainingData({ dataset }: { readonly dataset: DatasetSummary }): ReactE
   );
 }
 
+/** What a measured dataset should be looked at for; the preview has the whole sentences. */
+function MeasuredNotes({ dataset }: { readonly dataset: DatasetSummary }): ReactElement | null {
+  const { duplicates, overlap, warnings, role } = dataset;
+  const notes = [
+    ...(duplicates > 0 ? [`${formatCount(duplicates)} twice`] : []),
+    ...roleInfos.flatMap((other) => ((overlap[other.role] ?? 0) > 0 ? [`${formatCount(overlap[other.role])} also in ${other.name.toLowerCase()}`] : [])),
+    ...(warnings.length > 0 ? [formatCounted(warnings.length, 'note')] : []),
+  ];
+  if (notes.length === 0) return null;
+  return (
+    <span className="drop-note">
+      <Icon name="alert" />
+      <button type="button" className="link" onClick={() => openSheet(role)}>
+        {notes.join(', ')}
+      </button>
+    </span>
+  );
+}
+
 /** The two datasets that are only measured on: a look inside, or another file. */
 function Measured(): ReactElement {
   const usable = useLab((state) => state.connection === 'ready');
   const datasets = useLab((state) => state.datasets);
-  const importing = useLab((state) => state.importing);
+  const importing = useLab((state) => state.importing?.role);
   return (
     <div className="drops">
       {roleInfos
         .filter(({ role }) => role !== 'train')
-        .map(({ role, name, use }) => {
+        .map(({ role, name, use, purpose }) => {
           const dataset = datasets[role];
           return (
             <div key={role} className="drop" data-role={role}>
               <b>{name}</b>
               {dataset?.origin === 'file' ? <span className="drop-name">{dataset.name}</span> : null}
+              <span className="drop-use">{purpose}</span>
               <span>{importing === role ? 'Reading' : dataset === undefined ? 'None' : formatCounted(dataset.rows, 'item')}</span>
+              {dataset === undefined ? null : <span>by {measureInfo(dataset.measure).words}</span>}
+              {dataset === undefined ? null : <MeasuredNotes dataset={dataset} />}
               <span className="drop-acts" hidden={!usable}>
                 {dataset === undefined ? null : (
                   <button type="button" className="link" aria-label={`Preview ${name.toLowerCase()} data`} onClick={() => openSheet(role)}>
@@ -124,18 +153,24 @@ function Measured(): ReactElement {
 
 export function DataStation(): ReactElement {
   const train = useLab((state) => state.datasets.train);
-  const importing = useLab((state) => state.importing);
+  const notice = useLab((state) => state.importNotice);
   const fromFile = useLab((state) => Object.values(state.datasets).some((dataset) => dataset.origin === 'file'));
   const usable = useLab((state) => state.connection === 'ready');
   const problem = useLab((state) => state.fileProblem !== undefined);
   return (
     <>
       <FileAlert />
+      <ImportProgress />
+      {notice === undefined ? null : (
+        <p className="note" role="status">
+          {notice}
+        </p>
+      )}
       {usable && !problem ? (
         <div className="acts">
           <FileButton className="btn" accept={acceptedFiles} label="Choose training file" onFile={(file) => void importFile('train', file)}>
-            {importing === 'train' ? <Ring state="live" /> : <Icon name="file" />}
-            {importing === 'train' ? 'Reading' : 'Choose a file'}
+            <Icon name="file" />
+            Choose a file
           </FileButton>
           {fromFile ? (
             <button type="button" className="btn quiet" onClick={() => void restoreDemoData()}>
@@ -144,7 +179,7 @@ export function DataStation(): ReactElement {
           ) : null}
         </div>
       ) : null}
-      {usable ? <p className="help">Or drop it anywhere: .jsonl, .json or .csv with a question and an answer in each row. It is read here and goes nowhere.</p> : null}
+      {usable ? <p className="help">Or drop it anywhere: .jsonl, .json, .csv, .tsv, .txt or .parquet, also as .gz. Conversations, questions with answers, multiple choice or plain text. It is read here and goes nowhere.</p> : null}
       {train === undefined ? null : <TrainingData dataset={train} />}
       {train === undefined ? null : <Measured />}
     </>

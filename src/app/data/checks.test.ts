@@ -1,8 +1,7 @@
-/** @file What is said about a dataset, how a mapping changes, and how tokens are written. */
+/** @file What is said about a dataset, and how tokens are written. */
 import { describe, expect, it } from 'vitest';
 import type { DatasetSummary } from '../../worker/protocol.ts';
 import { dataChecks } from './checks.ts';
-import { partOf, withPart } from './mappingParts.ts';
 import { tokenText } from './tokenText.ts';
 
 const dataset: DatasetSummary = {
@@ -26,20 +25,19 @@ describe('dataChecks', () => {
     expect(texts({ truncatedRows: 1, duplicates: 3, overlap: { heldOut: 12 }, warnings: ['A character was lost.'] }).slice(0, 4)).toEqual([
       'warn: 1 row is longer than 128 tokens and will be cut off (0.1%)',
       'warn: 3 rows are a copy of another row',
-      'warn: 12 rows are also in the held-out data: that accuracy will look better than it is',
+      'warn: 12 rows are also in the held-out data: what is measured there will look better than it is',
       'warn: A character was lost.',
     ]);
   });
 });
 
-describe('withPart', () => {
-  const mapping = { prompt: 'q', completion: 'a' };
-  it('knows the part of a column', () => expect(['q', 'a', 'x'].map((column) => partOf(column, mapping))).toEqual(['prompt', 'completion', 'unused']));
-  it('swaps two columns', () => expect(withPart(mapping, 'q', 'completion')).toEqual({ prompt: 'a', completion: 'q' }));
-  it('displaces a column', () => expect(withPart(mapping, 'x', 'completion')).toEqual({ prompt: 'q', completion: 'x' }));
-  it('drops a column', () => expect(withPart(mapping, 'q', 'unused')).toEqual({ completion: 'a' }));
-  it('never leaves the answer without a column', () => expect(withPart(mapping, 'a', 'unused')).toBeUndefined());
-  it('adds a part', () => expect(withPart(mapping, 'x', 'input')).toEqual({ ...mapping, input: 'x' }));
+describe('dataChecks of measured data', () => {
+  it('do not ask for trained tokens where gold answers are all there is', () =>
+    expect(texts({ role: 'heldOut', measure: 'generation', trainedTokens: 0, overlap: { train: 2, outOfDomain: 1 } }).slice(0, 3)).toEqual([
+      'warn: 2 rows are also in the training data: what is measured here will look better than it is',
+      'warn: 1 row is also in the out-of-domain data: gain and loss are partly measured on the same items',
+      'ok: The rows hold questions and gold answers; they are measured by generated answer',
+    ]));
 });
 
 describe('tokenText', () => {

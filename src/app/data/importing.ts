@@ -10,41 +10,71 @@ const { setState: set, getState: get } = useLab;
 export const byRole = (datasets: readonly DatasetSummary[]): Partial<Record<DatasetRole, DatasetSummary>> =>
   Object.fromEntries(datasets.map((dataset) => [dataset.role, dataset]));
 
-function acceptImport(role: DatasetRole, result: ImportResult, file: File | undefined, skipRows: readonly number[]): void {
-  if ('problem' in result) {
-    set({ fileProblem: { role, problem: result.problem, file, skipRows }, station: 'data' });
-  } else {
-    set(({ datasets }) => ({ datasets: { ...datasets, [role]: result.dataset }, fileProblem: undefined }));
+/** What an import needs for trying again, and for the words of what went wrong. */
+interface Attempt {
+  readonly role: DatasetRole;
+  /** Undefined where a dataset is read again with other columns. */
+  readonly file: File | undefined;
+  readonly skipRows: readonly number[];
+  readonly stillHolds: string;
+}
+
+/** Counts imports, so that one which was cancelled for the next is not heard any more. */
+let imports = 0;
+
+/** "The demo data is still loaded.": what is there when an import has ended without a dataset. */
+function kept(role: DatasetRole): string {
+  const dataset = get().datasets[role];
+  return dataset === undefined ? 'No data is loaded for this part.' : `${dataset.origin === 'demo' ? 'The demo data' : dataset.name} is still loaded.`;
+}
+
+/** True when a dataset came of it. All datasets are taken anew: the rows that they share have changed with the one. */
+async function take({ role, file, skipRows, stillHolds }: Attempt, name: string, request: () => Promise<ImportResult>): Promise<boolean> {
+  const own = ++imports;
+  if (get().importing !== undefined) await lab().cancelImport();
+  set({ importing: { role, file: name, progress: undefined, cancelling: false }, importNotice: undefined });
+  const refuse = (problem: NonNullable<ReturnType<typeof get>['fileProblem']>['problem']): false => {
+    set({ fileProblem: { role, problem, file, skipRows }, station: 'data' });
+    return false;
+  };
+  try {
+    const result = await request();
+    if (own !== imports) return false;
+    if ('problem' in result) return refuse(result.problem);
+    set({ datasets: byRole(result.datasets), fileProblem: undefined });
+    return true;
+  } catch (error) {
+    if (own !== imports) return false;
+    if (get().importing?.cancelling !== true) return refuse({ file: name, what: sentence(error), stillHolds, canSkip: false });
+    set({ importNotice: `${file === undefined ? 'The mapping is as it was' : `${name} was not loaded: you cancelled it`}. ${kept(role)}` });
+    return false;
+  } finally {
+    if (own === imports) set({ importing: undefined });
   }
 }
 
-/** Reads a file; on a problem the dataset that was loaded before stays. */
+/** Reads a file; on a problem the dataset that was loaded before stays. A file that is still being read gives way. */
 export async function importFile(role: DatasetRole, file: File, skipRows: readonly number[] = []): Promise<void> {
-  set({ importing: role, station: 'data' });
-  try {
-    acceptImport(role, await lab().importFile(role, file, skipRows), file, skipRows);
-  } catch (error) {
-    const problem = { file: file.name, what: sentence(error), stillHolds: 'The data that was loaded before is still there.', canSkip: false };
-    set({ fileProblem: { role, problem, file, skipRows }, station: 'data' });
-  } finally {
-    set({ importing: undefined });
-  }
+  set({ station: 'data' });
+  await take({ role, file, skipRows, stillHolds: 'The data that was loaded before is still there.' }, file.name, () => lab().importFile(role, file, skipRows));
+}
+
+/** Ends the import that is going on. */
+export async function cancelImport(): Promise<void> {
+  set(({ importing }) => ({ importing: importing && { ...importing, cancelling: true } }));
+  await lab().cancelImport();
 }
 
 /** Goes back to the demo data in all roles. */
 export async function restoreDemoData(): Promise<void> {
   const datasets = await lab().useDemoData();
-  set({ datasets: byRole(datasets), fileProblem: undefined });
+  set({ datasets: byRole(datasets), fileProblem: undefined, importNotice: undefined });
 }
 
-/** Uses other columns of a dataset. */
-export async function changeMapping(role: DatasetRole, mapping: DatasetColumns): Promise<void> {
-  try {
-    acceptImport(role, await lab().setMapping(role, mapping, get().config.maxLength), undefined, []);
-  } catch (error) {
-    const problem = { file: get().datasets[role]?.name ?? '', what: sentence(error), stillHolds: 'The mapping is as it was before.', canSkip: false };
-    set({ fileProblem: { role, problem, file: undefined, skipRows: [] }, station: 'data' });
-  }
+/** Uses other columns of a dataset; false when that was refused. */
+export function changeMapping(role: DatasetRole, mapping: DatasetColumns): Promise<boolean> {
+  const { datasets, config } = get();
+  return take({ role, file: undefined, skipRows: [], stillHolds: 'The mapping is as it was before.' }, datasets[role]?.name ?? '', () => lab().setMapping(role, mapping, config.maxLength));
 }
 
 /** Rows of a dataset as the model sees them, the first being row 1. */
@@ -55,5 +85,9 @@ export const previewRows = (role: DatasetRole, from: number, count: number, maxL
 export async function recount(): Promise<void> {
   const { datasets, config, model } = get();
   if (checkConfig(config, model?.contextLength).maxLength !== undefined) return;
-  for (const { role, mapping } of Object.values(datasets)) await changeMapping(role, mapping);
+  for (const { role, mapping } of Object.values(datasets)) {
+    // A file that somebody has chosen meanwhile goes first, and nothing of this is worth ending it for.
+    if (get().importing !== undefined) return;
+    await changeMapping(role, mapping);
+  }
 }

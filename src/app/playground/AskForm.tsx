@@ -1,12 +1,19 @@
 /** @file The prompt, whom to ask, and how to sample. */
-import { useId, useState, type KeyboardEvent, type ReactElement } from 'react';
-import type { SamplingOptions } from '../../worker/protocol.ts';
+import { useId, type KeyboardEvent, type ReactElement } from 'react';
+import type { ModelSummary, SamplingOptions } from '../../worker/protocol.ts';
 import { runNames } from '../charts/names.ts';
 import { commandKey } from '../frame/keymap.ts';
 import { Icon } from '../parts/Icon.tsx';
+import { InlineNumber } from '../parts/InlineNumber.tsx';
 import { useLab } from '../store.ts';
 import type { Column } from './answers.ts';
 import { askable, askPrompt, columnsOf, edit, stop, takeQuestion, toggleColumn } from './session.ts';
+
+const renderings: Readonly<Record<ModelSummary['template'], string>> = {
+  own: 'Asked through the model’s chat template, as a user’s turn.',
+  chatml: 'The model has no chat template: asked as a user’s turn in ChatML, as conversations are trained.',
+  plain: 'Asked as plain text with a line break after it, as prompts are trained.',
+};
 
 interface SamplingField {
   readonly key: keyof SamplingOptions;
@@ -27,27 +34,8 @@ const samplingFields: readonly SamplingField[] = [
 
 function SamplingNumber({ field }: { readonly field: SamplingField }): ReactElement {
   const sampling = useLab((state) => state.playground.sampling);
-  const [text, setText] = useState(String(sampling[field.key]));
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  const valid = value >= field.least && value <= field.most && (!field.whole || Number.isInteger(value));
-  const range = `Between ${field.least} and ${field.most.toLocaleString('en-US')}`;
-  return (
-    <label title={valid ? field.help : range}>
-      {field.label}{' '}
-      <input
-        className="num"
-        inputMode="decimal"
-        value={text}
-        aria-invalid={valid ? undefined : true}
-        onChange={(event) => {
-          setText(event.target.value);
-          const next = Number(event.target.value);
-          if (event.target.value.trim() !== '' && next >= field.least && next <= field.most && (!field.whole || Number.isInteger(next))) edit({ sampling: { ...sampling, [field.key]: next } });
-        }}
-      />
-      {valid ? null : <span className="err">{range}</span>}
-    </label>
-  );
+  const { key, ...info } = field;
+  return <InlineNumber {...info} value={sampling[key]} onChange={(value) => (Number.isNaN(value) ? undefined : edit({ sampling: { ...sampling, [key]: value } }))} />;
 }
 
 /** Whom to ask, as ticks; only where there is a choice. */
@@ -72,6 +60,12 @@ function Columns(): ReactElement | null {
       ))}
     </fieldset>
   );
+}
+
+/** How the prompt is written before the model reads it. */
+function Rendering(): ReactElement | null {
+  const template = useLab((state) => state.model?.template);
+  return template === undefined ? null : <p className="help">{renderings[template]}</p>;
 }
 
 const questions = [
@@ -103,6 +97,7 @@ export function AskForm(): ReactElement {
         Prompt
       </label>
       <textarea id={id} rows={2} placeholder="A question, as in the data" value={prompt} onChange={(event) => edit({ prompt: event.target.value, source: undefined })} onKeyDown={onKeyDown} />
+      <Rendering />
       <div className="ask-r">
         {asking ? (
           <button type="button" className="btn" onClick={stop}>

@@ -1,27 +1,14 @@
 /** @file One prompt with the answers to it, side by side. */
 import { memo, type ReactElement } from 'react';
-import { Swatch } from '../charts/Swatch.tsx';
 import { formatCount, formatCounted, formatProbability } from '../format.ts';
+import { ColumnSwatch } from '../parts/ColumnSwatch.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';
 import { useLab } from '../store.ts';
-import { finalAnswer, isRight, marksAgainst, meanProbability, type Answer, type Column, type Trial } from './answers.ts';
+import { finalAnswer, isRight, marksAgainst, meanProbability, type Answer, type Trial } from './answers.ts';
 import { AnswerTokens } from './AnswerTokens.tsx';
 
 const sources = { heldOut: 'In-domain', outOfDomain: 'Out-of-domain' } as const;
-
-/** The line of the method, or the dotted one of the base model. */
-function ColumnSwatch({ column }: { readonly column: Column }): ReactElement | null {
-  const method = useLab((state) => state.runs.find((run) => run.id === column)?.config.method);
-  if (method !== undefined) return <Swatch method={method} />;
-  if (column !== 'base') return null;
-  return (
-    <svg className="swatch s-base" viewBox="0 0 28 12" width="28" height="12" aria-hidden="true">
-      <line className="ser" x1="0" x2="28" y1="6" y2="6" />
-      <circle className="mk" cx="14" cy="6" r="2.4" />
-    </svg>
-  );
-}
 
 function Verdict({ right }: { readonly right: boolean | undefined }): ReactElement | null {
   if (right === undefined) return null;
