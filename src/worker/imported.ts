@@ -29,7 +29,7 @@ export async function importRun(dropped: Dropped, id: string, lab: Lab, base: Ba
   const { files, kind, run } = dropped;
   const adapter = kind === 'adapter' ? await readAdapter(dropped, base) : undefined;
   const known = configOf(run, fallback);
-  const lora = adapter && { rank: adapter.settings.r, alpha: adapter.settings.alpha, rsLora: adapter.settings.rsLora, targets: [...new Set(adapter.modules.map(({ name }) => name.slice(name.lastIndexOf('.') + 1)))] };
+  const lora = adapter && { rank: adapter.settings.r, alpha: adapter.settings.alpha, rsLora: adapter.settings.rsLora, targets: targetsOf(adapter, lab) };
   const { lora: _, startFrom: __, ...config } = known;
   const log = files.get('metrics.jsonl');
   const history = log ? readMetricsLines(await log.text()) : { steps: [], evaluations: [], drifts: [] };
@@ -51,6 +51,14 @@ export async function importRun(dropped: Dropped, id: string, lab: Lab, base: Ba
 
 /** Whether a dropped model is a run on the open one: exported here, and made of a model of the same name. */
 export const isRunOn = ({ kind, run }: Dropped, modelName: string): boolean => kind === 'adapter' || (run !== undefined && run['model'] === modelName);
+
+/** The layers of an adapter, by short names where these select no others. */
+function targetsOf({ modules }: LoraAdapter, { model }: Lab): string[] {
+  const short = (module: string): string => module.slice(module.lastIndexOf('.') + 1);
+  const names = new Set(modules.map(({ name }) => short(name)));
+  const selected = model.architecture.linears.filter(({ module }) => names.has(short(module)));
+  return selected.length === modules.length ? [...names] : modules.map(({ name }) => name);
+}
 
 async function readAdapter({ files }: Dropped, base: BaseModel): Promise<LoraAdapter> {
   const config = await readJson(files, 'adapter_config.json');
