@@ -151,7 +151,10 @@ export class ParameterBuffers implements WeightSet {
     const sizes = layout.shardSizes.map((size, shard) => this.#byteAt(shard, size));
     const tooLarge = sizes.findIndex((size) => size > pool.largest);
     if (tooLarge >= 0) throw tooLargeError(layout.parameters.find(({ shard }) => shard === tooLarge)!, precision, pool.largest);
-    this.shards = sizes.map((size, i) => pool.storage(size, category, `${label} ${i}`));
+    this.shards = sizes.map((size, shard) => {
+      const inside = layout.parameters.filter((placed) => placed.shard === shard);
+      return pool.storage(size, category, inside.length === 1 ? `${label} of ${inside[0]!.name}` : `${label} ${shard}`);
+    });
   }
 
   get trained(): this {
