@@ -227,10 +227,15 @@ export class Lab {
     return planRun(this.model, size);
   }
 
-  /** Makes, touches and frees the buffers of a run beside what is held now, since WebGPU does not tell how much memory there is. */
-  trial({ size, buffers }: RunPlan): Promise<Trial> {
+  /**
+   * Makes, touches and frees the buffers of a run beside what is held now, since WebGPU does not tell how much memory there is.
+   * Where it stopped is counted as in the plan, with the model that is there already.
+   */
+  async trial({ size, buffers, total }: RunPlan): Promise<Trial> {
     const isHeld = ({ category }: BufferFacts): boolean => (category === 'pretrained' && size.precision === this.model.precision) || (category === 'bases' && this.#decomposition !== undefined);
-    return trialAllocate(this.context, buffers.filter((buffer) => !isHeld(buffer)));
+    const missing = buffers.filter((buffer) => !isHeld(buffer));
+    const trial = await trialAllocate(this.context, missing);
+    return trial.fits ? trial : { ...trial, stoppedAt: trial.stoppedAt + total - missing.reduce((sum, buffer) => sum + buffer.size, 0) };
   }
 
   /** The changes that would each make a run smaller, the least harmful first. @param limit bytes it should fit */
