@@ -48,6 +48,8 @@ class Export:
             with torch.no_grad():
                 logits = model(torch.tensor([prompt["ids"]])).logits[0, -1]
             theirs = torch.tensor(prompt["logits"])
+            if theirs.dim() == 2:  # [id, logit] of the largest, as logits.json has them
+                logits, theirs = logits[theirs[:, 0].long()], theirs[:, 1]
             worst = max(worst, (logits - theirs).abs().max().item())
             largest = max(largest, theirs.abs().max().item())
         return worst / largest
@@ -75,9 +77,9 @@ class Export:
 
     def check_trainer_state_opens(self):
         state = TrainerState.load_from_json(self.folder / "trainer_state.json")
-        steps = [entry["step"] for entry in state.log_history]
+        steps = [entry["step"] for entry in state.log_history if "loss" in entry]
         assert state.global_step == self.expected["steps"] and steps == list(range(1, state.global_step + 1)), steps
-        assert all(math.isfinite(entry[key]) for entry in state.log_history for key in ("epoch", "grad_norm", "learning_rate", "loss"))
+        assert all(math.isfinite(entry[key]) for entry in state.log_history if "loss" in entry for key in ("epoch", "grad_norm", "learning_rate", "loss"))
 
     def check_tokenizer_opens(self):
         ids = self.expected["prompts"][0]["ids"]

@@ -16,6 +16,8 @@ import { run, runTool } from './tools.mjs';
 
 const [only, ...extra] = process.argv.slice(2);
 const scratch = mkdtempSync(join(tmpdir(), 'gimbal-test-'));
+/** What the end-to-end tests take out of the page, for Python to open. */
+const exportsFolder = join(scratch, 'exports');
 
 /** One check that passes or fails as a whole. */
 const single = (code) => (code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
@@ -70,6 +72,7 @@ const stages = {
       GIMBAL_E2E_PORT: String(await freePort()),
       GIMBAL_E2E_OUT: join(scratch, 'page'),
       PLAYWRIGHT_JSON_OUTPUT_FILE: file,
+      GIMBAL_EXPORTS: exportsFolder,
     };
     console.log(`Browser: ${env.GIMBAL_BROWSER}`);
     const code = await runTool('@playwright/test', 'playwright', ['test', '--reporter=list,json', ...extra], env);
@@ -91,10 +94,9 @@ async function interop() {
     return { passed: 0, failed: only === 'interop' ? 1 : 0, skipped: 1 };
   }
   const { env } = await findAdapter(ensureBrowser);
-  const folder = join(scratch, 'exports');
   const file = join(scratch, 'interop.json');
-  if ((await run(process.execPath, ['scripts/run.mjs', 'reference/export.ts', folder], { env })) !== 0) return { passed: 0, failed: 1 };
-  const code = await run(python, ['reference/check_export.py', folder, file]);
+  if ((await run(process.execPath, ['scripts/run.mjs', 'reference/export.ts', exportsFolder], { env })) !== 0) return { passed: 0, failed: 1 };
+  const code = await run(python, ['reference/check_export.py', exportsFolder, file]);
   return counted(code, file, (report) => report);
 }
 

@@ -8,6 +8,7 @@ import type { RunHistory, RunPlan } from '../formats/trainerState.ts';
 import { writeMetricsCsv, writeMetricsLines, writeTrainerState } from '../formats/trainerState.ts';
 import { unzipFiles, zipFiles } from '../formats/zip.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
+import { writeLogits } from './comparedLogits.ts';
 import { modelCard } from './modelCard.ts';
 import type { ExportOptions, ExportResult } from './protocol.ts';
 import type { Run, RunMaterial } from './runs.ts';
@@ -60,6 +61,8 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
   };
   const files = new Map(adapter ? adapterFiles(lab, options, adapter, base, card) : await lab.exportFolder(weights, card, { ...place, dtype: options.dtype, writeFile }));
   for (const [path, text] of Object.entries(logFiles(run, options, facts))) files.set(path, new Blob([text]));
+  // An extracted adapter says something else than the run did.
+  if (retainedEnergy === undefined) files.set('logits.json', new Blob([await writeLogits(run)]));
 
   const name = exportName(run, options);
   const fileName = place.zip ? `${name}.zip` : name;

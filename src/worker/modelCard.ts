@@ -63,7 +63,7 @@ ${Object.entries(dataHashes)
   .map(([name, hash]) => `- ${name}: \`${hash}\``)
   .join('\n')}
 
-Every measurement is in metrics.jsonl (all of it), metrics.csv (a row a step) and trainer_state.json (as transformers writes it); run.json holds the configuration.
+Every measurement is in metrics.jsonl (all of it), metrics.csv (a row a step) and trainer_state.json (as transformers writes it); run.json holds the configuration. logits.json, where it is there, holds what the lab computed after three prompts, to compare a load elsewhere with.
 `;
 }
 

@@ -327,6 +327,8 @@ export interface EvaluatedItem {
 export interface Evaluation {
   /** 0 = the base model. */
   readonly step: number;
+  /** What measuring took. */
+  readonly seconds?: number;
   readonly heldOutLoss: number;
   readonly outOfDomainLoss: number;
   /** By the measure of its dataset; items without a right answer count as wrong, so look at the loss for plain text. */

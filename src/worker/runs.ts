@@ -253,6 +253,7 @@ export class Run {
     const suites = [this.material.heldOut, this.material.outOfDomain].map(({ examples, measure }) => ({ examples: examples.slice(0, limit), measure }));
     const total = suites.reduce((sum, { examples }) => sum + examples.length, 0);
     const results: ScoredItem[][] = [];
+    const started = performance.now();
     let before = 0;
     this.#phase(phase, 0, total, 'items');
     for (const { examples, measure } of suites) {
@@ -260,7 +261,7 @@ export class Run {
       before += examples.length;
     }
     const groups = suites[1]!.examples.map(({ group }) => group);
-    const evaluation = summarise(step, results[0]!, results[1]!, groups);
+    const evaluation = { ...summarise(step, results[0]!, results[1]!, groups), seconds: (performance.now() - started) / 1000 };
     this.#emit({ type: 'evaluation', run: this.id, evaluation });
     return evaluation;
   }

@@ -12,9 +12,8 @@ import { encodeFloats } from '../formats/safetensors.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
 import { fileShape, toFile } from '../models/stored.ts';
 import type { ExportedRun } from './exporting.ts';
+import { promptsOf } from './comparedLogits.ts';
 import type { ExportOptions, VerifyItem } from './protocol.ts';
-
-const COMPARED_PROMPTS = 3;
 
 /** Unit roundoff of a dtype, and the precision that holds its numbers as they are. */
 const DTYPES: Readonly<Record<ExportOptions['dtype'], { readonly roundoff: number; readonly precision: FloatType }>> = {
@@ -117,15 +116,6 @@ async function reloadAndCompare(engine: Engine, run: ExportedRun, exported: Expo
     if (!(error instanceof GpuMemoryError)) throw error;
     return { passed: true, detail: 'Not compared: this adapter has no room for a second copy of the model. The check above found every number as it should be.' };
   }
-}
-
-/** The prompts of the first examples; of texts that are trained from their beginning, the first half. */
-function promptsOf({ material: { train } }: ExportedRun): number[][] {
-  return Array.from({ length: Math.min(COMPARED_PROMPTS, train.length) }, (_, i) => {
-    const { ids, trained } = train.at(i)!;
-    const answer = trained.indexOf(1);
-    return [...ids.subarray(0, answer > 1 ? answer : Math.ceil(ids.length / 2))];
-  });
 }
 
 async function compareLogits(run: ExportedRun, exported: Exported, logitsOf: (ids: readonly number[]) => Promise<Float32Array>): Promise<Omit<VerifyItem, 'check'>> {
