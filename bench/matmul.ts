@@ -2,9 +2,10 @@
  * @file Speed of matrix products: `node scripts/run.mjs bench/matmul.ts [--all] [--tile=S] [--only=TEXT] [--rounds=5] [--b=bf16]`.
  *
  * Each shape runs with the tile the planner chooses (with `--all`: with every tile) and with the obvious kernel, one
- * invocation per element. With `--b` a third line has B in halves, bf16 or f16. A round is enough dispatches for about 0.1 s over two sets of buffers; the median and the best
- * round are printed, compilation apart. Results are compared with sums in f64 on sampled elements in the same run. On
- * software adapters a third figure divides by the CPU time used, which other processes on the machine do not disturb.
+ * invocation per element; with `--b` also with B in halves, bf16 or f16. A round is enough dispatches for about 0.1 s over
+ * two sets of buffers; the median and the best round are printed, compilation apart. Results are compared with sums in f64
+ * on sampled elements in the same run. On software adapters a third figure divides by the CPU time used, which other
+ * processes on the machine do not disturb.
  */
 import { BufferPool, readFloats } from '../src/gpu/buffers.ts';
 import { kernel, PipelineCache, type Call, type Slice } from '../src/gpu/kernel.ts';
