@@ -40,6 +40,16 @@ export interface DecoderInputs {
   readonly attend: (rotated: Tensor, layer: number) => Tensor;
 }
 
+/** What a decoder makes of its inputs. */
+export interface DecoderOutputs {
+  /** Final-normed hidden states [tokens, hiddenSize]. */
+  readonly hidden: Tensor;
+  /** The weight of the head [vocabSize, hiddenSize]. */
+  readonly head: Tensor;
+  /** The residual stream after each layer [tokens, hiddenSize]; who does not ask for one pays nothing for it. */
+  readonly residuals: readonly Tensor[];
+}
+
 /** Under which names weight files hold a family's tensors. */
 export interface WeightNames {
   /** What a bare decoder, saved without its head, leaves off its names. */
@@ -63,11 +73,8 @@ export interface Architecture {
   readonly defaultTargets: readonly string[];
   /** The table `DecoderInputs.ropeTable` is bound to; absent for families with learned positions. */
   readonly ropeTable?: (positions: number) => { readonly width: number; readonly values: Float32Array<ArrayBuffer> };
-  /**
-   * The decoder up to its final norm.
-   * @returns hidden states [tokens, hiddenSize] and the head's weight [vocabSize, hiddenSize]
-   */
-  build(graph: Graph, weights: GraphWeights, inputs: DecoderInputs): { hidden: Tensor; head: Tensor };
+  /** The decoder up to its final norm. */
+  build(graph: Graph, weights: GraphWeights, inputs: DecoderInputs): DecoderOutputs;
 }
 
 /** Families by `model_type`. */

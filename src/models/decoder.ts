@@ -8,6 +8,7 @@ import { attention } from '../graph/ops/attention.ts';
 import type { TokensById } from '../graph/ops/embedding.ts';
 import { sortTokensById } from '../graph/ops/embedding.ts';
 import { headLoss, IGNORED } from '../graph/ops/head-loss.ts';
+import type { DecoderOutputs } from './architecture.ts';
 import type { Model } from './model.ts';
 import type { WeightSet } from './weights.ts';
 
@@ -71,7 +72,7 @@ export class BatchBuffers {
 const isDocument = ({ labels, positions }: PackedBatch, token: number): boolean => labels[token] !== IGNORED || positions[token] !== 0 || (token + 1 < positions.length && positions[token + 1] !== 0);
 
 /** A model's graph with what its sources are bound to. */
-export interface DecoderGraph {
+export interface DecoderGraph extends DecoderOutputs {
   readonly graph: Graph;
   /** The tensors that training changes, by name. */
   readonly trainable: ReadonlyMap<string, Tensor>;
@@ -95,7 +96,7 @@ export function decoderGraph(context: Context, model: Model, batch: BatchBuffers
   const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = model.config;
   const grouped = (by: 'id' | 'position'): TokensById => ({ sorted: input(`${by}Sorted`, 'u32'), runStart: input(`${by}RunStart`, 'u32', rows * length + 1) });
   const documentStart = input('documentStart', 'u32');
-  const { hidden, head } = model.architecture.build(graph, bound, {
+  const outputs = model.architecture.build(graph, bound, {
     ids: input('ids', 'u32'),
     positions: input('positions', 'u32'),
     byId: grouped('id'),
@@ -104,8 +105,8 @@ export function decoderGraph(context: Context, model: Model, batch: BatchBuffers
     attend: (rotated) => attention(graph, rotated, documentStart, { rows, length, heads, keyValueHeads, headDim })[0],
   });
   const rowWeights = input('rowWeights', 'f32');
-  const { nll, argmax } = headLoss(graph, hidden, head, input('labels', 'u32'), rowWeights);
-  return { graph, trainable: bound.trainable, nll, argmax, weights: rowWeights, bindings };
+  const { nll, argmax } = headLoss(graph, outputs.hidden, outputs.head, input('labels', 'u32'), rowWeights);
+  return { ...outputs, graph, trainable: bound.trainable, nll, argmax, weights: rowWeights, bindings };
 }
 
 /**

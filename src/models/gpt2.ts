@@ -8,7 +8,7 @@ import { embedding } from '../graph/ops/embedding.ts';
 import type { GeluForm } from '../graph/ops/gelu.ts';
 import { biasGelu } from '../graph/ops/gelu.ts';
 import { addLayerNorm } from '../graph/ops/layer-norm.ts';
-import type { Architecture, DecoderConfig, DecoderInputs } from './architecture.ts';
+import type { Architecture, DecoderConfig, DecoderInputs, DecoderOutputs } from './architecture.ts';
 import { GELU_FORMS, ConfigFields } from './configFields.ts';
 import { linearsOf } from './linears.ts';
 import type { ParameterSpec } from './parameters.ts';
@@ -84,13 +84,14 @@ export function gpt2Architecture(configJson: Readonly<Record<string, unknown>>):
   };
 }
 
-function gpt2(graph: Graph, config: Gpt2Config, weights: GraphWeights, inputs: DecoderInputs): { hidden: Tensor; head: Tensor } {
+function gpt2(graph: Graph, config: Gpt2Config, weights: GraphWeights, inputs: DecoderInputs): DecoderOutputs {
   const { numHiddenLayers, layerNormEpsilon, activation } = config;
   const table = weights.parameter('wte');
   const addNorm = (residual: Tensor, delta: Tensor, bias: Tensor | undefined, norm: string): { total: Tensor; normed: Tensor } =>
     addLayerNorm(graph, residual, [delta], bias, weights.parameter(norm), layerNormEpsilon);
   const places = embedding(graph, weights.parameter('wpe'), inputs.positions, inputs.byPosition);
   let { total: residual, normed } = addNorm(embedding(graph, table, inputs.ids, inputs.byId), places, undefined, 'layers.0.ln_1');
+  const residuals: Tensor[] = [];
   for (let layer = 0; layer < numHiddenLayers; layer++) {
     graph.checkpoint();
     const linear = (x: Tensor, name: string): Tensor => weights.linear(x, `layers.${layer}.${name}`);
@@ -100,6 +101,7 @@ function gpt2(graph: Graph, config: Gpt2Config, weights: GraphWeights, inputs: D
     const active = biasGelu(graph, linear(between.normed, 'mlp.c_fc'), bias('mlp.c_fc'), activation);
     const nextNorm = layer + 1 < numHiddenLayers ? `layers.${layer + 1}.ln_1` : 'ln_f';
     ({ total: residual, normed } = addNorm(between.total, linear(active, 'mlp.c_proj'), bias('mlp.c_proj'), nextNorm));
+    residuals.push(residual);
   }
-  return { hidden: normed, head: config.tieWordEmbeddings ? table : weights.parameter('lm_head') };
+  return { hidden: normed, head: config.tieWordEmbeddings ? table : weights.parameter('lm_head'), residuals };
 }

@@ -8,7 +8,7 @@ import type { GeluForm } from '../graph/ops/gelu.ts';
 import { biasGelu } from '../graph/ops/gelu.ts';
 import { addLayerNorm, layerNorm } from '../graph/ops/layer-norm.ts';
 import { rope, ropeTable } from '../graph/ops/rope.ts';
-import type { Architecture, DecoderConfig, DecoderInputs } from './architecture.ts';
+import type { Architecture, DecoderConfig, DecoderInputs, DecoderOutputs } from './architecture.ts';
 import { GELU_FORMS, ConfigFields } from './configFields.ts';
 import { linearsOf } from './linears.ts';
 import type { ParameterSpec } from './parameters.ts';
@@ -112,11 +112,12 @@ export function gptNeoxArchitecture(configJson: Readonly<Record<string, unknown>
   };
 }
 
-function gptNeox(graph: Graph, config: GptNeoxConfig, weights: GraphWeights, inputs: DecoderInputs): { hidden: Tensor; head: Tensor } {
+function gptNeox(graph: Graph, config: GptNeoxConfig, weights: GraphWeights, inputs: DecoderInputs): DecoderOutputs {
   const { numHiddenLayers, numAttentionHeads: heads, headDim, layerNormEps, activation, parallelResidual } = config;
   const table = weights.parameter('embed_in');
   let residual = embedding(graph, table, inputs.ids, inputs.byId);
   let normed = layerNorm(graph, residual, weights.parameter('layers.0.input_layernorm'), layerNormEps);
+  const residuals: Tensor[] = [];
   for (let layer = 0; layer < numHiddenLayers; layer++) {
     graph.checkpoint();
     const parameter = (name: string): Tensor => weights.parameter(`layers.${layer}.${name}`);
@@ -133,6 +134,7 @@ function gptNeox(graph: Graph, config: GptNeoxConfig, weights: GraphWeights, inp
       const between = addLayerNorm(graph, residual, [attended], parameter('attention.dense.bias'), parameter('post_attention_layernorm'), layerNormEps);
       ({ total: residual, normed } = addLayerNorm(graph, between.total, [mlp(between.normed)], parameter('mlp.dense_4h_to_h.bias'), nextNorm, layerNormEps));
     }
+    residuals.push(residual);
   }
-  return { hidden: normed, head: config.tieWordEmbeddings ? table : weights.parameter('embed_out') };
+  return { hidden: normed, head: config.tieWordEmbeddings ? table : weights.parameter('embed_out'), residuals };
 }

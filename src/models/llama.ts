@@ -10,7 +10,7 @@ import { headNorm } from '../graph/ops/head-norm.ts';
 import { addRmsNorm, rmsNorm } from '../graph/ops/rms-norm.ts';
 import { rope, ropeTable } from '../graph/ops/rope.ts';
 import { swiglu } from '../graph/ops/swiglu.ts';
-import type { Architecture, DecoderConfig, DecoderInputs } from './architecture.ts';
+import type { Architecture, DecoderConfig, DecoderInputs, DecoderOutputs } from './architecture.ts';
 import { ConfigFields } from './configFields.ts';
 import { linearsOf } from './linears.ts';
 import type { ParameterSpec } from './parameters.ts';
@@ -160,7 +160,7 @@ export function llamaArchitecture(configJson: Readonly<Record<string, unknown>>,
   };
 }
 
-function llama(graph: Graph, config: LlamaConfig, weights: GraphWeights, inputs: DecoderInputs): { hidden: Tensor; head: Tensor } {
+function llama(graph: Graph, config: LlamaConfig, weights: GraphWeights, inputs: DecoderInputs): DecoderOutputs {
   const { numHiddenLayers, numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim, rmsNormEps: epsilon } = config;
   const turning = { heads: heads + 2 * keyValueHeads, rotatedHeads: heads + keyValueHeads, headDim };
   /** A linear layer with its bias where it has one. */
@@ -178,6 +178,7 @@ function llama(graph: Graph, config: LlamaConfig, weights: GraphWeights, inputs:
   const table = weights.parameter('embed_tokens');
   let residual = embedding(graph, table, inputs.ids, inputs.byId);
   let normed = rmsNorm(graph, residual, weights.parameter('layers.0.input_layernorm'), epsilon);
+  const residuals: Tensor[] = [];
   for (let layer = 0; layer < numHiddenLayers; layer++) {
     graph.checkpoint();
     const attended = project(inputs.attend(turnedHeads(normed, layer), layer), `layers.${layer}.o_proj`, config.outputBias);
@@ -186,6 +187,7 @@ function llama(graph: Graph, config: LlamaConfig, weights: GraphWeights, inputs:
     const transformed = project(gated, `layers.${layer}.down_proj`, config.mlpBias);
     const nextNorm = layer + 1 < numHiddenLayers ? `layers.${layer + 1}.input_layernorm` : 'norm';
     ({ total: residual, normed } = addRmsNorm(graph, between.total, transformed, weights.parameter(nextNorm), epsilon));
+    residuals.push(residual);
   }
-  return { hidden: normed, head: config.tieWordEmbeddings ? table : weights.parameter('lm_head') };
+  return { hidden: normed, head: config.tieWordEmbeddings ? table : weights.parameter('lm_head'), residuals };
 }
