@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BatchPlan, IGNORED_LABEL, batchOf, packRows } from './batches.ts';
+import { BatchPlan, IGNORED_LABEL, batchesOfShape, batchOf, packRows } from './batches.ts';
 import type { Batch } from './batches.ts';
 import type { TokenisedExample } from './tokenise.ts';
 
@@ -39,6 +39,21 @@ describe('a packed batch', () => {
 
   it('refuses a document longer than the row', () => {
     expect(() => packRows([5], 4, 'packed')).toThrow('a document of 5 tokens does not fit a row of 4');
+  });
+});
+
+describe('batches of one shape', () => {
+  it('hold every example once, whatever rows are left over', () => {
+    const examples = documents([4, 3, 6, 2, 5]);
+    const batches = [...batchesOfShape(examples, { rows: 2, seqLen: 6 }, PAD)];
+    expect(batches.flatMap(({ indices }) => [...indices]).toSorted()).toEqual([0, 1, 2, 3, 4]);
+    for (const batch of batches) {
+      expect([batch.rows, batch.seqLen, batch.ids.length]).toEqual([2, 6, 12]);
+      expectFaithful(batch, examples, batch.indices);
+    }
+    // Rows of 6, 5, 4 + 2 and 3 tokens.
+    expect(batches.map(({ usedRows }) => usedRows)).toEqual([2, 2]);
+    expect([...batchesOfShape(examples.slice(0, 3), { rows: 2, seqLen: 6 }, PAD)].map(({ usedRows }) => usedRows)).toEqual([2, 1]);
   });
 });
 

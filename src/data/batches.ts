@@ -7,6 +7,7 @@
  * state. The number of rows is fixed at set-up, from the steps the run will take or from the worst case.
  */
 import { Random, shuffledIndices } from './random.ts';
+import type { TokenisedExample } from './tokenise.ts';
 import type { TokenisedList } from './tokenStore.ts';
 import { countTrained, measuresOf } from './tokenStore.ts';
 
@@ -151,6 +152,20 @@ export class BatchPlan {
 export function batchOf(indices: ArrayLike<number>, examples: TokenisedList, seqLen: number, padTokenId: number, packing: Packing = 'packed'): Batch {
   const rowOf = packRows(Array.from(indices, (index) => examples.at(index)!.ids.length), seqLen, packing);
   return layOut(Uint32Array.from(indices), examples, rowOf, { rows: countRows(rowOf), seqLen }, padTokenId);
+}
+
+/**
+ * Examples in batches of one shape, in first-fit rows with padding after them: for programs that are recorded once.
+ * @throws RangeError for an example longer than a row
+ */
+export function* batchesOfShape(examples: readonly TokenisedExample[], shape: BatchShape, padTokenId: number): Generator<Batch & { readonly indices: Uint32Array }> {
+  const rowOf = packRows(examples.map(({ ids }) => ids.length), shape.seqLen, 'packed');
+  const batches: number[][] = [];
+  for (const [index, row] of rowOf.entries()) (batches[Math.floor(row / shape.rows)] ??= []).push(index);
+  for (const own of batches) {
+    const indices = Uint32Array.from(own);
+    yield { ...layOut(indices, examples, indices.map((index) => rowOf[index]! % shape.rows), shape, padTokenId), indices };
+  }
 }
 
 function layOut(indices: Uint32Array, examples: TokenisedList, rowOf: Uint32Array, { rows, seqLen }: BatchShape, padTokenId: number): Batch {

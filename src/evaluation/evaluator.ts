@@ -3,7 +3,7 @@
  * write exactly its completion, because the first wrong arg max is where greedy decoding leaves the given text.
  */
 import type { Batch } from '../data/batches.ts';
-import { batchOf, packRows } from '../data/batches.ts';
+import { batchesOfShape } from '../data/batches.ts';
 import type { TokenisedExample } from '../data/tokenise.ts';
 import { readBack } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
@@ -12,7 +12,7 @@ import type { Slice } from '../gpu/kernel.ts';
 import { Program } from '../gpu/program.ts';
 import { compile } from '../graph/compile.ts';
 import { IGNORED } from '../graph/ops/head-loss.ts';
-import type { BatchShape, PackedBatch } from '../models/decoder.ts';
+import type { BatchShape } from '../models/decoder.ts';
 import { BatchBuffers, decoderGraph } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
 import type { WeightSet } from '../models/weights.ts';
@@ -61,14 +61,13 @@ export class Evaluator {
   async evaluate(examples: readonly TokenisedExample[], onProgress?: (done: number) => void): Promise<ItemResult[]> {
     const results: ItemResult[] = Array.from({ length: examples.length });
     let done = 0;
-    for (const indices of groupByRows(examples, this.shape)) {
-      const batch = batchOf(indices, examples, this.shape.length, this.padTokenId);
-      this.batch.write(padded(batch, this.shape, this.padTokenId));
+    for (const batch of batchesOfShape(examples, { rows: this.shape.rows, seqLen: this.shape.length }, this.padTokenId)) {
+      this.batch.write(batch);
       this.program.replay();
       const [nll, argmax] = await readBack(this.context.gpu.device, this.outputs);
       this.context.gpu.assertHealthy();
       collect(results, batch, new Float32Array(nll!), new Uint32Array(argmax!));
-      done += indices.length;
+      done += batch.indices.length;
       onProgress?.(done);
     }
     return results;
@@ -77,31 +76,6 @@ export class Evaluator {
   destroy(): void {
     this.context.pool.destroyAll();
   }
-}
-
-/** Indices of examples by batch: first-fit rows, `shape.rows` of them at a time. */
-function groupByRows(examples: readonly TokenisedExample[], { rows, length }: BatchShape): number[][] {
-  const rowOf = packRows(examples.map(({ ids }) => ids.length), length, 'packed');
-  const groups: number[][] = [];
-  for (const [index, row] of rowOf.entries()) (groups[Math.floor(row / rows)] ??= []).push(index);
-  return groups;
-}
-
-/** The batch with rows of padding up to the shape the program was recorded for. */
-function padded(batch: Batch, { rows, length }: BatchShape, padTokenId: number): PackedBatch {
-  const size = rows * length;
-  const extend = <T extends Uint32Array | Float32Array>(from: T, to: T): T => {
-    to.set(from);
-    return to;
-  };
-  const documentStart = Uint32Array.from({ length: size }, (_, i) => i % length);
-  return {
-    ids: extend(batch.ids, new Uint32Array(size).fill(padTokenId)),
-    labels: extend(batch.labels, new Uint32Array(size).fill(IGNORED)),
-    positions: extend(batch.positions, new Uint32Array(size)),
-    documentStart: extend(batch.documentStart, documentStart),
-    rowWeights: extend(batch.rowWeights, new Float32Array(size)),
-  };
 }
 
 function collect(results: ItemResult[], { exampleOf, labels, positions }: Batch, nll: Float32Array, argmax: Uint32Array): void {

@@ -9,6 +9,7 @@ import { stopTokenIds } from '../data/endOfTurn.ts';
 import { extractAnswer } from '../data/gold.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import { Generator } from '../generation/generator.ts';
+import type { Turn } from '../gpu/turn.ts';
 import type { BatchShape } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
 import type { WeightSet } from '../models/weights.ts';
@@ -50,9 +51,6 @@ export interface ScorerSettings extends TokeniseOptions {
   readonly maxNewTokens: number;
   readonly seed: number;
 }
-
-/** Runs one slice of GPU work, so that others get their turns between slices; throws to end the evaluation. */
-export type Turn = <T>(work: () => Promise<T>) => Promise<T>;
 
 /** Items of a forward pass between two turns. */
 const ITEMS_PER_TURN = 64;

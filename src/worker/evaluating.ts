@@ -2,8 +2,9 @@
 import type { Example } from '../data/examples.ts';
 import type { WeightSet } from '../engine.ts';
 import { bootstrapInterval, perplexityInterval, scoreInterval, type Interval } from '../evaluation/intervals.ts';
-import type { ScoredItem, Scorer, ScorerSettings, Turn } from '../evaluation/scorer.ts';
+import type { ScoredItem, Scorer, ScorerSettings } from '../evaluation/scorer.ts';
 import { completionOf } from '../evaluation/scorer.ts';
+import type { Turn } from '../gpu/turn.ts';
 import type { EvaluatedItem, EvaluationReport, EvaluationRequest, Measure, RunId, Score } from './protocol.ts';
 
 /** What an evaluation is made on. */
