@@ -53,7 +53,7 @@ export const isUnknown = ({ importedFrom, config }: Pick<LabRun, 'importedFrom' 
 export const isLive = (run: LabRun): boolean => run.state === 'preparing' || run.state === 'running' || run.state === 'paused';
 
 /** A recording from before measures were noted knew this one only. */
-const exactMeasures: SuiteMeasures = { inDomain: 'exact', outOfDomain: 'exact' };
+export const exactMeasures: SuiteMeasures = { inDomain: 'exact', outOfDomain: 'exact' };
 
 /** A run before any of its events; `at` is the time of the page in milliseconds. */
 export function runFromSummary(summary: RunSummary, at: number, recorded = false): LabRun {

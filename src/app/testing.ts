@@ -156,6 +156,7 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
     port?.postMessage(event);
     if ('run' in event && event.run !== undefined) recorded.get(event.run)?.events.push(event);
   };
+  let reading = { stopped: false };
   const replace = (next: DatasetSummary): DatasetSummary => {
     datasets = datasets.map((old) => (old.role === next.role ? next : old));
     return next;
@@ -307,16 +308,19 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
       return Promise.resolve(storage());
     },
     async importFile(role, file, skipRows): Promise<ImportResult> {
+      const own = (reading = { stopped: false });
       await wait(stepMs);
       if (badRow !== undefined && !skipRows.includes(badRow)) {
         return { problem: { file: file.name, row: badRow, what: `Row ${badRow}: the line ends inside a string, at character 288.`, stillHolds: 'The rows before it read well. The demo data is still loaded.', canSkip: true } };
       }
       cancelled = false;
-      await phases('import', 0, file.size, 'bytes');
+      await phases('import', 0, file.size, 'bytes', () => {
+        if (own.stopped) throw new Error('The import was stopped.');
+      });
       return { dataset: replace(dataset(role, file.name, 'file', demoMapping)), datasets };
     },
     cancelImport() {
-      cancelled = true;
+      reading.stopped = true;
       return Promise.resolve();
     },
     useDemoData: () => Promise.resolve((datasets = demo())),

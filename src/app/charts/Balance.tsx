@@ -16,13 +16,14 @@ export interface Change {
 
 export interface BalanceRow extends LegendEntry {
   readonly id: string;
-  readonly inDomain: Change;
-  readonly outOfDomain: Change;
+  /** Undefined for a suite without right answers, whose loss is no number of points. */
+  readonly inDomain: Change | undefined;
+  readonly outOfDomain: Change | undefined;
 }
 
 /** Ends of the scale that all rows share: round, and around zero. */
 export function balanceDomain(rows: readonly BalanceRow[]): readonly [number, number] {
-  const all = rows.flatMap(({ inDomain, outOfDomain }) => [inDomain, outOfDomain]);
+  const all = rows.flatMap(({ inDomain, outOfDomain }) => [inDomain, outOfDomain].filter((change) => change !== undefined));
   const least = Math.min(0, ...all.map(({ low }) => low));
   const most = Math.max(0, ...all.map(({ high }) => high));
   return [Math.min(-0.1, Math.floor(least * 10) / 10), Math.max(0.1, Math.ceil(most * 10) / 10)];
@@ -35,11 +36,11 @@ interface BarProps extends BalanceRow {
 function Bar({ method, inDomain, outOfDomain, domain }: BarProps): ReactElement {
   const at = (value: number): string => `${(fraction({ kind: 'linear', domain }, value) * 100).toFixed(2)}%`;
   const colour = seriesColour(method);
-  const sameSide = inDomain.value * outOfDomain.value > 0;
+  const sameSide = inDomain !== undefined && outOfDomain !== undefined && inDomain.value * outOfDomain.value > 0;
   const parts = [
     { key: 'out', change: outOfDomain, y: sameSide ? 6 : 10 },
     { key: 'in', change: inDomain, y: sameSide ? 14 : 10 },
-  ];
+  ].flatMap(({ change, ...part }) => (change === undefined ? [] : [{ ...part, change }]));
   return (
     <svg className="figure-balance-bar" height="20" width="100%" aria-hidden="true">
       <line x1={at(0)} x2={at(0)} y1="0" y2="20" stroke="var(--ink-3)" />
@@ -58,8 +59,8 @@ function Bar({ method, inDomain, outOfDomain, domain }: BarProps): ReactElement 
   );
 }
 
-const spoken = (change: Change): string =>
-  `${formatPoints(change.value)}, 95% interval ${formatPoints(change.low)} to ${formatPoints(change.high)}`;
+const spoken = (change: Change | undefined): string =>
+  change === undefined ? 'measured by its loss, not in points' : `${formatPoints(change.value)}, 95% interval ${formatPoints(change.low)} to ${formatPoints(change.high)}`;
 
 /** One row per run: out-of-domain change, the bar around zero, in-domain change, all in points. */
 export function Balance({ rows }: { readonly rows: readonly BalanceRow[] }): ReactElement {
@@ -86,13 +87,13 @@ export function Balance({ rows }: { readonly rows: readonly BalanceRow[] }): Rea
               {row.name}
             </th>
             <td className="balance-number" title={spoken(row.outOfDomain)}>
-              {formatPoints(row.outOfDomain.value)}
+              {formatPoints(row.outOfDomain?.value)}
             </td>
             <td className="balance-plot">
               <Bar {...row} domain={domain} />
             </td>
             <td className="balance-number" title={spoken(row.inDomain)}>
-              {formatPoints(row.inDomain.value)}
+              {formatPoints(row.inDomain?.value)}
             </td>
           </tr>
         ))}

@@ -1,7 +1,7 @@
 /** @file Which measures fit which data. */
 import { describe, expect, it } from 'vitest';
 import type { DatasetColumns } from '../../data/mapping.ts';
-import { isAccuracy, measureInfos, measureProblem } from './measures.ts';
+import { measureInfos, measureProblem } from './measures.ts';
 
 const possible = (mapping: DatasetColumns, trainedTokens = 100): readonly string[] => measureInfos.filter(({ measure }) => measureProblem(measure, { mapping, trainedTokens }) === undefined).map(({ measure }) => measure);
 
@@ -15,8 +15,4 @@ describe('measureProblem', () => {
   });
   it('asks nothing of pairs of sentences but which is likelier', () => expect(possible({ right: 'r', wrong: 'w' })).toEqual(['choice', 'perplexity']));
   it('has nothing to compare with where there are gold answers only', () => expect(possible({ prompt: 'q', answer: 'a' }, 0)).toEqual(['generation']));
-});
-
-describe('isAccuracy', () => {
-  it('is every measure but perplexity', () => expect(measureInfos.filter(({ measure }) => !isAccuracy(measure)).map(({ measure }) => measure)).toEqual(['perplexity']));
 });

@@ -32,6 +32,3 @@ export function measureProblem(measure: Measure, { mapping, trainedTokens }: Mea
   if (measure !== 'generation' && trainedTokens === 0) return 'The rows hold gold answers only, no text to compare with word for word.';
   return undefined;
 }
-
-/** Plain text has no right answers: its suite is followed by its loss, never by an accuracy. */
-export const isAccuracy = (measure: Measure): boolean => measure !== 'perplexity';

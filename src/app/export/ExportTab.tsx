@@ -2,13 +2,14 @@
 import { useState, type ReactElement } from 'react';
 import type { ExportKind, ExportOptions, ModelSummary } from '../../worker/protocol.ts';
 import { runNames } from '../charts/names.ts';
-import { formatBytes, formatCount, formatPercent } from '../format.ts';
+import { formatBytes, formatCount } from '../format.ts';
 import { fieldProblem } from '../method/fields.ts';
 import { ChoiceText } from '../parts/ChoiceText.tsx';
 import { NumberField } from '../parts/NumberField.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { Progress } from '../parts/Progress.tsx';
 import { Segments } from '../parts/Segments.tsx';
+import { resultText } from '../results.ts';
 import { hasWeights, isLive, type LabRun } from '../runs.ts';
 import { selectRun, useLab, type Exported } from '../store.ts';
 import { ExportedFiles } from './ExportedFiles.tsx';
@@ -16,12 +17,10 @@ import { exportKinds, type KindInfo } from './kinds.ts';
 import { canSaveToFolder, cancelExport, saveToFolder, writeExport } from './write.ts';
 
 /** "RPSFT, step 300, in-domain 79.0%, out-of-domain 79.8%". */
-export function runOption(name: string, { completedSteps, evaluations }: Pick<LabRun, 'completedSteps' | 'evaluations'>): string {
+export function runOption(name: string, { completedSteps, evaluations, measures }: Pick<LabRun, 'completedSteps' | 'evaluations' | 'measures'>): string {
   const last = evaluations.findLast(({ step }) => step > 0);
   const step = `${name}, step ${formatCount(completedSteps)}`;
-  if (last === undefined) return step;
-  const { inDomain, outOfDomain } = last;
-  return `${step}, in-domain ${formatPercent(inDomain.correct / inDomain.items, inDomain.items)}, out-of-domain ${formatPercent(outOfDomain.correct / outOfDomain.items, outOfDomain.items)}`;
+  return last === undefined ? step : `${step}, ${resultText(last, measures)}`;
 }
 
 function Nothing(): ReactElement {

@@ -1,7 +1,8 @@
 /** @file What a screen reader is told of a run and of a model that is being opened: phases, evaluations and ends. Never single steps. */
-import { formatCount, formatPercent } from '../format.ts';
+import { formatCount } from '../format.ts';
 import { methodLabel } from '../method/methods.ts';
 import { phaseDoing, phaseName } from '../run/phases.ts';
+import { resultText } from '../results.ts';
 import type { LabRun } from '../runs.ts';
 import type { LabState } from '../store.ts';
 
@@ -14,12 +15,8 @@ export function milestones(before: LabRun | undefined, after: LabRun): readonly 
   if (after.phase !== undefined && after.phase !== before?.phase) said.push(`${phaseName(after.phase)}.`);
   const evaluation = after.evaluations.at(-1);
   if (evaluation !== undefined && after.evaluations.length !== (before?.evaluations.length ?? 0)) {
-    const { step, inDomain, outOfDomain } = evaluation;
-    const where = step === 0 ? 'Base model' : `Step ${formatCount(step)}`;
-    said.push(
-      `${where}: in-domain ${formatPercent(inDomain.correct / inDomain.items, inDomain.items)}, ` +
-        `out-of-domain ${formatPercent(outOfDomain.correct / outOfDomain.items, outOfDomain.items)}.`,
-    );
+    const where = evaluation.step === 0 ? 'Base model' : `Step ${formatCount(evaluation.step)}`;
+    said.push(`${where}: ${resultText(evaluation, after.measures)}.`);
   }
   const ending = endings[after.state];
   if (ending !== undefined && after.state !== before?.state) {

@@ -56,7 +56,7 @@ export function OptimizerEditor(): ReactElement {
         {numbers('accumulation')}
         <Switch label="Recompute activations" checked={config.recompute} onChange={(recompute) => editConfig({ recompute })} help="Holds the activations of one layer only and computes them again on the way back: less memory, steps a third slower, the same result." />
       </Group>
-      <Group title="Measuring" summary={`Accuracy every ${formatCount(config.evaluateEvery)}, spectrum every ${formatCounted(config.driftEvery, 'step')}`}>
+      <Group title="Measuring" summary={`Suites every ${formatCounted(config.evaluateEvery, 'step')}, ${config.driftEvery === 0 ? 'no spectrum' : `spectrum every ${formatCount(config.driftEvery)}`}`}>
         {numbers('evaluateEvery', 'evaluationItems', 'driftEvery')}
       </Group>
       <Group title="Optimizer" summary={`AdamW, clip ${config.clipNorm === 0 ? 'off' : formatParameter(config.clipNorm)}, decay ${formatParameter(config.weightDecay)}`}>

@@ -46,8 +46,8 @@ export const numberFields: Readonly<Record<FieldKey, NumberFieldInfo>> = {
   beta2: real('Adam β₂', 'Memory of the squared gradient.', 0, 0.99999, (value) => String(value)),
   epsilon: real('Adam ε', 'Keeps the division by the squared gradient finite.', 1e-12, 0.01, formatRate),
   seed: count('Seed', 'Order of the rows. Another seed shows how much of a result is chance.', 0, 2_147_483_647),
-  evaluateEvery: count('Evaluate every', 'Steps between two measurements of both accuracies.', 1, 100_000),
-  driftEvery: count('Spectrum every', 'Steps between two decompositions of all matrices.', 1, 100_000),
+  evaluateEvery: count('Evaluate every', 'Steps between two measurements of both suites.', 1, 100_000),
+  driftEvery: count('Spectrum every', 'Steps between two decompositions of all matrices; 0 measures none.', 0, 100_000),
   evaluationItems: count('Items each', 'Items of each suite in a live evaluation. The last one uses all.', 10, 100_000),
 };
 

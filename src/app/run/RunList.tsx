@@ -2,10 +2,11 @@
 import { useState, type ReactElement } from 'react';
 import { runNames } from '../charts/names.ts';
 import { Swatch } from '../charts/Swatch.tsx';
-import { formatCount, formatPercent } from '../format.ts';
+import { formatCount } from '../format.ts';
 import { loraLabel } from '../method/configLine.ts';
 import { removeRun } from './control.ts';
 import { Icon } from '../parts/Icon.tsx';
+import { resultText } from '../results.ts';
 import { isLive, type LabRun } from '../runs.ts';
 import { selectRun, selectRunById, showRun, useLab } from '../store.ts';
 
@@ -18,14 +19,12 @@ const endings: Readonly<Record<LabRun['state'], string>> = {
   failed: 'failed',
 };
 
-/** How far it got where that needs saying, and the last two accuracies. */
-export function runResult({ evaluations, state, completedSteps }: Pick<LabRun, 'evaluations' | 'state' | 'completedSteps'>): string {
+/** How far it got where that needs saying, and what the last evaluation found. */
+export function runResult({ evaluations, state, completedSteps, measures }: Pick<LabRun, 'evaluations' | 'state' | 'completedSteps' | 'measures'>): string {
   const last = evaluations.findLast(({ step }) => step > 0);
   const how = state === 'finished' ? [] : [`${endings[state]} at step ${formatCount(completedSteps)}`];
   if (last === undefined) return how.join('');
-  const { inDomain, outOfDomain } = last;
-  const result = [`in-domain ${formatPercent(inDomain.correct / inDomain.items, inDomain.items)}`, `out-of-domain ${formatPercent(outOfDomain.correct / outOfDomain.items, outOfDomain.items)}`];
-  return [...how, ...result].join(', ');
+  return [...how, resultText(last, measures)].join(', ');
 }
 
 function Line({ run, name, selected }: { readonly run: LabRun; readonly name: string; readonly selected: boolean }): ReactElement {

@@ -3,20 +3,19 @@ import { useEffect, type ReactElement } from 'react';
 import { runNames } from '../charts/names.ts';
 import { useNarrow } from '../charts/useNarrow.ts';
 import { cursor } from '../cursor.ts';
-import { formatCount } from '../format.ts';
-import { isLive, type LabRun } from '../runs.ts';
+import type { LabRun } from '../runs.ts';
 import { selectRun, useLab, useVisibleRuns } from '../store.ts';
+import { emptySpectrum } from './findings.ts';
 import type { SpectrumRun } from './spectrumRun.ts';
 import { SpectrumView } from './SpectrumView.tsx';
 import './spectrum.css';
 
 function Empty({ run }: { readonly run: LabRun | undefined }): ReactElement {
-  const coming =
-    run && isLive(run) ? ` The first measurement comes at step ${formatCount(Math.min(run.config.driftEvery, run.config.steps))}.` : '';
+  const { line, detail } = emptySpectrum(run);
   return (
     <div className="spectrum-empty">
-      <h2 className="spectrum-line">No spectrum yet.</h2>
-      <p>During a run this page shows, matrix by matrix, how far the singular subspaces have turned.{coming}</p>
+      <h2 className="spectrum-line">{line}</h2>
+      <p>{detail}</p>
     </div>
   );
 }
@@ -29,7 +28,7 @@ export function SpectrumTab(): ReactElement {
   useEffect(() => () => void cursor.release(), []);
   const names = runNames(visible);
   const runs = visible.flatMap((run, index): SpectrumRun[] =>
-    run.drifts.length > 0 ? [{ id: run.id, name: names[index]!, method: run.config.method, drifts: run.drifts }] : [],
+    run.drifts.length > 0 ? [{ id: run.id, name: names[index]!, method: run.config.method, adapted: run.config.lora !== undefined, drifts: run.drifts }] : [],
   );
   const run = runs.find(({ id }) => id === current?.id);
   const others = runs.filter((other) => other !== run);

@@ -64,7 +64,7 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
   if (!drift) return <p className="spectrum-say">Nothing recorded yet.</p>;
   const finding = spectrumFinding(
     metric,
-    { name: run.name, drift },
+    { name: run.name, drift, adapted: run.adapted },
     reference && referenceDrift ? { name: reference.name, drift: referenceDrift } : undefined,
   );
   const move = (by: -1 | 1): void => {

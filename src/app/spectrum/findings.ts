@@ -2,11 +2,14 @@
 import type { Drift } from '../../worker/protocol.ts';
 import type { Phrase } from '../charts/Phrases.tsx';
 import { formatCount, formatCounted } from '../format.ts';
+import { isLive, type LabRun } from '../runs.ts';
 import { beyond, matrixLabel, pairs } from './mapCells.ts';
 import type { Metric } from './metrics.ts';
 
 export interface NamedDrift {
   readonly name: string;
+  /** Only matrices with an adapter were measured. */
+  readonly adapted?: boolean;
   readonly drift: Drift;
 }
 
@@ -23,7 +26,9 @@ export function meanOver(metric: Metric, { matrices }: Drift): number {
 
 /** What one run shows, or two side by side. Measured exactly, but on one seed. */
 export function spectrumFinding(metric: Metric, run: NamedDrift, reference: NamedDrift | undefined): SpectrumFinding {
-  const count = formatCounted(run.drift.matrices.length, 'matrix', 'matrices');
+  const kind = run.adapted === true ? 'adapted ' : '';
+  const count = formatCounted(run.drift.matrices.length, `${kind}matrix`, `${kind}matrices`);
+  const others = run.adapted === true ? ' All other matrices are frozen.' : '';
   const opening = `At step ${formatCount(run.drift.step)} the ${metric.noun} is `;
   const own: Phrase = { strong: metric.text(meanOver(metric, run.drift)) };
   if (!reference) {
@@ -35,14 +40,14 @@ export function spectrumFinding(metric: Metric, run: NamedDrift, reference: Name
       least && most
         ? ` It goes from ${metric.text(metric.value(least))} (${matrixLabel(least)}) to ${metric.text(metric.value(most))} (${matrixLabel(most)}).`
         : '';
-    return { line: [opening, own, ` under ${run.name}.`], detail: `Mean over ${count}, each counting the same.${range} 1 seed.` };
+    return { line: [opening, own, ` under ${run.name}.`], detail: `Mean over ${count}, each counting the same.${range}${others} 1 seed.` };
   }
   const together = pairs(run.drift, reference.drift);
   const less = together.filter(([matrix, other]) => beyond(metric, matrix, other) < 0).length;
   const steps =
     reference.drift.step === run.drift.step ? '' : ` ${reference.name} is shown at step ${formatCount(reference.drift.step)}, its nearest.`;
   const direction = metric.unchanged === 1 ? 'higher' : 'lower';
-  const comparison = `${run.name} reads ${direction} than ${reference.name} in ${formatCount(less)} of ${formatCount(together.length)}.`;
+  const comparison = together.length === 0 ? `No matrix was measured in both.` : `${run.name} reads ${direction} than ${reference.name} in ${formatCount(less)} of ${formatCount(together.length)}.`;
   return {
     line: [
       opening,
@@ -51,6 +56,19 @@ export function spectrumFinding(metric: Metric, run: NamedDrift, reference: Name
       { strong: metric.text(meanOver(metric, reference.drift)) },
       ` under ${reference.name}.`,
     ],
-    detail: `Mean over ${count}, each counting the same. ${comparison}${steps} 1 seed each: another seed may give other numbers.`,
+    detail: `Mean over ${count}, each counting the same. ${comparison}${steps}${others} 1 seed each: another seed may give other numbers.`,
   };
+}
+
+/** What the view says in the place of maps. */
+export function emptySpectrum(run: LabRun | undefined): { readonly line: string; readonly detail: string } {
+  const shows = 'During a run this page shows, matrix by matrix, how far the singular subspaces have turned.';
+  if (run === undefined) return { line: 'No spectrum yet.', detail: shows };
+  const { config, importedFrom } = run;
+  if (config.driftEvery === 0) {
+    const detail = importedFrom === undefined ? 'It ran with "Spectrum every" at 0, so the matrices were not decomposed.' : `${importedFrom} came without measurements of its matrices.`;
+    return { line: 'Not measured in this run.', detail: `${detail} The weights are there: a run that starts from them can measure.` };
+  }
+  if (isLive(run)) return { line: 'No spectrum yet.', detail: `${shows} The first measurement comes at step ${formatCount(Math.min(config.driftEvery, config.steps))}.` };
+  return { line: 'No spectrum of this run.', detail: 'It ended before the first measurement.' };
 }

@@ -3,7 +3,7 @@ import type { Drift, MatrixDrift } from '../../worker/protocol.ts';
 import { plainText } from '../charts/Phrases.tsx';
 import { madeUpRun } from '../charts/testing.ts';
 import { signedPercent } from './detailCurves.ts';
-import { spectrumFinding } from './findings.ts';
+import { emptySpectrum, spectrumFinding } from './findings.ts';
 import { differenceEnd, differenceRows, driftAt, layersOf, mapScale, runRows } from './mapCells.ts';
 import { cellNumber, metricIds, metricOf, signedCellNumber, singularValueChange } from './metrics.ts';
 
@@ -131,5 +131,25 @@ describe('the opening sentence', () => {
 describe('signedPercent', () => {
   it('has a sign and at most two digits', () => {
     expect([0.04, -0.00513, 0, 0.125].map(signedPercent)).toEqual(['+4%', '−0.51%', '0', '+13%']);
+  });
+});
+
+describe('without maps', () => {
+  const run = { ...madeUpRun({}, 0), drifts: [] };
+  it('says that nothing was measured where it was switched off', () => {
+    const off = { ...run, config: { ...run.config, driftEvery: 0 } };
+    expect(emptySpectrum(off)).toEqual({ line: 'Not measured in this run.', detail: 'It ran with "Spectrum every" at 0, so the matrices were not decomposed. The weights are there: a run that starts from them can measure.' });
+    expect(emptySpectrum({ ...off, importedFrom: 'my-adapter' }).detail).toMatch(/^my-adapter came without measurements of its matrices\./);
+  });
+  it('says when the first comes, and that none came', () => {
+    expect(emptySpectrum({ ...run, state: 'running' }).detail).toMatch(/The first measurement comes at step 30\.$/);
+    expect(emptySpectrum({ ...run, state: 'stopped' }).line).toBe('No spectrum of this run.');
+    expect(emptySpectrum(undefined).line).toBe('No spectrum yet.');
+  });
+  it('says of adapters that the other matrices are frozen, and when two runs share no matrix', () => {
+    const drift = { step: 30, matrices: last(rpsft).matrices.filter(({ module }) => module === 'q_proj') };
+    const other = { step: 30, matrices: last(sft).matrices.filter(({ module }) => module === 'k_proj') };
+    const { detail } = spectrumFinding(metricOf('leftAngle'), { name: 'RPSFT LoRA', drift, adapted: true }, { name: 'SFT', drift: other });
+    expect(detail).toBe('Mean over 4 adapted matrices, each counting the same. No matrix was measured in both. All other matrices are frozen. 1 seed each: another seed may give other numbers.');
   });
 });

@@ -6,6 +6,8 @@ export interface SpectrumRun {
   readonly id: string;
   readonly name: string;
   readonly method: MethodId;
+  /** Adapters were trained: only the matrices that have one were measured, all others stand as they were. */
+  readonly adapted: boolean;
   readonly drifts: readonly Drift[];
 }
 

@@ -5,15 +5,20 @@ import { latestValues } from '../charts/plotModel.ts';
 import { Plate } from '../charts/Plate.tsx';
 import { curvesTable } from '../charts/table.ts';
 import { formatCount, formatPercent } from '../format.ts';
-import { accuracyCurve, inDomainAxis, itemsText, outOfDomainAxis, stepAxis, type Suite } from './curves.ts';
-import type { FigureSet } from './figureSet.ts';
+import { isAccuracy, type Suite } from '../results.ts';
+import { accuracyCurve, inDomainAxis, itemsText, outOfDomainAxis, stepAxis } from './curves.ts';
+import { FailuresButton, type SuitePlateProps } from './FailuresButton.tsx';
 import { heights, lineMargins } from './margins.ts';
 
 const titles: Readonly<Record<Suite, string>> = { inDomain: 'In-domain accuracy', outOfDomain: 'Out-of-domain accuracy' };
 
-/** One of the two figures that the view is about. */
-export function AccuracyPlate({ suite, figures }: { readonly suite: Suite; readonly figures: FigureSet }): ReactElement {
-  const { drawn, end, now, checkpoints, legend, narrow } = figures;
+/** What is counted as right, where that is not the whole completion, which needs no words. */
+const counted = { exact: '', choice: ' by likeliest option', generation: ' by generated answer', perplexity: '' } as const;
+
+/** One of the two figures that the view is about. Runs that measured this suite by its loss are not in it. */
+export function AccuracyPlate({ suite, figures, onFailures }: SuitePlateProps): ReactElement {
+  const { end, now, checkpoints, legend, narrow, measures } = figures;
+  const drawn = useMemo(() => figures.drawn.filter(({ run }) => isAccuracy(run.measures[suite])), [figures.drawn, suite]);
   const series = useMemo(() => drawn.map((run) => accuracyCurve(run, suite)), [drawn, suite]);
   const evaluated = series.some(({ line }) => line.some((point) => point.x > 0));
   const x = useMemo(() => stepAxis(end, 6), [end]);
@@ -30,13 +35,14 @@ export function AccuracyPlate({ suite, figures }: { readonly suite: Suite; reado
   const base = drawn.at(-1)?.run.evaluations.find((evaluation) => evaluation.step === 0)?.[suite];
   const from = Math.round(y.domain[0] * 100);
   const measured = [items === '' ? '' : `${items} items`, evaluated ? 'band 95%' : ''].filter(Boolean).join(', ');
-  const unit = `%${from > 0 ? `, axis from ${from}` : ''}${measured === '' ? '' : from > 0 ? `; ${measured}` : ` of ${measured}`}`;
+  const unit = `%${counted[measures[suite]]}${from > 0 ? `, axis from ${from}` : ''}${measured === '' ? '' : from > 0 ? `; ${measured}` : ` of ${measured}`}`;
   const described = evaluated ? `latest ${latestValues(series, formatPercent)}` : 'not evaluated yet';
   return (
     <Plate
       title={titles[suite]}
       unit={unit}
       span={6}
+      controls={<FailuresButton suite={suite} figures={figures} onFailures={onFailures} />}
       height={evaluated ? heights.accuracy : heights.emptyAccuracy}
       legend={legend}
       {...(evaluated

@@ -4,6 +4,7 @@ import { Plate } from '../charts/Plate.tsx';
 import { seriesColour } from '../charts/series.ts';
 import type { TableData } from '../charts/table.ts';
 import { formatCount, formatInterval, formatPercent, formatPercentValue } from '../format.ts';
+import { isAccuracy } from '../results.ts';
 import type { LabRun } from '../runs.ts';
 import type { FigureSet } from './figureSet.ts';
 import { groupChanges, type GroupChange } from './groups.ts';
@@ -55,34 +56,42 @@ function tableOf(runs: readonly { readonly run: LabRun; readonly name: string }[
   };
 }
 
+/** Why there are no bars. */
+function emptyText({ drawn, waiting }: FigureSet, accuracy: boolean): string {
+  const evaluated = drawn.at(-1)?.run.evaluations.some(({ step }) => step > 0) ?? false;
+  if (!accuracy) return 'This suite is plain text, measured by its loss. Evaluate shows the perplexity of each of its groups.';
+  return evaluated ? 'The items of this suite have no groups. Map a column as the group to see them apart.' : waiting;
+}
+
 /** The current run only: with small groups, two runs in one row would invite comparing noise. The table has all runs. */
 export function GroupsPlate({ figures }: { readonly figures: FigureSet }): ReactElement {
   const current = figures.drawn.at(-1);
   const changes = useMemo(() => (current ? groupChanges(current.run) : []), [current]);
   const shown = changes.slice(0, mostShown);
+  const accuracy = isAccuracy(figures.measures.outOfDomain);
   const unit =
-    changes.length === 0
-      ? '% correct'
+    changes.length === 0 || !accuracy
+      ? ''
       : changes.length > shown.length
         ? `% correct, items; the ${shown.length} of ${changes.length} that lost most`
         : '% correct, items';
   return (
     <Plate
       title="Out-of-domain by group"
-      unit={unit}
+      {...(unit === '' ? {} : { unit })}
       span={6}
       height={120}
       legend={figures.legend.slice(0, 1)}
-      {...(changes.length > 0 ? { table: () => tableOf([...figures.drawn].reverse()) } : {})}
+      {...(accuracy && changes.length > 0 ? { table: () => tableOf([...figures.drawn].reverse()) } : {})}
     >
-      {current && changes.length > 0 ? (
+      {current && accuracy && changes.length > 0 ? (
         <ul className="groups-list">
           {shown.map((change) => (
             <Group key={change.group} {...change} colour={seriesColour(current.run.config.method)} />
           ))}
         </ul>
       ) : (
-        <p className="groups-empty">{figures.waiting}</p>
+        <p className="groups-empty">{emptyText(figures, accuracy)}</p>
       )}
     </Plate>
   );

@@ -25,12 +25,13 @@ export function LossPlate({
   const x = useMemo(() => stepAxis(end, 6), [end]);
   const y = useMemo(() => valueAxis(series, scale, 6, powerTick), [series, scale]);
   const empty = series.every(({ line }) => line.length === 0);
+  const heldOut = series.some(({ rings = [] }) => rings.some((ring) => ring.y !== null));
   const described = empty ? 'no step yet' : `latest ${latestValues(series, formatLoss)}`;
   const height = drawn.length > 0 ? heights.loss : heights.emptyLoss;
   return (
     <Plate
       title="Loss"
-      unit={empty ? 'per trained token' : 'per trained token; rings held-out'}
+      unit={heldOut ? 'per trained token; rings held-out' : 'per trained token'}
       span={6}
       height={height}
       legend={legend}

@@ -7,14 +7,20 @@ import { Segments } from '../parts/Segments.tsx';
 import type { NamedRun } from './findings.ts';
 import { setLossScale, setSmoothing, useTrainSettings } from './settings.ts';
 
-interface TrainToolsProps {
+interface OverlaysProps {
   readonly overlays: readonly NamedRun[];
   /** Runs that could be laid over. */
   readonly others: readonly NamedRun[];
   readonly show: (id: string, visible: boolean) => void;
 }
 
-function Overlays({ overlays, others, show }: TrainToolsProps): ReactElement | null {
+interface ToolsProps extends OverlaysProps {
+  /** There is something drawn that could be scaled and smoothed. */
+  readonly hasRun: boolean;
+  readonly onEvaluate: (() => void) | undefined;
+}
+
+function Overlays({ overlays, others, show }: OverlaysProps): ReactElement | null {
   if (overlays.length === 0 && others.length === 0) return null;
   return (
     <div className="train-tool train-overlays">
@@ -42,12 +48,12 @@ function Overlays({ overlays, others, show }: TrainToolsProps): ReactElement | n
   );
 }
 
-/** One line of controls. */
-export function TrainTools(props: TrainToolsProps): ReactElement {
+/** Scale and smoothing of the loss. */
+function LossTools(): ReactElement {
   const { lossScale, smoothing } = useTrainSettings();
   const slider = useId();
   return (
-    <div className="train-tools">
+    <>
       <div className="train-tool">
         <span>Loss</span>
         <Segments
@@ -73,7 +79,22 @@ export function TrainTools(props: TrainToolsProps): ReactElement {
         />
         <span>{formatProbability(smoothing)}</span>
       </div>
-      <Overlays {...props} />
+    </>
+  );
+}
+
+/** One line of controls. */
+export function TrainTools({ hasRun, onEvaluate, ...overlays }: ToolsProps): ReactElement | null {
+  if (!hasRun && onEvaluate === undefined) return null;
+  return (
+    <div className="train-tools">
+      {hasRun ? <LossTools /> : null}
+      {onEvaluate === undefined ? null : (
+        <button type="button" className="btn" title="Base model and runs on a suite, item by item" onClick={onEvaluate}>
+          Evaluate…
+        </button>
+      )}
+      {hasRun ? <Overlays {...overlays} /> : null}
     </div>
   );
 }

@@ -1,8 +1,8 @@
 /** @file The Train view from plain data: the finding, the balance, and the figures that are the evidence. */
 import { memo, useMemo, type ReactElement } from 'react';
-import type { RunConfig } from '../../worker/protocol.ts';
+import type { RunConfig, SuiteMeasures } from '../../worker/protocol.ts';
 import type { LabRun } from '../runs.ts';
-import { AccuracyPlate } from './AccuracyPlate.tsx';
+import type { SuitePlateProps } from './FailuresButton.tsx';
 import { figureSet } from './figureSet.ts';
 import { balanceRows, findingOf, readyFinding, type NamedRun } from './findings.ts';
 import { GroupsPlate } from './GroupsPlate.tsx';
@@ -10,6 +10,7 @@ import { Lead } from './Lead.tsx';
 import { LossPlate } from './LossPlate.tsx';
 import { heights } from './margins.ts';
 import { useTrainSettings } from './settings.ts';
+import { SuitePlate } from './SuitePlate.tsx';
 import { GradientNormPlate, LearningRatePlate, PenaltyPlate, ThroughputPlate } from './StepPlates.tsx';
 import { TrainTools } from './TrainTools.tsx';
 import './train.css';
@@ -26,6 +27,11 @@ export interface TrainViewProps {
   readonly plannedMethod: string;
   readonly plannedData: string;
   readonly plannedTime: string | undefined;
+  /** What it would measure the suites by. */
+  readonly plannedMeasures: SuiteMeasures;
+  /** Opens the evaluation on demand; undefined where there is nothing to measure with. */
+  readonly onEvaluate: (() => void) | undefined;
+  readonly onFailures: SuitePlateProps['onFailures'];
   readonly narrow: boolean;
 }
 
@@ -38,21 +44,24 @@ export const TrainView = memo(function TrainView({
   plannedMethod,
   plannedData,
   plannedTime,
+  plannedMeasures,
+  onEvaluate,
+  onFailures,
   narrow,
 }: TrainViewProps): ReactElement {
   const { lossScale, smoothing } = useTrainSettings();
-  const figures = useMemo(() => figureSet(runs, planned, narrow), [runs, planned, narrow]);
+  const figures = useMemo(() => figureSet(runs, planned, narrow, plannedMeasures), [runs, planned, narrow, plannedMeasures]);
   const current = figures.drawn.at(-1);
   const overlays = figures.drawn.slice(0, -1);
   const config = current?.run.config ?? planned;
-  const finding = current ? findingOf(current, overlays) : readyFinding(planned, plannedMethod, plannedData, plannedTime);
+  const finding = current ? findingOf(current, overlays) : readyFinding(planned, plannedMethod, plannedData, plannedTime, plannedMeasures);
   return (
     <>
       <Lead finding={finding} rows={balanceRows([...figures.drawn].reverse())} />
-      {current && <TrainTools overlays={overlays} others={hidden} show={show} />}
+      <TrainTools hasRun={current !== undefined} overlays={overlays} others={hidden} show={show} onEvaluate={onEvaluate} />
       <div className="figure-grid">
-        <AccuracyPlate suite="inDomain" figures={figures} />
-        <AccuracyPlate suite="outOfDomain" figures={figures} />
+        <SuitePlate suite="inDomain" figures={figures} onFailures={onFailures} />
+        <SuitePlate suite="outOfDomain" figures={figures} onFailures={onFailures} />
         <LossPlate figures={figures} scale={lossScale} smoothing={smoothing} />
         <PenaltyPlate figures={figures} config={config} />
         {current ? (

@@ -8,6 +8,8 @@ import {
   outOfDomainAxis,
   plannedCurve,
   stepAxis,
+  suiteLossAxis,
+  suiteLossCurve,
   valueAxis,
   type DrawnRun,
 } from './curves.ts';
@@ -39,6 +41,15 @@ describe('curves', () => {
     ]);
     const curve = lossCurve(drawn({ ...run, steps }), 0.9, 'log');
     expect(curve.line.filter(({ y }) => y === null).map(({ x }) => x)).toEqual([31, 32, 40]);
+  });
+
+  it('give the loss of a suite, with a gap where it is not finite', () => {
+    const run = madeUpRun();
+    const evaluations = run.evaluations.map((evaluation, index) => ({ ...evaluation, outOfDomainLoss: index === 1 ? Number.NaN : 2 + index / 100 }));
+    const curve = suiteLossCurve(drawn({ ...run, evaluations }), 'outOfDomain');
+    expect(curve.line.slice(0, 3).map(({ y }) => y)).toEqual([2, null, 2.02]);
+    expect([curve.detail?.(0), curve.detail?.(30)]).toEqual(['perplexity 7.39', '']);
+    expect(suiteLossAxis([curve]).domain[0]).toBeGreaterThan(0);
   });
 
   it('draw held-out loss from the first evaluation of the run on', () => {

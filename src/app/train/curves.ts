@@ -7,7 +7,8 @@ import type { Axis, ScaleKind } from '../charts/scales.ts';
 import { linearDomain, linearTicks, logDomain, stepTicks } from '../charts/scales.ts';
 import type { Emphasis } from '../charts/series.ts';
 import { smooth } from '../charts/smooth.ts';
-import { formatCount, formatInterval, formatLoss, formatNorm, formatRange } from '../format.ts';
+import { formatCount, formatInterval, formatLoss, formatNorm, formatParameter, formatRange } from '../format.ts';
+import { suiteLoss, type Suite } from '../results.ts';
 import type { LabRun } from '../runs.ts';
 import { plannedLearningRate } from './plan.ts';
 
@@ -17,8 +18,6 @@ export interface DrawnRun {
   readonly name: string;
   readonly emphasis: Emphasis;
 }
-
-export type Suite = 'inDomain' | 'outOfDomain';
 
 const baseOf = ({ run, name, emphasis }: DrawnRun): Pick<LineSeries, 'id' | 'name' | 'method' | 'emphasis'> => ({
   id: run.id,
@@ -45,6 +44,24 @@ export const accuracyCurve = (drawn: DrawnRun, suite: Suite): LineSeries =>
       detail: (step) => {
         const accuracy = evaluations.find((evaluation) => evaluation.step === step)?.[suite];
         return accuracy ? formatInterval(accuracy.low, accuracy.high, accuracy.items) : '';
+      },
+    };
+  });
+
+/** Loss of a suite by evaluated step, for what has no right answers. A loss that is not finite is a gap. */
+export const suiteLossCurve = (drawn: DrawnRun, suite: Suite): LineSeries =>
+  cached(drawn, `${suite} loss`, () => {
+    const line = drawn.run.evaluations.map((evaluation): Point => {
+      const loss = suiteLoss(evaluation, suite);
+      return { x: evaluation.step, y: Number.isFinite(loss) ? loss : null };
+    });
+    return {
+      ...baseOf(drawn),
+      line,
+      markers: true,
+      detail: (step) => {
+        const loss = pointAt(line, step)?.y;
+        return loss === null || loss === undefined ? '' : `perplexity ${formatParameter(Math.exp(loss))}`;
       },
     };
   });
@@ -165,6 +182,9 @@ export function valueAxis(series: readonly LineSeries[], kind: ScaleKind, most: 
   const values = [...valuesOf(series)];
   return { kind, format, ...(kind === 'log' ? logDomain(values, most) : linearDomain(values, true, most)) };
 }
+
+/** An axis around losses, not from zero: their changes are small against their size. */
+export const suiteLossAxis = (series: readonly LineSeries[]): Axis => ({ kind: 'linear', format: formatParameter, ...linearDomain([...valuesOf(series)], false, 5) });
 
 /** A tick of a logarithmic axis, as short as it can be: 0.03, 1, 10; 1e-4 below 0.001. */
 export const powerTick = (value: number): string => (value < 0.001 ? value.toExponential(0) : String(value));

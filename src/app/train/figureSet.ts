@@ -3,9 +3,9 @@ import { cached } from '../charts/cache.ts';
 import type { Emphasis } from '../charts/series.ts';
 import type { LegendEntry } from '../charts/names.ts';
 import { runNames } from '../charts/names.ts';
-import type { RunConfig } from '../../worker/protocol.ts';
+import type { RunConfig, SuiteMeasures } from '../../worker/protocol.ts';
 import { formatCount } from '../format.ts';
-import { isLive, type LabRun } from '../runs.ts';
+import { exactMeasures, isLive, type LabRun } from '../runs.ts';
 import type { DrawnRun } from './curves.ts';
 
 export interface FigureSet {
@@ -17,8 +17,10 @@ export interface FigureSet {
   readonly now: { readonly value: number; readonly label: string } | undefined;
   /** Evaluated steps of the current run. */
   readonly checkpoints: readonly number[];
-  /** What accuracy figures say before the first evaluation. */
+  /** What figures of the suites say before the first evaluation. */
   readonly waiting: string;
+  /** What the current run, or the planned one, measures the suites by. */
+  readonly measures: SuiteMeasures;
   /** Less than 720 px wide: figures go without names at their ends. */
   readonly narrow: boolean;
 }
@@ -39,7 +41,7 @@ function waitingFor(config: RunConfig, current: LabRun | undefined): string {
 }
 
 /** The figures of `runs`, the last of which is the current one; before any run, those of the run that `planned` describes. */
-export function figureSet(runs: readonly LabRun[], planned: RunConfig, narrow: boolean): FigureSet {
+export function figureSet(runs: readonly LabRun[], planned: RunConfig, narrow: boolean, plannedMeasures: SuiteMeasures = exactMeasures): FigureSet {
   const names = runNames(runs);
   const current = runs.at(-1);
   const drawn = runs.map((run, index) => drawnRun(run, names[index]!, run === current ? 'current' : 'overlay'));
@@ -48,6 +50,7 @@ export function figureSet(runs: readonly LabRun[], planned: RunConfig, narrow: b
   return {
     drawn,
     narrow,
+    measures: current?.measures ?? plannedMeasures,
     legend: drawn.map(({ run, name }) => ({ name, method: run.config.method })).reverse(),
     end: Math.max(config.steps, ...runs.map((run) => run.config.steps)),
     now:

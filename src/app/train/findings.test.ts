@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Accuracy } from '../../worker/protocol.ts';
+import type { Accuracy, Measure, SuiteMeasures } from '../../worker/protocol.ts';
 import { plainText } from '../charts/Phrases.tsx';
 import { accuracyOf, madeUpRun } from '../charts/testing.ts';
 import type { LabRun } from '../runs.ts';
@@ -178,6 +178,48 @@ describe('findingOf', () => {
     const { config } = madeUpRun();
     expect(readyFinding(config, 'RPSFT', 'the demo data', 'about 53 s').detail).toMatch(/^300 steps of 16 rows, about 53 s here\./);
     expect(readyFinding(config, 'RPSFT', 'the demo data', undefined).detail).toMatch(/^300 steps of 16 rows\. /);
+  });
+});
+
+describe('suites of plain text', () => {
+  const text = (inDomain: Measure, outOfDomain: Measure, losses: readonly (readonly [number, number])[]): LabRun => {
+    const run = evaluated('rpsft', [[0, 0.95], [0, 0.8]]);
+    return { ...run, measures: { inDomain, outOfDomain }, evaluations: run.evaluations.map((evaluation, index) => ({ ...evaluation, heldOutLoss: losses[index]![0], outOfDomainLoss: losses[index]![1] })) };
+  };
+  const found = (run: LabRun): { readonly line: string; readonly detail: string } => {
+    const { line, detail } = findingOf({ run, name: 'RPSFT' }, []);
+    return { line: plainText(line), detail };
+  };
+
+  it('are told by their loss, never by an accuracy', () => {
+    const run = text('perplexity', 'choice', [[3.2141, 1], [2.8714, 1]]);
+    const { line, detail } = found(run);
+    expect(line).toBe('In-domain loss fell from 3.214 to 2.871; lost 15.0 points out-of-domain.');
+    expect(detail).toMatch(/95% interval: out-of-domain [\d.–]+% on 200 items\. Loss a token over 200 in-domain items, without interval;/);
+    const [row] = balanceRows([{ run, name: 'RPSFT' }]);
+    expect(row?.inDomain).toBeUndefined();
+    expect(row?.outOfDomain?.value).toBeCloseTo(-0.15, 9);
+  });
+
+  it('leave the balance out where neither suite has right answers', () => {
+    const run = text('perplexity', 'perplexity', [[3.2141, 2], [3.2142, 2.5]]);
+    expect(found(run).line).toBe('In-domain loss stayed at 3.214; out-of-domain loss rose from 2.000 to 2.500.');
+    expect(found(run).detail).not.toContain('95% interval');
+    expect(balanceRows([{ run, name: 'RPSFT' }])).toEqual([]);
+    expect(found(text('perplexity', 'perplexity', [[3, Number.NaN], [2, Number.NaN]])).line).toBe('In-domain loss fell from 3.000 to 2.000; the out-of-domain loss was not measured.');
+  });
+
+  it('are not compared at an equal gain of accuracy', () => {
+    const run = text('perplexity', 'exact', [[3, 1], [2, 1]]);
+    expect(comparisonSentence(run, { run, name: 'SFT' })).toBe('');
+  });
+
+  it('are announced before a run and shown of the base model', () => {
+    const run = text('generation', 'perplexity', [[3, 2.5], [2, 1]]);
+    expect(found({ ...run, state: 'running', evaluations: run.evaluations.slice(0, 1) }).detail).toContain('The base model: 0.0% in-domain on 200 items, loss 2.500 out-of-domain on 200.');
+    const ready = (measures: SuiteMeasures): string => readyFinding(run.config, 'RPSFT', 'a.txt', undefined, measures).detail;
+    expect(ready({ inDomain: 'perplexity', outOfDomain: 'choice' })).toContain('; in-domain loss and out-of-domain accuracy are measured every');
+    expect(ready({ inDomain: 'perplexity', outOfDomain: 'perplexity' })).toContain('; the loss of both suites is measured every');
   });
 });
 

@@ -2,11 +2,12 @@
  * @file The sentence that the Train view opens with, and the numbers in it. Pure functions of the evaluations; a finding is worded no
  * stronger than its data, also where another method is ahead.
  */
-import type { Accuracy, Evaluation, RunConfig } from '../../worker/protocol.ts';
+import type { Accuracy, Evaluation, Measure, RunConfig, SuiteMeasures } from '../../worker/protocol.ts';
 import type { BalanceRow, Change } from '../charts/Balance.tsx';
 import type { Phrase } from '../charts/Phrases.tsx';
-import { formatCount, formatInterval, formatPercent, formatPointsSize } from '../format.ts';
-import { isLive, type LabRun } from '../runs.ts';
+import { formatCount, formatInterval, formatLoss, formatPercent, formatPointsSize } from '../format.ts';
+import { isAccuracy, suiteLoss, suitePlaces, type Suite } from '../results.ts';
+import { exactMeasures, isLive, type LabRun } from '../runs.ts';
 
 /** A run and its name among those in the figures. */
 export interface NamedRun {
@@ -31,26 +32,36 @@ export function changeBetween(before: Accuracy, after: Accuracy): Change {
   return { value, low: value - Math.hypot(q - after.low, before.high - p), high: value + Math.hypot(after.high - q, p - before.low) };
 }
 
+interface Ends {
+  readonly base: Evaluation;
+  readonly last: Evaluation;
+}
+
 /** The base model's evaluation and the latest one after it. */
-export function firstAndLast(run: LabRun): { readonly base: Evaluation; readonly last: Evaluation } | undefined {
+export function firstAndLast(run: LabRun): Ends | undefined {
   const base = run.evaluations.find((evaluation) => evaluation.step === 0);
   const last = run.evaluations.at(-1);
   return base && last && last.step > 0 ? { base, last } : undefined;
 }
 
-/** The rows of the balance: runs with an evaluation besides the base model's. */
+/** Change of a suite's accuracy; undefined for one that is measured by its loss. */
+const accuracyChange = ({ measures }: LabRun, { base, last }: Ends, suite: Suite): Change | undefined =>
+  isAccuracy(measures[suite]) ? changeBetween(base[suite], last[suite]) : undefined;
+
+/** The rows of the balance: runs with an evaluation besides the base model's, and an accuracy in it. */
 export function balanceRows(runs: readonly NamedRun[]): readonly BalanceRow[] {
   return runs.flatMap(({ run, name }) => {
     const ends = firstAndLast(run);
     if (!ends) return [];
-    const { base, last } = ends;
+    const [inDomain, outOfDomain] = [accuracyChange(run, ends, 'inDomain'), accuracyChange(run, ends, 'outOfDomain')];
+    if (inDomain === undefined && outOfDomain === undefined) return [];
     return [
       {
         id: run.id,
         name,
         method: run.config.method,
-        inDomain: changeBetween(base.inDomain, last.inDomain),
-        outOfDomain: changeBetween(base.outOfDomain, last.outOfDomain),
+        inDomain,
+        outOfDomain,
       },
     ];
   });
@@ -77,6 +88,45 @@ export function changeSentence(inDomain: Change, outOfDomain: Change): readonly 
   return [...opening, `; the change ${open?.place} is within its uncertainty.`];
 }
 
+/** How the loss of a suite went. It has no interval here, so the two values are all that is said. */
+function lossClause(ends: Ends, suite: Suite): readonly Phrase[] {
+  const place = suitePlaces[suite];
+  const [before, after] = [suiteLoss(ends.base, suite), suiteLoss(ends.last, suite)];
+  if (!Number.isFinite(before) || !Number.isFinite(after)) return [`the ${place} loss was not measured`];
+  const [from, to] = [formatLoss(before), formatLoss(after)];
+  if (from === to) return [`${place} loss stayed at `, { strong: to }];
+  return [`${place} loss ${after < before ? 'fell' : 'rose'} from `, { strong: from }, ' to ', { strong: to }];
+}
+
+function accuracyClause(change: Change, suite: Suite): readonly Phrase[] {
+  const direction = directionOf(change);
+  if (direction === 'open') return [`the ${suitePlaces[suite]} change of accuracy is within its uncertainty`];
+  return [`${direction} `, { strong: formatPointsSize(change.value) }, ` points ${suitePlaces[suite]}`];
+}
+
+const capitalised = ([first = '', ...rest]: readonly Phrase[]): readonly Phrase[] => (typeof first === 'string' ? [first.slice(0, 1).toUpperCase() + first.slice(1), ...rest] : [first, ...rest]);
+
+/** "In-domain loss fell from 3.214 to 2.871; lost 13.1 points out-of-domain." */
+function lineOf(run: LabRun, ends: Ends): readonly Phrase[] {
+  const [inDomain, outOfDomain] = [accuracyChange(run, ends, 'inDomain'), accuracyChange(run, ends, 'outOfDomain')];
+  if (inDomain !== undefined && outOfDomain !== undefined) return changeSentence(inDomain, outOfDomain);
+  const clause = (change: Change | undefined, suite: Suite): readonly Phrase[] => (change === undefined ? lossClause(ends, suite) : accuracyClause(change, suite));
+  return [...capitalised(clause(inDomain, 'inDomain')), '; ', ...clause(outOfDomain, 'outOfDomain'), '.'];
+}
+
+/** What the numbers rest on: intervals of accuracies, items of losses. */
+function evidence({ measures }: LabRun, last: Evaluation): string {
+  const suites = ['inDomain', 'outOfDomain'] as const;
+  const accuracies = suites.filter((suite) => isAccuracy(measures[suite]));
+  const losses = suites.filter((suite) => !isAccuracy(measures[suite]));
+  const intervals = accuracies.map((suite, index) => withItems(suitePlaces[suite], last[suite], index === 0 ? ' items' : ''));
+  const means = losses.map((suite) => `${formatCount(last[suite].items)} ${suitePlaces[suite]} items`);
+  return [
+    ...(intervals.length > 0 ? [`95% ${intervals.length === 1 ? 'interval' : 'intervals'}: ${intervals.join(', ')}.`] : []),
+    ...(means.length > 0 ? [`Loss a token over ${means.join(' and ')}, without interval; Evaluate gives one of the perplexity.`] : []),
+  ].join(' ');
+}
+
 /** Where a run first reaches an in-domain accuracy, and its out-of-domain accuracy there. Between evaluations both are interpolated linearly. */
 export function outOfDomainAt(run: LabRun, inDomain: number): { readonly share: number; readonly interpolated: boolean } | undefined {
   for (const [index, evaluation] of run.evaluations.entries()) {
@@ -96,6 +146,8 @@ export function comparisonSentence(current: LabRun, other: NamedRun): string {
   const ends = firstAndLast(current);
   const theirs = firstAndLast(other.run);
   if (!ends || !theirs) return '';
+  const comparable = [current, other.run].every(({ measures }) => isAccuracy(measures.inDomain) && isAccuracy(measures.outOfDomain));
+  if (!comparable) return '';
   if (directionOf(changeBetween(ends.base.inDomain, ends.last.inDomain)) !== 'gained') return '';
   const there = outOfDomainAt(other.run, share(ends.last.inDomain));
   if (!there)
@@ -132,15 +184,15 @@ export function findingOf(current: NamedRun, others: readonly NamedRun[]): Findi
   const { run, name } = current;
   const ends = firstAndLast(run);
   if (!ends) return beforeFirstEvaluation(current);
-  const { base, last } = ends;
+  const { last } = ends;
   const detail = [
     `${name} ${whereSentence(run, last.step)}, against the base model.`,
     ...others.map((other) => comparisonSentence(run, other)),
-    `95% intervals: ${withItems('in-domain', last.inDomain, ' items')}, ${withItems('out-of-domain', last.outOfDomain)}.`,
+    evidence(run, last),
     seedSentence([run, ...others.map((other) => other.run)]),
   ];
   return {
-    line: changeSentence(changeBetween(base.inDomain, last.inDomain), changeBetween(base.outOfDomain, last.outOfDomain)),
+    line: lineOf(run, ends),
     detail: detail.filter((sentence) => sentence !== '').join(' '),
   };
 }
@@ -154,22 +206,32 @@ function beforeFirstEvaluation({ run, name }: NamedRun): Finding {
       : run.state === 'stopped'
         ? 'was stopped before its first evaluation'
         : 'is training';
-  const measured = (accuracy: Accuracy, place: string): string =>
-    `${formatPercent(share(accuracy), accuracy.items)} ${place} on ${formatCount(accuracy.items)}`;
+  const measured = (evaluation: Evaluation, suite: Suite): string => {
+    const accuracy = evaluation[suite];
+    const value = isAccuracy(run.measures[suite]) ? formatPercent(share(accuracy), accuracy.items) : `loss ${formatLoss(suiteLoss(evaluation, suite))}`;
+    return `${value} ${suitePlaces[suite]} on ${formatCount(accuracy.items)}`;
+  };
   const sentences = [
     ...(isLive(run) ? [`First evaluation at step ${formatCount(Math.min(config.evaluateEvery, config.steps))}.`] : []),
-    ...(base ? [`The base model: ${measured(base.inDomain, 'in-domain')} items, ${measured(base.outOfDomain, 'out-of-domain')}.`] : []),
+    ...(base ? [`The base model: ${measured(base, 'inDomain')} items, ${measured(base, 'outOfDomain')}.`] : []),
   ];
   return { line: [`${name} ${verb}.`], detail: sentences.join(' ') };
 }
 
+/** "accuracy is", "in-domain loss and out-of-domain accuracy are" */
+function whatIsMeasured({ inDomain, outOfDomain }: SuiteMeasures): string {
+  const name = (measure: Measure): string => (isAccuracy(measure) ? 'accuracy' : 'loss');
+  if (name(inDomain) === name(outOfDomain)) return isAccuracy(inDomain) ? 'accuracy is' : 'the loss of both suites is';
+  return `in-domain ${name(inDomain)} and out-of-domain ${name(outOfDomain)} are`;
+}
+
 /** The view before any run: what the next one will be. */
-export function readyFinding(config: RunConfig, method: string, dataset: string, about: string | undefined): Finding {
+export function readyFinding(config: RunConfig, method: string, dataset: string, about: string | undefined, measures: SuiteMeasures = exactMeasures): Finding {
   const time = about === undefined ? '' : `, ${about} here`;
   const size = `${formatCount(config.steps)} steps of ${formatCount(config.batchSize)} rows${time}.`;
   const every = `every ${formatCount(config.evaluateEvery)} steps on ${formatCount(config.evaluationItems)} items of each suite`;
   return {
     line: [`Ready to run ${method} on ${dataset}.`],
-    detail: `${size} Charts fill from the first step; accuracy is measured ${every}, and on all of them at the end.`,
+    detail: `${size} Charts fill from the first step; ${whatIsMeasured(measures)} measured ${every}, and on all of them at the end.`,
   };
 }
