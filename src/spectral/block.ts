@@ -1,7 +1,7 @@
 /** @file The top-k block of a change of weights, C = Uᵀ(W - W0)V: what RPSFT penalises and the drift measurement reports. */
 import type { Call, Slice } from '../gpu/kernel.ts';
 import type { ParameterBuffers } from '../models/parameters.ts';
-import type { Basis } from './decompose.ts';
+import type { Directions } from './decompose.ts';
 import type { MatricesInShard, Workspace } from './workspace.ts';
 
 /** A basis by the sides of its matrices: `near` [batch, short, k] of the smaller side, `far` [batch, long, k] of the other. */
@@ -14,7 +14,7 @@ export interface Sides {
   readonly far: Slice;
 }
 
-export function sidesOf({ batch: { rows, columns }, u, v }: Basis): Sides {
+export function sidesOf({ batch: { rows, columns }, u, v }: Directions): Sides {
   return rows <= columns ? { wide: true, short: rows, long: columns, near: u, far: v } : { wide: false, short: columns, long: rows, near: v, far: u };
 }
 
@@ -25,7 +25,7 @@ export function sidesOf({ batch: { rows, columns }, u, v }: Basis): Sides {
 export function blockCalls(
   workspace: Workspace,
   { weights, pretrained }: { readonly weights: ParameterBuffers; readonly pretrained: ParameterBuffers },
-  basis: Basis,
+  basis: Directions,
   { shape, table }: MatricesInShard,
   { narrow, block }: { readonly narrow: Slice; readonly block: Slice },
 ): Call[] {

@@ -17,14 +17,18 @@ import { symmetricEigen } from './eigen.ts';
 import { orthonormalCalls, orthonormalScratch, sketchCall } from './orthonormalize.ts';
 import { Workspace, type Progress } from './workspace.ts';
 
-/** The top-k singular triplets of each matrix W [rows, columns] of a batch, largest first: W v_i = sigma_i u_i. */
-export interface Basis {
+/** k directions on either side of each matrix [rows, columns] of a batch. */
+export interface Directions {
   readonly batch: MatrixBatch;
   readonly k: number;
   /** [batch, rows, k], orthonormal columns */
   readonly u: Slice;
   /** [batch, columns, k], orthonormal columns */
   readonly v: Slice;
+}
+
+/** The top-k singular triplets of each matrix W [rows, columns] of a batch, largest first: W v_i = sigma_i u_i. */
+export interface Basis extends Directions {
   /** [batch, k] */
   readonly sigma: Slice;
 }
@@ -37,6 +41,8 @@ export interface DecomposeOptions {
   readonly seed?: number;
   /** Chosen by shape when left out. */
   readonly route?: 'sketch' | 'gram';
+  /** The k smallest triplets instead, smallest first; always by the exact route, with an eigenproblem of the smaller side. */
+  readonly smallest?: boolean;
 }
 
 const POWER_ITERATIONS = 4;
@@ -70,6 +76,7 @@ export class BatchDecomposition {
   readonly basis: Basis;
   readonly #workspace: Workspace;
   readonly #size: number;
+  readonly #smallest: boolean;
   readonly #gram: Slice;
   readonly #coefficients: Slice;
   readonly #beforeEigen: readonly Program[];
@@ -79,11 +86,12 @@ export class BatchDecomposition {
   private constructor(
     workspace: Workspace,
     basis: Basis,
-    parts: { size: number; gram: Slice; coefficients: Slice; beforeEigen: readonly Program[]; afterEigen: Program; again: Program },
+    parts: { size: number; smallest: boolean; gram: Slice; coefficients: Slice; beforeEigen: readonly Program[]; afterEigen: Program; again: Program },
   ) {
     this.#workspace = workspace;
     this.basis = basis;
     this.#size = parts.size;
+    this.#smallest = parts.smallest;
     this.#gram = parts.gram;
     this.#coefficients = parts.coefficients;
     this.#beforeEigen = parts.beforeEigen;
@@ -106,7 +114,7 @@ export class BatchDecomposition {
   }
 
   static async #build(workspace: Workspace, values: ParameterBuffers, batch: MatrixBatch, options: DecomposeOptions): Promise<BatchDecomposition> {
-    const { k, powerIterations = POWER_ITERATIONS, oversampling = OVERSAMPLING, seed = 0 } = options;
+    const { k, powerIterations = POWER_ITERATIONS, oversampling = OVERSAMPLING, seed = 0, smallest = false } = options;
     const { rows, columns } = batch;
     const count = batch.offsets.length;
     const short = Math.min(rows, columns);
@@ -115,7 +123,7 @@ export class BatchDecomposition {
     // Whole vec4s: the products are several times faster on some adapters.
     const sketched = Math.min(short, Math.ceil((k + oversampling) / 4) * 4);
     const tall = long > TALL * short && short <= LARGEST_TALL_GRAM;
-    const route = options.route ?? (sketched > LARGEST_SKETCH * short || tall ? 'gram' : 'sketch');
+    const route = smallest ? 'gram' : (options.route ?? (sketched > LARGEST_SKETCH * short || tall ? 'gram' : 'sketch'));
     const size = route === 'gram' ? short : sketched;
 
     const basis: Basis = {
@@ -164,7 +172,7 @@ export class BatchDecomposition {
     const afterEigen = await workspace.record('long factor', [...finish, ...orthonormalCalls(workspace, tallFactor, seeds, longFactor, scratch, basis.sigma)]);
     const again = await workspace.record('long factor again', orthonormalCalls(workspace, tallFactor, seeds, longFactor, scratch));
     for (const slice of [basis.u, basis.v, basis.sigma]) workspace.release(slice);
-    return new BatchDecomposition(workspace, basis, { size, gram, coefficients, beforeEigen, afterEigen, again });
+    return new BatchDecomposition(workspace, basis, { size, smallest, gram, coefficients, beforeEigen, afterEigen, again });
   }
 
   /** Decomposes the matrices as they are now into `basis`. */
@@ -178,10 +186,12 @@ export class BatchDecomposition {
     const { k, batch } = this.basis;
     const gram = await readFloats(device, this.#gram);
     const coefficients = new Float32Array(batch.offsets.length * size * k);
-    let deficient = false;
+    // The columns that the smallest values leave of the long factor may be anything.
+    let deficient = this.#smallest;
     let breath = performance.now();
     for (let matrix = 0; matrix < batch.offsets.length; matrix += 1) {
-      const { values, vectors } = symmetricEigen(gram.subarray(matrix * size * size, (matrix + 1) * size * size), size, k);
+      const own = gram.subarray(matrix * size * size, (matrix + 1) * size * size);
+      const { values, vectors } = symmetricEigen(this.#smallest ? own.map((value) => -value) : own, size, k);
       if (!(values[k - 1]! > DEFICIENT * values[0]!)) deficient = true;
       for (let i = 0; i < k; i += 1) {
         for (let j = 0; j < size; j += 1) coefficients[(matrix * size + j) * k + i] = vectors[i * size + j]!;
@@ -279,8 +289,9 @@ export function plannedDecomposition({ pool }: Pick<Context, 'pool'>, layout: Pa
   return { bases, degenerate: batches.filter(isWhole) };
 }
 
-export function destroyBases({ pool }: Pick<Context, 'pool'>, bases: readonly Basis[]): void {
-  for (const { u, v, sigma } of bases) for (const slice of [u, v, sigma]) pool.destroy(slice);
+/** Frees bases of any kind. */
+export function destroyBases({ pool }: Pick<Context, 'pool'>, bases: readonly (Directions & Partial<Basis>)[]): void {
+  for (const { u, v, sigma } of bases) for (const slice of [u, v, ...(sigma ? [sigma] : [])]) pool.destroy(slice);
 }
 
 /** Products with the matrices of a batch where they lie in their shard, as [short, long] whichever way they are stored. */
@@ -309,7 +320,7 @@ function matrixProducts(workspace: Workspace, { shards, precision }: ParameterBu
 const part = <T extends { readonly other: Slice }>(scratch: T, elements: number): T => ({ ...scratch, other: { ...scratch.other, size: elements * 4 } });
 
 /** FNV-1a: a name's own seed, whatever batch the matrix is in. */
-function hashName(name: string): number {
+export function hashName(name: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   return hash >>> 0;
