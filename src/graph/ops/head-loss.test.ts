@@ -8,6 +8,7 @@ import { Graph } from '../graph.ts';
 import { evaluateReference } from '../reference.ts';
 import { differenceError, randomNormal, relativeError, runOnGpu } from '../testing.ts';
 import { embedding, sortTokensById } from './embedding.ts';
+import type { HeadLossOptions } from './head-loss.ts';
 import { headLoss, IGNORED, logitsChunk } from './head-loss.ts';
 import { linear } from './matmul.ts';
 import { rmsNorm } from './rms-norm.ts';
@@ -16,8 +17,10 @@ const TOKENS = 90;
 const VOCABULARY = 61;
 const WIDTH = 36;
 
+type Source = (name: string, shape: readonly number[], data: ArrayLike<number>) => Tensor;
+
 /** embedding -> linear -> norm -> head, where the head is the embedding table. */
-function tiedModel(tableType: FloatType = 'f32'): { graph: Graph; nll: Tensor; argmax: Tensor; parameters: Tensor[]; values: Map<Tensor, ReferenceArray>; weights: Float64Array } {
+function tiedModel(tableType: FloatType = 'f32', options: (source: Source, graph: Graph) => HeadLossOptions = () => ({})) {
   const graph = new Graph();
   const ids = Uint32Array.from({ length: TOKENS }, (_, i) => (i * 7 + (i >> 2)) % VOCABULARY);
   const runs = sortTokensById(ids, () => true);
@@ -39,31 +42,79 @@ function tiedModel(tableType: FloatType = 'f32'): { graph: Graph; nll: Tensor; a
   const weights = Float64Array.from(labels, (label, i) => (label === IGNORED ? 0 : Math.fround((1 + (i % 3)) / TOKENS)));
   const x = embedding(graph, table, input('ids', ids), { sorted: input('sorted', runs.sorted), runStart: input('runStart', runs.runStart) });
   const hidden = rmsNorm(graph, linear(graph, x, weight), gain, 1e-5);
-  const { nll, argmax } = headLoss(graph, hidden, table, input('labels', labels), input('weights', weights, 'f32'));
-  return { graph, nll, argmax, parameters: [table, weight, gain], values, weights };
+  const source: Source = (name, shape, data) => {
+    const tensor = graph.source('input', name, shape);
+    values.set(tensor, Float64Array.from(data, Math.fround));
+    return tensor;
+  };
+  const outputs = headLoss(graph, hidden, table, input('labels', labels), input('weights', weights, 'f32'), options(source, graph));
+  return { graph, ...outputs, parameters: [table, weight, gain], values, weights, labels };
 }
 
+/** A reference model that is near the one under test, as far as softmax of its logits goes, or `far`. */
+const divergence = (source: Source, beta: number, far = 1): HeadLossOptions => ({
+  divergence: {
+    x: source('reference x', [TOKENS, WIDTH], randomNormal(TOKENS * WIDTH, 8)),
+    head: source('reference head', [VOCABULARY, WIDTH], randomNormal(VOCABULARY * WIDTH, 9).map((value) => 0.3 * far * value)),
+    beta: source('beta', [1], [beta]),
+  },
+});
+
+const OBJECTIVES: Readonly<Record<string, (source: Source) => HeadLossOptions>> = {
+  nll: () => ({}),
+  'DFT': () => ({ objective: 'dft' }),
+  'KL to a reference': (source) => divergence(source, 0.7),
+  'other weights in the gradient': (source) => ({ gradientWeights: source('gradient weights', [TOKENS], randomNormal(TOKENS, 12)) }),
+};
+
 describe('headLoss', () => {
-  it('gives the losses and most likely tokens of the f64 reference', async () => {
-    const { graph, nll, argmax, values } = tiedModel();
-    const expected = evaluateReference(graph, [nll, argmax], values);
-    const actual = await runOnGpu(graph, [nll, argmax], values);
-    expect(relativeError(actual.get(nll)!, expected.get(nll)!)).toBeLessThan(100 * 2 ** -24);
+  it.each(Object.keys(OBJECTIVES))('gives the losses and most likely tokens of the f64 reference: %s', async (name) => {
+    const { graph, nll, loss, argmax, values } = tiedModel('f32', OBJECTIVES[name]);
+    const expected = evaluateReference(graph, [nll, loss, argmax], values);
+    const actual = await runOnGpu(graph, [nll, loss, argmax], values);
+    for (const tensor of [nll, loss]) expect(relativeError(actual.get(tensor)!, expected.get(tensor)!), tensor.name).toBeLessThan(100 * 2 ** -24);
     expect([...actual.get(argmax)!]).toEqual([...expected.get(argmax)!]);
   });
 
-  it('differentiates a tied model: f64 rules against finite differences, kernels against f64', async () => {
-    const { graph, nll, parameters, values, weights } = tiedModel();
+  it.each(Object.keys(OBJECTIVES))('differentiates a tied model, f64 rules against finite differences, kernels against f64: %s', async (name) => {
+    const { graph, nll, loss, parameters, values, weights, labels } = tiedModel('f32', OBJECTIVES[name]);
     const { of, same } = gradients(graph, nll, parameters);
-    const wanted = [...parameters.map((parameter) => of.get(parameter)!), same.get(nll)!];
+    const wanted = [...parameters.map((parameter) => of.get(parameter)!), same.get(nll)!, same.get(loss)!];
     const expected = evaluateReference(graph, wanted, values);
     const actual = await runOnGpu(graph, wanted, values);
     for (const tensor of wanted) expect(relativeError(actual.get(tensor)!, expected.get(tensor)!), tensor.name).toBeLessThan(200 * 2 ** -24);
-    const loss = (changed: Tensor) => (at: ReferenceArray) =>
-      evaluateReference(graph, [nll], new Map(values).set(changed, at))
-        .get(nll)!
-        .reduce((sum, value, i) => sum + value * weights[i]!, 0);
-    for (const parameter of parameters) expect(differenceError(loss(parameter), values.get(parameter)!, expected.get(of.get(parameter)!)!), parameter.name).toBeLessThan(1e-7);
+    // What is held fixed where the loss is differentiated: p of DFT, and the weights.
+    const held = graph.sources.find((source) => source.name === 'gradient weights');
+    const losses = evaluateReference(graph, [nll], values).get(nll)!;
+    const factors = held ? values.get(held)! : name === 'DFT' ? weights.map((weight, i) => weight * Math.exp(-losses[i]!)) : weights;
+    const total = (changed: Tensor) => (at: ReferenceArray) => {
+      const outputs = evaluateReference(graph, [nll, loss], new Map(values).set(changed, at));
+      return name.startsWith('KL') ? outputs.get(loss)!.reduce((sum, each) => sum + each, 0) : outputs.get(nll)!.reduce((sum, each, i) => sum + each * factors[i]!, 0);
+    };
+    for (const parameter of parameters) expect(differenceError(total(parameter), values.get(parameter)!, expected.get(of.get(parameter)!)!), parameter.name).toBeLessThan(1e-7);
+    expect(labels.every((label, i) => label !== IGNORED || actual.get(same.get(loss)!)![i] === 0)).toBe(true);
+  });
+
+  it('is plain cross-entropy to the bit at beta 0, and where the reference is the model itself', async () => {
+    const results = [];
+    const itself = (source: Source, graph: Graph): HeadLossOptions => {
+      const norm = graph.nodes.at(-1)!.outputs[0]!;
+      return { divergence: { x: norm, head: graph.sources.find(({ name }) => name === 'table')!, beta: source('beta', [1], [1e4]) } };
+    };
+    for (const options of [undefined, (source: Source) => divergence(source, 0, 3), itself]) {
+      const { graph, nll, parameters, values } = tiedModel('f32', options);
+      const { of, same } = gradients(graph, nll, parameters);
+      const wanted = [...of.values(), same.get(nll)!];
+      const outputs = await runOnGpu(graph, wanted, values);
+      results.push(wanted.map((tensor) => [...outputs.get(tensor)!]));
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  it('says which input does not fit', () => {
+    expect(() => tiedModel('f32', (source) => ({ gradientWeights: source('gradient weights', [3], [1, 2, 3]) }))).toThrow('headLoss: the weights of the gradient is f32[3], expected f32[90].');
+    expect(() => tiedModel('f32', (source) => ({ divergence: { ...divergence(source, 1).divergence!, beta: source('two', [2], [1, 2]) } }))).toThrow('headLoss: beta is f32[2], expected f32[1].');
   });
 
   it('reads a frozen table in halves, and leaves its gradient out', async () => {
@@ -71,7 +122,7 @@ describe('headLoss', () => {
     const [table, ...trained] = parameters;
     const { of, same } = gradients(graph, nll, trained);
     const wanted = [...of.values(), same.get(nll)!];
-    expect(same.get(nll)!.node!.outputs).toHaveLength(2);
+    expect(same.get(nll)!.node!.outputs).toHaveLength(3);
     const expected = evaluateReference(graph, wanted, values);
     const actual = await runOnGpu(graph, wanted, values);
     for (const tensor of wanted) expect(relativeError(actual.get(tensor)!, expected.get(tensor)!), tensor.name).toBeLessThan(200 * 2 ** -24);
