@@ -467,6 +467,19 @@ export class FineTune {
     return this.trainer.readMetrics();
   }
 
+  /** Everything the run is after the submitted steps, as pieces of a file for `restoreState`. Submit no step until they were read. */
+  saveState(): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    return this.trainer.saveState();
+  }
+
+  /**
+   * Goes on from what a run of the same settings on the same data has saved, bit for bit.
+   * @throws FormatError when it is of another run; this one is as it was then
+   */
+  restoreState(file: Blob, fileName: string): Promise<void> {
+    return this.trainer.restoreState(file, fileName);
+  }
+
   /** GPU time by kernel of one more replay of a step (needs `timestamp-query`); the weights move by it. */
   profile(): Promise<Map<string, { nanoseconds: number; count: number }>> {
     return this.trainer.profile();

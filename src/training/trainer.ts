@@ -17,6 +17,8 @@ import { BatchBuffers, decoderGraph } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
 import { ParameterBuffers } from '../models/parameters.ts';
 import type { WeightSet } from '../models/weights.ts';
+import type { Carried } from './checkpoint.ts';
+import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { AdamW, StepRecord } from './optimizer.ts';
 import { decodeMetrics, lossSumCall, OptimizerState, RING, updateCalls, updateScratchBytes } from './optimizer.ts';
 import type { Schedule } from './schedule.ts';
@@ -116,6 +118,24 @@ export class Trainer {
     const records = decodeMetrics(ring!, this.#reported);
     this.#reported = records.at(-1)?.step ?? this.#reported;
     return records;
+  }
+
+  /** Everything the run is after the submitted steps, as pieces of a file for `restoreState`. Submit no step until they were read. */
+  saveState(): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    return writeCheckpoint(this.context.gpu.device, this.#carried, this.#step);
+  }
+
+  /**
+   * Goes on from what a trainer of the same settings has saved, bit for bit.
+   * @throws FormatError when it is of another run; this one is as it was then
+   */
+  async restoreState(file: Blob, fileName: string): Promise<void> {
+    this.#step = await readCheckpoint(this.context.gpu.device, this.#carried, file, fileName);
+    this.#reported = this.#step;
+  }
+
+  get #carried(): Carried {
+    return { trained: this.weights.trained, state: this.state };
   }
 
   /** GPU time by kernel of the forward and backward pass and of the update (needs `timestamp-query`). */
