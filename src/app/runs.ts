@@ -95,6 +95,7 @@ function withEvent(run: LabRun, event: LabEvent): LabRun {
       return { ...run, evaluations: appendBySteps(run.evaluations, [event.evaluation]) };
     case 'drift':
       return { ...run, drifts: appendBySteps(run.drifts, [event.drift]) };
+    case 'queue':
     case 'device':
       return run;
   }

@@ -347,10 +347,13 @@ export type RunState = 'preparing' | 'running' | 'paused' | 'finished' | 'stoppe
 
 export type LabEvent =
   | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' | 'rows' }
-  | { readonly type: 'state'; readonly run: RunId; readonly state: RunState; readonly message?: string }
+  /** `resumableFrom`: the step from which a run that failed can go on, bit for bit. */
+  | { readonly type: 'state'; readonly run: RunId; readonly state: RunState; readonly message?: string; readonly resumableFrom?: number }
   | { readonly type: 'steps'; readonly run: RunId; readonly steps: readonly StepMetrics[] }
   | { readonly type: 'evaluation'; readonly run: RunId; readonly evaluation: Evaluation }
   | { readonly type: 'drift'; readonly run: RunId; readonly drift: Drift }
+  /** The queue has changed; a run that it has begun is among `storedRuns` by then. */
+  | { readonly type: 'queue'; readonly queue: QueueState }
   /** The device was lost or reported an error outside a request. */
   | { readonly type: 'device'; readonly message: string };
 
@@ -373,6 +376,52 @@ export interface RunSummary {
   readonly measures?: SuiteMeasures;
   /** Name of the files that it was read from; absent for a run that was made here. */
   readonly importedFrom?: string;
+}
+
+/** What a person adds to a run. */
+export interface RunNotes {
+  readonly name?: string;
+  readonly tags: readonly string[];
+  readonly pinned: boolean;
+}
+
+/** Where and on what a run was made, frozen with it. */
+export interface RunEnvironment {
+  /** The WebGPU adapter. */
+  readonly adapter: string;
+  readonly browser: string;
+  /** Commit of a hub model. */
+  readonly modelRevision?: string;
+  /** SHA-256 of each dataset's file, by its name. */
+  readonly dataHashes: Readonly<Record<string, string>>;
+}
+
+/** A run that this browser keeps. */
+export interface StoredRun {
+  readonly summary: RunSummary;
+  readonly notes: RunNotes;
+  readonly events: readonly LabEvent[];
+  readonly environment: RunEnvironment;
+  /** Bytes on disk. */
+  readonly bytes: number;
+  /** Its weights are kept, so it can be asked, evaluated, exported and continued. */
+  readonly hasWeights: boolean;
+  /** The step from which `resumeRun` goes on; absent for a run that has ended, or that got to no checkpoint. */
+  readonly resumableFrom?: number;
+}
+
+/** A run that is to be made; it has this id as a run too. */
+export interface QueuedRun {
+  readonly id: RunId;
+  readonly config: RunConfig;
+  readonly state: 'waiting' | 'running';
+}
+
+export interface QueueState {
+  /** In the order in which they will be made. */
+  readonly items: readonly QueuedRun[];
+  /** Not held. */
+  readonly running: boolean;
 }
 
 /** A real run in a file (`public/recorded/run.json`), shown where there is no GPU. */
