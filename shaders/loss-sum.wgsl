@@ -1,15 +1,16 @@
-// lossSum[0] += sum over tokens of weight * nll, in one workgroup with a fixed tree.
-@group(0) @binding(0) var<storage, read> nll: array<f32>;
-@group(0) @binding(1) var<storage, read> weights: array<f32>;
-@group(0) @binding(2) var<storage, read_write> lossSum: array<f32>;
+// sums[0] += sum of the weighted losses of the tokens, sums[1] += sum of weight * nll, in one workgroup with a fixed tree.
+@group(0) @binding(0) var<storage, read> loss: array<f32>;
+@group(0) @binding(1) var<storage, read> nll: array<f32>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 
-var<workgroup> partial: array<f32, LANES>;
+var<workgroup> partial: array<vec2f, LANES>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32) {
-  var sum = 0.0;
+  var sum = vec2f();
   for (var token = lane; token < TOKENS; token += LANES) {
-    sum += weights[token] * nll[token];
+    sum += vec2f(loss[token], weights[token] * nll[token]);
   }
   partial[lane] = sum;
   workgroupBarrier();
@@ -20,6 +21,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     workgroupBarrier();
   }
   if (lane == 0u) {
-    lossSum[0] += partial[0];
+    sums[0] += partial[0].x;
+    sums[1] += partial[0].y;
   }
 }

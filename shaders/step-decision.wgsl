@@ -47,4 +47,5 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   metrics[at + 2u] = penalty[0];
   metrics[at + 3u] = norm;
   metrics[at + 4u] = select(0.0, 1.0, skip);
+  metrics[at + 5u] = lossSum[1];
 }

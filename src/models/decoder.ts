@@ -7,10 +7,11 @@ import { Graph } from '../graph/graph.ts';
 import { attention } from '../graph/ops/attention.ts';
 import type { TokensById } from '../graph/ops/embedding.ts';
 import { sortTokensById } from '../graph/ops/embedding.ts';
+import type { HeadLoss } from '../graph/ops/head-loss.ts';
 import { headLoss, IGNORED } from '../graph/ops/head-loss.ts';
 import type { DecoderOutputs } from './architecture.ts';
 import type { Model } from './model.ts';
-import type { WeightSet } from './weights.ts';
+import type { GraphWeights, WeightSet } from './weights.ts';
 
 /** A batch of documents packed into `rows` rows of `length` tokens; all arrays have rows * length entries. */
 export interface PackedBatch {
@@ -72,18 +73,41 @@ export class BatchBuffers {
 const isDocument = ({ labels, positions }: PackedBatch, token: number): boolean => labels[token] !== IGNORED || positions[token] !== 0 || (token + 1 < positions.length && positions[token + 1] !== 0);
 
 /** A model's graph with what its sources are bound to. */
-export interface DecoderGraph extends DecoderOutputs {
+export interface DecoderGraph extends DecoderOutputs, HeadLoss {
   readonly graph: Graph;
   /** The tensors that training changes, by name. */
   readonly trainable: ReadonlyMap<string, Tensor>;
-  readonly nll: Tensor;
-  readonly argmax: Tensor;
+  /** What each token counts [tokens]. */
   readonly weights: Tensor;
   readonly bindings: Map<Tensor, Slice>;
 }
 
+/** The parts of which a loss is made. Nodes run in the order they are built in, and what is no longer read frees its room. */
+export interface LossParts {
+  readonly graph: Graph;
+  readonly bindings: Map<Tensor, Slice>;
+  /** All [rows * length]. */
+  readonly labels: Tensor;
+  readonly weights: Tensor;
+  readonly documentStart: Tensor;
+  readonly shape: BatchShape;
+  /** Builds the pass of the graph's own weights. */
+  readonly forward: () => DecoderOutputs;
+  /** Builds a pass of other weights of this model over the same batch. */
+  readonly forwardOf: (weights: WeightSet) => DecoderOutputs;
+}
+
+export type LossBuilder = (parts: LossParts) => HeadLoss;
+
+/** The mean nll of the trained tokens, as `rowWeights` weigh them. */
+export function plainLoss({ graph, labels, weights, forward }: LossParts): HeadLoss {
+  const { hidden, head } = forward();
+  return headLoss(graph, hidden, head, labels, weights);
+}
+
 /** Builds the decoder with its loss for batches of one shape, reading `weights` (the model's own, or a copy). */
-export function decoderGraph(context: Context, model: Model, batch: BatchBuffers, { rows, length }: BatchShape, weights: WeightSet = model.weights): DecoderGraph {
+export function decoderGraph(context: Context, model: Model, batch: BatchBuffers, shape: BatchShape, weights: WeightSet = model.weights, lossOf: LossBuilder = plainLoss): DecoderGraph {
+  const { rows, length } = shape;
   const graph = new Graph();
   const bindings = new Map<Tensor, Slice>();
   const input = (field: Field, dtype: 'f32' | 'u32', size = rows * length): Tensor => {
@@ -96,17 +120,20 @@ export function decoderGraph(context: Context, model: Model, batch: BatchBuffers
   const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = model.config;
   const grouped = (by: 'id' | 'position'): TokensById => ({ sorted: input(`${by}Sorted`, 'u32'), runStart: input(`${by}RunStart`, 'u32', rows * length + 1) });
   const documentStart = input('documentStart', 'u32');
-  const outputs = model.architecture.build(graph, bound, {
+  const inputs = {
     ids: input('ids', 'u32'),
     positions: input('positions', 'u32'),
     byId: grouped('id'),
     byPosition: grouped('position'),
     ...(table ? { ropeTable: table } : {}),
-    attend: (rotated) => attention(graph, rotated, documentStart, { rows, length, heads, keyValueHeads, headDim })[0],
-  });
+    attend: (rotated: Tensor) => attention(graph, rotated, documentStart, { rows, length, heads, keyValueHeads, headDim })[0],
+  };
+  const pass = (through: GraphWeights): DecoderOutputs => model.architecture.build(graph, through, inputs);
   const rowWeights = input('rowWeights', 'f32');
-  const { nll, argmax } = headLoss(graph, outputs.hidden, outputs.head, input('labels', 'u32'), rowWeights);
-  return { ...outputs, graph, trainable: bound.trainable, nll, argmax, weights: rowWeights, bindings };
+  let own: DecoderOutputs | undefined;
+  const forward = (): DecoderOutputs => (own ??= pass(bound));
+  const losses = lossOf({ graph, bindings, shape, labels: input('labels', 'u32'), weights: rowWeights, documentStart, forward, forwardOf: (others) => pass(others.bind(graph, bindings)) });
+  return { ...forward(), ...losses, graph, trainable: bound.trainable, weights: rowWeights, bindings };
 }
 
 /**

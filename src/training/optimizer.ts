@@ -27,7 +27,10 @@ export interface AdamW {
 /** Numbers of one step that the GPU wrote. */
 export interface StepRecord {
   readonly step: number;
+  /** What the objective minimises on the data. */
   readonly loss: number;
+  /** Mean nll of the trained tokens: the loss of SFT, whatever the objective, so that methods can be compared. */
+  readonly crossEntropy: number;
   readonly penalty: number;
   readonly gradientNorm: number;
   readonly skipped: boolean;
@@ -48,7 +51,7 @@ export class OptimizerState {
   readonly numbers: Slice;
   readonly control: Slice;
   readonly metrics: Slice;
-  /** One f32: the loss of the accumulation window so far. */
+  /** Two f32: the loss of the accumulation window so far, and its cross-entropy. */
   readonly lossSum: Slice;
   /** One f32: the penalty's value, 0 where the method has none. */
   readonly penalty: Slice;
@@ -84,11 +87,11 @@ export class OptimizerState {
   }
 }
 
-/** Adds the loss of one micro-batch, sum of weight * nll over its tokens, to `state.lossSum`. */
-export function lossSumCall({ gpu }: Context, state: OptimizerState, nll: Slice, weights: Slice, tokens: number): Call {
+/** Adds the loss of one micro-batch, the sum over its tokens, and its cross-entropy, that of weight * nll, to `state.lossSum`. */
+export function lossSumCall({ gpu }: Context, state: OptimizerState, { loss, nll, weights }: Readonly<Record<'loss' | 'nll' | 'weights', Slice>>, tokens: number): Call {
   return {
-    kernel: kernel('lossSum', lossSumSource, ['read', 'read', 'write'], { TOKENS: tokens, LANES: 4 * rowLanes(gpu.facts) }),
-    slices: [nll, weights, state.lossSum],
+    kernel: kernel('lossSum', lossSumSource, ['read', 'read', 'read', 'write'], { TOKENS: tokens, LANES: 4 * rowLanes(gpu.facts) }),
+    slices: [loss, nll, weights, state.lossSum],
     grid: [1, 1, 1],
   };
 }
@@ -133,7 +136,7 @@ export function decodeMetrics(ring: ArrayBuffer, after: number): StepRecord[] {
   const records: StepRecord[] = [];
   for (let at = 0; at < floats.length; at += METRICS) {
     const step = words[at]!;
-    if (step > after) records.push({ step, loss: floats[at + 1]!, penalty: floats[at + 2]!, gradientNorm: floats[at + 3]!, skipped: floats[at + 4] === 1 });
+    if (step > after) records.push({ step, loss: floats[at + 1]!, penalty: floats[at + 2]!, gradientNorm: floats[at + 3]!, skipped: floats[at + 4] === 1, crossEntropy: floats[at + 5]! });
   }
   return records.toSorted((a, b) => a.step - b.step);
 }

@@ -11,6 +11,8 @@ import { Program } from '../gpu/program.ts';
 import { compile } from '../graph/compile.ts';
 import { gradients } from '../graph/gradients.ts';
 import type { Tensor } from '../graph/graph.ts';
+import type { Objective } from '../methods/objectives.ts';
+import { lossOf } from '../methods/objectives.ts';
 import type { Penalty, PenaltyTargets } from '../methods/penalty.ts';
 import type { BatchShape, DecoderGraph, PackedBatch } from '../models/decoder.ts';
 import { BatchBuffers, decoderGraph } from '../models/decoder.ts';
@@ -37,13 +39,15 @@ export interface TrainerOptions {
   readonly accumulation: number;
   readonly optimizer: AdamW;
   readonly schedule: Schedule;
+  /** What is minimised on the data; SFT when left out. */
+  readonly objective?: Objective;
   readonly penalty?: PenaltyChoice;
   /** Computes the activations of a layer again in the backward pass, so that those of one layer are held: a third more time. */
   readonly recompute?: boolean;
 }
 
 /** The options that decide what a trainer allocates. */
-export type PlanOptions = Pick<TrainerOptions, 'batch' | 'accumulation' | 'penalty' | 'recompute'>;
+export type PlanOptions = Pick<TrainerOptions, 'batch' | 'accumulation' | 'objective' | 'penalty' | 'recompute'>;
 
 /** Trains a copy of what is trainable of some weights; the model itself stays as the pretrained reference. */
 export class Trainer {
@@ -171,15 +175,15 @@ export async function planTraining(context: Context, model: Model, options: Plan
   const state = new OptimizerState(context, layout);
   const batch = new BatchBuffers(context, options.batch);
 
-  const decoder = decoderGraph(context, model, batch, options.batch, weights);
+  const decoder = decoderGraph(context, model, batch, options.batch, weights, lossOf(context, options.objective ?? { kind: 'sft' }, model.weights));
   const slots = new Map(layout.parameters.map((placed) => [decoder.trainable.get(placed.name)!, gradientBuffers.slice(placed)]));
   const accumulates = options.accumulation > 1;
   const onto = accumulates ? boundSums(decoder, slots) : new Map<Tensor, Tensor>();
   const { of, same } = gradients(decoder.graph, decoder.nll, [...slots.keys()], onto, options.recompute);
-  const nll = same.get(decoder.nll) ?? decoder.nll;
+  const [nll, loss] = [decoder.nll, decoder.loss].map((tensor) => same.get(tensor)!) as [Tensor, Tensor];
   if (!accumulates) for (const [parameter, gradient] of of) decoder.bindings.set(gradient, slots.get(parameter)!);
-  const { calls, slices } = compile(decoder.graph, [...of.values(), nll], { facts: gpu.facts, pool, bindings: decoder.bindings });
-  const lossSum = lossSumCall(context, state, slices.get(nll)!, batch.slices.rowWeights, options.batch.rows * options.batch.length);
+  const { calls, slices } = compile(decoder.graph, [...of.values(), nll, loss], { facts: gpu.facts, pool, bindings: decoder.bindings });
+  const lossSum = lossSumCall(context, state, { loss: slices.get(loss)!, nll: slices.get(nll)!, weights: batch.slices.rowWeights }, options.batch.rows * options.batch.length);
 
   const penalty = options.penalty && penaltyOf(options.penalty, { context, weights, pretrained: model.weights, gradients: gradientBuffers, value: state.penalty });
   const scratch = pool.storage(updateScratchBytes(trained), 'other', 'norm partials');
