@@ -128,7 +128,7 @@ function evidence({ measures }: LabRun, last: Evaluation): string {
 }
 
 /** Where a run first reaches an in-domain accuracy, and its out-of-domain accuracy there. Between evaluations both are interpolated linearly. */
-export function outOfDomainAt(run: LabRun, inDomain: number): { readonly share: number; readonly interpolated: boolean } | undefined {
+export function outOfDomainAt(run: Pick<LabRun, 'evaluations'>, inDomain: number): { readonly share: number; readonly interpolated: boolean } | undefined {
   for (const [index, evaluation] of run.evaluations.entries()) {
     const reached = share(evaluation.inDomain);
     if (reached < inDomain) continue;

@@ -1,0 +1,121 @@
+/**
+ * @file The sentence that the Compare view and the report open with, and what it leaves open. Pure functions of a comparison; worded no stronger than
+ * the data, whichever method is ahead.
+ */
+import type { Phrase } from '../charts/Phrases.tsx';
+import { formatCount, formatCounted, formatInterval, formatPercent, formatPointsSize } from '../format.ts';
+import type { Finding } from '../train/findings.ts';
+import type { ComparedGroup, Comparison } from './comparison.ts';
+import { familyOf } from './groups.ts';
+import { hasRange, verdict, type Kept, type Level, type Spread } from './statistics.ts';
+
+/** A group in the sentence: by its method where it is the best of it, else by its name. */
+interface Entry {
+  readonly name: string;
+  readonly one: ComparedGroup;
+  readonly kept: Kept;
+  readonly value: Spread;
+}
+
+/** More than these make no sentence. */
+const mostEntries = 5;
+
+const byValue = (a: Entry, b: Entry): number => b.value.mean - a.value.mean;
+
+const listOf = (parts: readonly string[]): string => new Intl.ListFormat('en-GB').format(parts);
+
+/** The last evaluation's items, which say how finely an accuracy can be told. */
+const itemsOf = (one: ComparedGroup, suite: 'inDomain' | 'outOfDomain'): number => one.runs[0]?.evaluations.at(-1)?.[suite].items ?? Infinity;
+
+/** The groups that reach a level, best first. */
+function entriesAt({ groups, kept }: Comparison, index: number): readonly Entry[] {
+  return groups
+    .flatMap((one): Entry[] => {
+      const at = kept.get(one)?.[index];
+      return at?.value === undefined ? [] : [{ name: one.group.name, one, kept: at, value: at.value }];
+    })
+    .toSorted(byValue);
+}
+
+/** The best of each method. */
+const bestOfEach = (entries: readonly Entry[]): readonly Entry[] =>
+  entries.filter((entry, index) => entries.findIndex((other) => familyOf(other.one.group.config) === familyOf(entry.one.group.config)) === index);
+
+/** "has 1 seed", "reaches this level in 2 of 3": why nothing can be said of an order; undefined when something could. */
+function gapOf({ name, one, kept }: Entry): string | undefined {
+  if (kept.reached < kept.of) return `${one.group.name} reaches this level in ${kept.reached} of ${kept.of}`;
+  return hasRange(kept) ? undefined : `${one.group.name === '' ? name : one.group.name} has 1 seed`;
+}
+
+/** What is known of the order of the best two. */
+export function orderSentence([first, second]: readonly [Entry, Entry]): string {
+  const names = [first.one.group.name, second.one.group.name] as const;
+  const gaps = [first, second].flatMap((entry) => gapOf(entry) ?? []);
+  if (gaps.length > 0) return `${listOf(gaps)}, so which of the two is ahead is open. Add seeds to the queue.`;
+  const ranges = [first, second].map(({ value, one }) => formatInterval(value.low, value.high, itemsOf(one, 'outOfDomain')));
+  const seeds = Math.min(first.kept.of, second.kept.of);
+  const said = `${ranges[0]} for ${names[0]} and ${ranges[1]} for ${names[1]}`;
+  if (verdict(first.kept, second.kept) === 'up') return `Their ranges over ${seeds} seeds or more are apart, ${said}: ${names[0]} is ahead at this level.`;
+  return `Their ranges over seeds overlap, ${said}, so which of the two is ahead is open.${seeds < 3 ? ' Add seeds to the queue.' : ''}`;
+}
+
+const levelText = ({ inDomain }: Level): string => formatPercent(inDomain, 0);
+
+/** Two methods if they reach a level together, at the highest such level; else the settings of one method; else the best alone. */
+function chooseLevel(comparison: Comparison): { readonly index: number; readonly entries: readonly Entry[]; readonly perMethod: boolean } | undefined {
+  const at = comparison.levels.map((_, index) => ({ index, all: entriesAt(comparison, index) })).reverse();
+  const methods = at.find(({ all }) => bestOfEach(all).length > 1);
+  if (methods !== undefined) return { index: methods.index, entries: bestOfEach(methods.all), perMethod: true };
+  const settings = at.find(({ all }) => all.length > 1) ?? at.find(({ all }) => all.length > 0);
+  return settings === undefined ? undefined : { index: settings.index, entries: settings.all, perMethod: false };
+}
+
+/** "At 85% in-domain, L2-SP keeps 79.3% out-of-domain, RPSFT 78.8%." */
+function keptSentence(level: Level, entries: readonly Entry[], perMethod: boolean): readonly Phrase[] {
+  const [first, ...others] = entries.slice(0, mostEntries);
+  if (first === undefined) return [];
+  const name = ({ one }: Entry): string => (perMethod ? familyOf(one.group.config) : one.group.name);
+  const value = ({ value: { mean }, one }: Entry): Phrase => ({ strong: formatPercent(mean, itemsOf(one, 'outOfDomain')) });
+  return [`At ${levelText(level)} in-domain, ${name(first)} keeps `, value(first), ' out-of-domain', ...others.flatMap((entry): Phrase[] => [`, ${name(entry)} `, value(entry)]), '.'];
+}
+
+/** Methods, or groups of one method, that never get to a level. */
+function absentSentence({ groups }: Comparison, entries: readonly Entry[], perMethod: boolean): string {
+  const name = (one: ComparedGroup): string => (perMethod ? familyOf(one.group.config) : one.group.name);
+  const present = new Set(entries.map(({ one }) => name(one)));
+  const absent = [...new Set(groups.map(name))].filter((one) => !present.has(one));
+  return absent.length === 0 ? '' : `${listOf(absent)} ${absent.length === 1 ? 'does' : 'do'} not reach this level.`;
+}
+
+const runsIn = (groups: readonly ComparedGroup[]): number => groups.reduce((sum, { runs }) => sum + runs.length, 0);
+
+const leftOutSentence = ({ leftOut }: Comparison): string =>
+  leftOut === 0 ? '' : `${formatCounted(leftOut, 'group')} ${leftOut === 1 ? 'was' : 'were'} measured on other data or another model and ${leftOut === 1 ? 'stays' : 'stay'} out of the comparison.`;
+
+const inWords = (sentences: readonly string[]): string => sentences.filter(Boolean).join(' ');
+
+/** No group has gained anything that could be held equal. */
+function gainless(comparison: Comparison): Finding {
+  const { groups } = comparison;
+  const least = groups.reduce<ComparedGroup | undefined>((most, one) => (most === undefined || one.last.change.mean > most.last.change.mean ? one : most), undefined);
+  const kept = least === undefined ? '' : `${least.group.name} ${least.last.change.mean < 0 ? 'lost least' : 'kept most'} out-of-domain: ${formatPointsSize(least.last.change.mean)} points ${least.last.change.mean < 0 ? 'lost' : 'gained'}.`;
+  return { line: ['No run has gained in-domain, so there is nothing to hold equal yet.'], detail: inWords([kept, 'More steps or a higher learning rate may help.', leftOutSentence(comparison)]) };
+}
+
+/** What the comparison shows, and how far it can be trusted. */
+export function comparisonFinding(comparison: Comparison): Finding {
+  const { groups, levels } = comparison;
+  if (groups.length === 0) {
+    const line = comparison.leftOut > 0 ? 'The runs here cannot be compared by accuracy.' : 'No run has been measured yet.';
+    return { line: [line], detail: comparison.leftOut > 0 ? 'Their suites are plain text or differ from run to run. The curves and the table below still show each.' : 'A run appears here with its first evaluation. Two runs make a comparison.' };
+  }
+  const chosen = chooseLevel(comparison);
+  const level = levels[chosen?.index ?? -1];
+  if (chosen === undefined || level === undefined) return gainless(comparison);
+  const { entries, perMethod } = chosen;
+  const [first, second] = entries;
+  const count = `${formatCounted(runsIn(groups), 'run')} in ${formatCounted(groups.length, 'group')}${perMethod && groups.length > new Set(groups.map(({ group }) => familyOf(group.config))).size ? ', the best of each method' : ''}.`;
+  const order = first !== undefined && second !== undefined ? orderSentence([first, second]) : 'Another method, in the queue or in Method, makes a comparison.';
+  const items = first === undefined ? '' : `Measured on ${formatCount(itemsOf(first.one, 'inDomain'))} items in-domain and ${formatCount(itemsOf(first.one, 'outOfDomain'))} out-of-domain.`;
+  return { line: keptSentence(level, entries, perMethod), detail: inWords([count, order, absentSentence(comparison, entries, perMethod), items, leftOutSentence(comparison)]) };
+}

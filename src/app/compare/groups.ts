@@ -1,0 +1,122 @@
+/**
+ * @file Runs that differ in nothing but their seed are one group: what the comparison draws, names and ranks. Which settings a method uses is
+ * asked here only. Pure functions of runs, for the page, the report and the study.
+ */
+import type { MethodId, QueuedRun, RunConfig, RunId, RunNotes, StoredRun } from '../../worker/protocol.ts';
+import { runNames } from '../charts/names.ts';
+import { hasPenalty, methodLabel } from '../method/methods.ts';
+import { isAccuracy } from '../results.ts';
+import { isLive, type LabRun } from '../runs.ts';
+
+/** What this browser keeps beside the log of a run. */
+export type KeptRun = Pick<StoredRun, 'notes' | 'environment' | 'bytes' | 'hasWeights'>;
+
+export type KeptRuns = Readonly<Record<RunId, KeptRun>>;
+
+/** Runs of the same settings and data, one a seed. */
+export interface RunGroup {
+  /** Its settings as text: the same for the same settings. */
+  readonly id: string;
+  /** Given by a person, else what tells it from the other groups. */
+  readonly name: string;
+  readonly config: RunConfig;
+  /** In the order of their start; empty while it only waits in the queue. */
+  readonly runs: readonly LabRun[];
+  readonly queued: readonly QueuedRun[];
+  readonly tags: readonly string[];
+  readonly pinned: boolean;
+  /** Ticked: drawn with its label and part of the findings. */
+  readonly visible: boolean;
+}
+
+export const noNotes: RunNotes = { tags: [], pinned: false };
+
+/** λ means nothing to a method without penalty, k only something to one that holds a block. */
+export const usesLambda = hasPenalty;
+export const usesRank = (method: MethodId): boolean => method === 'rpsft';
+
+/** The settings that had an effect, without the seed, as text. */
+export function settingsKey(config: RunConfig): string {
+  const effective = { ...config, seed: 0, lambda: usesLambda(config.method) ? config.lambda : 0, rankFraction: usesRank(config.method) ? config.rankFraction : 0 };
+  return JSON.stringify(Object.entries(effective).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** A setting and its data; a run of which only the files are known stands alone. */
+const groupKey = ({ config, model, dataset, importedFrom, recorded }: LabRun): string => [settingsKey(config), model, dataset, importedFrom ?? '', recorded].join('\n');
+
+/** What is trained with which method: "RPSFT", "RPSFT LoRA". */
+export const familyOf = ({ method, lora }: RunConfig): string => (lora === undefined ? methodLabel(method) : `${methodLabel(method)} LoRA`);
+
+/** Runs and waiting runs by setting, in the order of their first one. A waiting run joins the runs of this page's data that share its setting. */
+export function groupRuns(runs: readonly LabRun[], queued: readonly QueuedRun[] = [], kept: KeptRuns = {}): readonly RunGroup[] {
+  const groups = new Map<string, { config: RunConfig; runs: LabRun[]; queued: QueuedRun[] }>();
+  for (const run of runs) {
+    const key = groupKey(run);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { config: run.config, runs: [run], queued: [] });
+    else group.runs.push(run);
+  }
+  for (const item of queued) {
+    const key = settingsKey(item.config);
+    const group = [...groups.values()].findLast(({ config, runs: [first] }) => first?.recorded !== true && settingsKey(config) === key);
+    if (group === undefined) groups.set(key, { config: item.config, runs: [], queued: [item] });
+    else group.queued.push(item);
+  }
+  const entries = [...groups];
+  const names = runNames(entries.map(([, { config, runs: [first] }]) => ({ config: { ...config, seed: 0 }, importedFrom: first?.importedFrom })));
+  return entries.map(([id, group], index): RunGroup => {
+    const notes = group.runs.map((run) => kept[run.id]?.notes ?? noNotes);
+    return {
+      ...group,
+      id,
+      name: notes.find(({ name }) => name !== undefined)?.name ?? names[index]!,
+      tags: [...new Set(notes.flatMap(({ tags }) => tags))],
+      pinned: notes.some(({ pinned }) => pinned),
+      visible: group.runs.length === 0 || group.runs.some(({ visible }) => visible),
+    };
+  });
+}
+
+const isMeasured = ({ evaluations }: LabRun): boolean => evaluations.some(({ step }) => step === 0) && (evaluations.at(-1)?.step ?? 0) > 0;
+
+/**
+ * The runs of a group that its numbers are taken over: those that finished; for want of any those that were stopped, and then the one that goes on.
+ * A failed run measured nothing that can be set beside a finished one.
+ */
+export function countedRuns({ runs }: Pick<RunGroup, 'runs'>): readonly LabRun[] {
+  const measured = runs.filter(isMeasured);
+  for (const states of [['finished'], ['stopped'], ['preparing', 'running', 'paused']]) {
+    const found = measured.filter(({ state }) => states.includes(state));
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+export const liveRunOf = ({ runs }: Pick<RunGroup, 'runs'>): LabRun | undefined => runs.find(isLive);
+
+/** The items of both suites that the base model was measured on, which a comparison has to share. */
+const suiteSizes = ({ evaluations }: LabRun): string => {
+  const base = evaluations.find(({ step }) => step === 0);
+  return `${base?.inDomain.items}/${base?.outOfDomain.items}`;
+};
+
+/** Hashes of the suites, not of the training data; undefined where none are known. */
+function suiteHashes(run: LabRun, kept: KeptRuns): string | undefined {
+  const hashes = kept[run.id]?.environment.dataHashes;
+  return hashes && Object.entries(hashes).filter(([name]) => name !== run.dataset && name !== 'train').map((entry) => entry.join()).toSorted().join('\n');
+}
+
+/** Both runs were measured on the same suites of the same model, as far as is known: a run that goes on may have no hashes yet. */
+export function isComparable(run: LabRun, anchor: LabRun, kept: KeptRuns = {}): boolean {
+  const [own, theirs] = [suiteHashes(run, kept), suiteHashes(anchor, kept)];
+  const sameSuites = own === undefined || theirs === undefined || own === theirs;
+  return sameSuites && run.model === anchor.model && suiteSizes(run) === suiteSizes(anchor) && isAccuracy(run.measures.inDomain) && isAccuracy(run.measures.outOfDomain);
+}
+
+/** Groups that can be compared with each other, and how many of the ticked ones cannot: those measured as most of the latest ones are. */
+export function comparableGroups(groups: readonly RunGroup[], kept: KeptRuns = {}): { readonly groups: readonly RunGroup[]; readonly leftOut: number } {
+  const measured = groups.filter((group) => group.visible && countedRuns(group).length > 0);
+  const around = (anchor: RunGroup): readonly RunGroup[] => measured.filter((group) => isComparable(countedRuns(group)[0]!, countedRuns(anchor)[0]!, kept));
+  const largest = measured.map(around).reduce<readonly RunGroup[]>((most, some) => (some.length >= most.length ? some : most), []);
+  return { groups: largest, leftOut: measured.length - largest.length };
+}
