@@ -1,4 +1,7 @@
-/** @file The top-k block of a change of weights, C = Uᵀ(W - W0)V: what RPSFT penalises and the drift measurement reports. */
+/**
+ * @file The top-k block of a change of weights, C = Uᵀ(W - W0)V: what RPSFT penalises, the drift measurement reports and
+ * restoring takes out again; and that of a gradient, UᵀGV, for its share of the Fisher information.
+ */
 import type { Call, Slice } from '../gpu/kernel.ts';
 import type { ParameterBuffers } from '../models/parameters.ts';
 import type { Directions } from './decompose.ts';
@@ -21,10 +24,11 @@ export function sidesOf({ batch: { rows, columns }, u, v }: Directions): Sides {
 /**
  * block [batch, k, k] = nearᵀ narrow, narrow [batch, short, k] = dW far with dW = W - W0 (wide) or its transpose (tall),
  * so that the narrower of the two possible intermediates is formed; in the tall case the block is that of dWᵀ, VᵀdWᵀU.
+ * Without `pretrained` the block is that of the weights themselves.
  */
 export function blockCalls(
   workspace: Workspace,
-  { weights, pretrained }: { readonly weights: ParameterBuffers; readonly pretrained: ParameterBuffers },
+  { weights, pretrained }: { readonly weights: ParameterBuffers; readonly pretrained?: ParameterBuffers },
   basis: Directions,
   { shape, table }: MatricesInShard,
   { narrow, block }: { readonly narrow: Slice; readonly block: Slice },
@@ -34,8 +38,8 @@ export function blockCalls(
   const { k } = basis;
   return [
     ...workspace.product(
-      { ...shape, a: 'table', aMinus: true, aType: weights.precision, aMinusType: pretrained.precision, layout: wide ? 'NN' : 'TN', m: short, n: k, k: long },
-      { a: weights.shards[shard]!, aMinus: pretrained.shards[shard]!, b: far, c: narrow, table },
+      { ...shape, a: 'table', aType: weights.precision, ...(pretrained && { aMinus: true, aMinusType: pretrained.precision }), layout: wide ? 'NN' : 'TN', m: short, n: k, k: long },
+      { a: weights.shards[shard]!, ...(pretrained && { aMinus: pretrained.shards[shard]! }), b: far, c: narrow, table },
     ),
     ...workspace.product({ layout: 'TN', m: k, n: k, k: short, batch: shape.batch }, { a: near, b: narrow, c: block }),
   ];

@@ -1,10 +1,13 @@
-/** @file Matrices with known spectra, and a small layout to hold them on the test GPU. */
+/** @file Matrices with known spectra, a small layout to hold them on the test GPU, and the golden values of the diagnostics. */
+import type { TokenisedExample } from '../data/tokenise.ts';
 import { readFloats } from '../gpu/buffers.ts';
 import { createContext, type Context } from '../gpu/context.ts';
 import type { FloatType } from '../gpu/storedFloats.ts';
 import { testGpu } from '../gpu/testing.ts';
 import { randomNormal } from '../graph/testing.ts';
+import { Model } from '../models/model.ts';
 import { ParameterBuffers, ParameterLayout } from '../models/parameters.ts';
+import { readFixtureJson, readFixtureTensors } from '../models/testing.ts';
 import type { Basis } from './decompose.ts';
 import { firstColumns, matrix, multiply, referenceSvd, transpose, type Matrix } from './reference.ts';
 
@@ -55,4 +58,36 @@ export function orthogonalityError(q: Matrix): number {
     const error = Math.abs(value - (at % (gram.columns + 1) === 0 ? 1 : 0));
     return Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.max(worst, error);
   }, 0);
+}
+
+/** reference/fixtures/diagnostics.json, as reference/diagnostics.py writes it. */
+interface DiagnosticsJson {
+  readonly documents: readonly { readonly ids: readonly number[]; readonly trained: readonly boolean[] }[];
+  readonly fraction: number;
+  /** The matrix whose gradients are in fisher.safetensors, example by example. */
+  readonly kept: string;
+  readonly drift: Readonly<
+    Record<
+      string,
+      {
+        /** After each layer, and final-normed. */
+        readonly layers: readonly Readonly<Record<'cka' | 'cosine' | 'pcaShift' | 'explained', number>>[];
+        readonly output: Readonly<Record<'baseToTuned' | 'tunedToBase' | 'jensenShannon', number>>;
+      }
+    >
+  >;
+  /** ‖G‖² and ‖UᵀGV‖² of each matrix and example. */
+  readonly fisher: Readonly<Record<string, Readonly<Record<string, Readonly<Record<'gradient' | 'top' | 'tail', readonly number[]>>>>>>;
+}
+
+export async function readDiagnostics(): Promise<DiagnosticsJson & { readonly examples: readonly TokenisedExample[] }> {
+  const json = await readFixtureJson<DiagnosticsJson>('diagnostics.json');
+  return { ...json, examples: json.documents.map(({ ids, trained }) => ({ ids: Uint32Array.from(ids), trained: Uint8Array.from(trained, Number), truncated: false })) };
+}
+
+/** A golden checkpoint with 0.05 sin(i) added to element i of every tensor of its file. */
+export async function loadChangedModel(folder: string): Promise<Model> {
+  const source = await readFixtureTensors(`${folder}/model.safetensors`);
+  const read = async (name: string): Promise<Float32Array<ArrayBuffer>> => (await source.read(name)).map((value, i) => value + Math.fround(0.05 * Math.sin(i)));
+  return Model.load(await testContext(), await readFixtureJson(`${folder}/config.json`), { ...source, read });
 }
