@@ -8,7 +8,7 @@ import type { Estimate, Fit, RunConfig, WayToFit } from './protocol.ts';
 import type { RunMaterial } from './runs.ts';
 import { settingsOf } from './runs.ts';
 
-const CATEGORIES = ['weights', 'pretrained', 'adapter', 'gradients', 'moments', 'activations', 'logits', 'bases'] as const;
+const CATEGORIES = ['weights', 'pretrained', 'adapter', 'gradients', 'moments', 'activations', 'logits', 'bases', 'other'] as const;
 const PROBE_STEPS = 3;
 
 /** Seconds a token, by what decides them; a probe is made once for each. */

@@ -205,7 +205,7 @@ export interface DataProblem {
 /** `datasets`: all roles, because the rows they share have changed with this one. */
 export type ImportResult = { readonly dataset: DatasetSummary; readonly datasets: readonly DatasetSummary[] } | { readonly problem: DataProblem };
 
-export type MemoryCategory = 'weights' | 'pretrained' | 'adapter' | 'gradients' | 'moments' | 'activations' | 'logits' | 'bases';
+export type MemoryCategory = 'weights' | 'pretrained' | 'adapter' | 'gradients' | 'moments' | 'activations' | 'logits' | 'bases' | 'other';
 
 /** A change that makes a run smaller. */
 export interface WayToFit {

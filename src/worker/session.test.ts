@@ -79,7 +79,7 @@ beforeAll(async () => {
 describe('Session', () => {
   it('estimates memory, time and rank', async () => {
     const { bytes, rank, seconds } = await session.estimate(CONFIG, true);
-    expect(bytes.map(({ category }) => category)).toEqual(['weights', 'pretrained', 'gradients', 'moments', 'activations', 'logits', 'bases']);
+    expect(bytes.map(({ category }) => category)).toEqual(['weights', 'pretrained', 'gradients', 'moments', 'activations', 'logits', 'bases', 'other']);
     expect(rank.degenerate).toEqual([]);
     expect(seconds).toBeGreaterThan(0);
     expect((await session.estimate({ ...CONFIG, rankFraction: 1 }, false)).rank.degenerate.length).toBeGreaterThan(30);

@@ -1,7 +1,6 @@
 /** @file What a run can be exported as, what each kind holds and how large it is, and how it is opened elsewhere. Pure, with tests. */
 import type { ExportKind, ExportOptions, ModelSummary } from '../../worker/protocol.ts';
 import { loraWeights } from '../method/loraWeights.ts';
-import { defaultTargets } from '../method/defaults.ts';
 import type { LabRun } from '../runs.ts';
 
 export interface KindInfo {
@@ -35,7 +34,7 @@ export function exportKinds(run: LabRun, runs: readonly LabRun[], model: ModelSu
   const reason = obstacle(run, runs, model);
   const adapter = (kind: 'peft' | 'mlx', opens: string): KindInfo => ({
     kind, label: labels[kind], possible: reason === undefined, extracted: lora === undefined,
-    bytes: 4 * loraWeights(model, lora?.targets ?? defaultTargets(model), lora?.rank ?? rank),
+    bytes: 4 * loraWeights(model, lora?.targets ?? model.linears.map(({ name }) => name), lora?.rank ?? rank),
     detail: reason ?? (lora === undefined ? `Extracted from the change of the weights by truncated SVD, rank ${rank}. ${opens}` : `The adapter alone, rank ${lora.rank}. ${opens}`),
   });
   return [

@@ -12,6 +12,7 @@ const names: Readonly<Record<MemoryCategory, string>> = {
   activations: 'Activations',
   logits: 'Logits',
   bases: 'SVD bases',
+  other: 'Batch and scratch',
 };
 
 type Setting = Pick<RunConfig, 'lora' | 'rankFraction' | 'recompute'>;
