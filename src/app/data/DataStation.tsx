@@ -100,7 +100,7 @@ function TrainingData({ dataset }: { readonly dataset: DatasetSummary }): ReactE
 function MeasuredNotes({ dataset }: { readonly dataset: DatasetSummary }): ReactElement | null {
   const { duplicates, overlap, warnings, role } = dataset;
   const notes = [
-    ...(duplicates > 0 ? [`${formatCount(duplicates)} twice`] : []),
+    ...(duplicates > 0 ? [formatCounted(duplicates, 'copy', 'copies')] : []),
     ...roleInfos.flatMap((other) => ((overlap[other.role] ?? 0) > 0 ? [`${formatCount(overlap[other.role])} also in ${other.name.toLowerCase()}`] : [])),
     ...(warnings.length > 0 ? [formatCounted(warnings.length, 'note')] : []),
   ];
@@ -128,11 +128,11 @@ function Measured(): ReactElement {
           const dataset = datasets[role];
           return (
             <div key={role} className="drop" data-role={role}>
-              <b>{name}</b>
-              {dataset?.origin === 'file' ? <span className="drop-name">{dataset.name}</span> : null}
-              <span className="drop-use">{purpose}</span>
-              <span>{importing === role ? 'Reading' : dataset === undefined ? 'None' : formatCounted(dataset.rows, 'item')}</span>
-              {dataset === undefined ? null : <span>by {measureInfo(dataset.measure).words}</span>}
+              <span>
+                <b>{name}</b>, {purpose}
+              </span>
+              {dataset?.origin === 'file' ? <b className="drop-name">{dataset.name}</b> : null}
+              <span>{importing === role ? 'Reading' : dataset === undefined ? 'None' : `${formatCounted(dataset.rows, 'item')}, by ${measureInfo(dataset.measure).words}`}</span>
               {dataset === undefined ? null : <MeasuredNotes dataset={dataset} />}
               <span className="drop-acts" hidden={!usable}>
                 {dataset === undefined ? null : (

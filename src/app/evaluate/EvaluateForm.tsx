@@ -67,10 +67,9 @@ function Measures({ dataset }: { readonly dataset: DatasetSummary }): ReactEleme
 
 function Items({ dataset }: { readonly dataset: DatasetSummary }): ReactElement {
   const form = useLab((state) => state.evaluation.form);
-  const generated = chosenMeasure(form, dataset) === 'generation';
   return (
     <fieldset className="eval-field">
-      <legend>Items</legend>
+      <legend>How many</legend>
       <div className="ask-o">
         <Segments
           legend="How many items"
@@ -83,13 +82,22 @@ function Items({ dataset }: { readonly dataset: DatasetSummary }): ReactElement 
         />
         {form.allItems ? null : <InlineNumber {...itemsField} value={form.items} onChange={(items) => editForm({ items })} />}
       </div>
-      {generated ? (
-        <div className="ask-o">
-          {generationFields.map(({ key, ...field }) => (
-            <InlineNumber key={key} {...field} value={form[key]} onChange={(value) => editForm({ [key]: value })} />
-          ))}
-        </div>
-      ) : null}
+    </fieldset>
+  );
+}
+
+function Sampling({ dataset }: { readonly dataset: DatasetSummary }): ReactElement | null {
+  const form = useLab((state) => state.evaluation.form);
+  if (chosenMeasure(form, dataset) !== 'generation') return null;
+  return (
+    <fieldset className="eval-field">
+      <legend>How answers are written</legend>
+      <div className="ask-o">
+        {generationFields.map(({ key, ...field }) => (
+          <InlineNumber key={key} {...field} value={form[key]} onChange={(value) => editForm({ [key]: value })} />
+        ))}
+      </div>
+      <p className="help">At temperature 0 the likeliest token is taken each time, and one sample says all. With more, the score is the share of right ones (avg@k).</p>
     </fieldset>
   );
 }
@@ -132,6 +140,7 @@ export function EvaluateForm(): ReactElement {
             <div className="eval-side">
               <Runs />
               <Items dataset={dataset} />
+              <Sampling dataset={dataset} />
             </div>
           </div>
           <Start dataset={dataset} />

@@ -5,7 +5,7 @@ import { Phrases } from '../charts/Phrases.tsx';
 import { toCsv } from '../charts/table.ts';
 import { measureInfo } from '../data/measures.ts';
 import { roleName } from '../data/roles.ts';
-import { absent, formatCount, formatInterval, formatPercent, formatTime } from '../format.ts';
+import { absent, formatCount, formatCounted, formatInterval, formatPercent, formatTime } from '../format.ts';
 import { ColumnSwatch } from '../parts/ColumnSwatch.tsx';
 import { CopyButton } from '../parts/CopyButton.tsx';
 import { Icon } from '../parts/Icon.tsx';
@@ -73,7 +73,7 @@ function Groups({ report, names }: NamedReport): ReactElement | null {
   const columns = orderedColumns(report);
   return (
     <details className="eval-groups" open={rows.length <= 12}>
-      <summary>By group, {formatCount(rows.length)} of them</summary>
+      <summary>By group, {formatCounted(rows.length, 'group')}</summary>
       <div className="eval-scroll" tabIndex={0} role="group" aria-label="Scores by group">
         <table className="tbl eval-scores">
           <thead>
