@@ -14,7 +14,7 @@ import { countTrained } from '../data/tokenStore.ts';
 import { readBack } from '../gpu/buffers.ts';
 import { childContext, type Context } from '../gpu/context.ts';
 import { kernel, type Call, type Slice } from '../gpu/kernel.ts';
-import { Program } from '../gpu/program.ts';
+import type { Program } from '../gpu/program.ts';
 import { compile } from '../graph/compile.ts';
 import { gradients } from '../graph/gradients.ts';
 import { AdaptedWeights, merge } from '../models/adapter.ts';
@@ -125,7 +125,7 @@ class FisherMeter {
     private readonly context: Context,
     private readonly batch: BatchBuffers,
     private readonly program: Program,
-    private readonly partials: readonly { readonly of: readonly PerExample[]; readonly slice: Slice }[],
+    private readonly partials: readonly { readonly into: readonly PerExample[]; readonly slice: Slice }[],
     energies: readonly (readonly Energies[])[],
   ) {
     this.energies = energies;
@@ -147,12 +147,12 @@ class FisherMeter {
     const most = (elements: (basis: Directions) => number): number => Math.max(...bases.map(elements));
     const narrow = workspace.storage(most(({ batch: { names, rows, columns }, k }) => names.length * Math.min(rows, columns) * k), 'fisher projections');
     const block = workspace.storage(most(({ batch: { names }, k }) => names.length * k * k), 'fisher blocks');
-    const partials: { of: PerExample[]; slice: Slice }[] = [];
-    const sumSquares = (of: PerExample[], values: Slice, offsets: Slice, size: number): Call => {
+    const partials: { into: PerExample[]; slice: Slice }[] = [];
+    const sumSquares = (into: PerExample[], values: Slice, offsets: Slice, size: number): Call => {
       const groups = Math.min(64, Math.ceil(size / 4096));
-      const slice = workspace.storage(of.length * groups * 64, 'fisher sums');
-      partials.push({ of, slice });
-      return { kernel: kernel('spectral energy', energySource, ['read', 'read', 'write'], { SIZE: size, GROUPS: groups }), slices: [values, offsets, slice], grid: [groups, 1, of.length] };
+      const slice = workspace.storage(into.length * groups * 64, 'fisher sums');
+      partials.push({ into, slice });
+      return { kernel: kernel('spectral energy', energySource, ['read', 'read', 'write'], { SIZE: size, GROUPS: groups }), slices: [values, offsets, slice], grid: [groups, 1, into.length] };
     };
     const energies: Energies[][] = [];
     const calls = [...passes];
@@ -181,10 +181,10 @@ class FisherMeter {
     this.program.replay();
     const bytes = await readBack(gpu.device, this.partials.map(({ slice }) => slice));
     gpu.assertHealthy();
-    for (const [i, { of }] of this.partials.entries()) {
+    for (const [i, { into }] of this.partials.entries()) {
       const sums = new Float32Array(bytes[i]!);
-      const each = sums.length / of.length;
-      for (const [z, values] of of.entries()) values.push(sum(sums.subarray(z * each, (z + 1) * each)));
+      const each = sums.length / into.length;
+      for (const [z, values] of into.entries()) values.push(sum(sums.subarray(z * each, (z + 1) * each)));
     }
   }
 }
