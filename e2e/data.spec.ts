@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { test, type Locator, type Page } from '@playwright/test';
+import { expectAccessible } from './axe.ts';
 import { jsonLines, rows, writeFile } from './gsm8k.ts';
-import { dropFile, expect, isCrowded, openLab, openStation, report, station, stationBody, status, watchFaults } from './page.ts';
+import { dropFile, expect, isCrowded, openLab, openStation, patience, report, station, stationBody, status, watchFaults } from './page.ts';
 
 test.describe.configure({ timeout: 300_000 });
 // A film of the page would take the cores from the adapter.
@@ -140,4 +141,114 @@ test('a file without rows changes nothing', async () => {
   await expect(data.getByRole('button', { name: 'Skip this row' })).toBeHidden();
   await data.getByRole('button', { name: 'Dismiss' }).click();
   await expect(station(page, 'Data')).toContainText('Demo data');
+});
+
+/** The box of a dataset that is only measured on. */
+const measured = (role: 'heldOut' | 'outOfDomain'): Locator => page.locator(`.drop[data-role="${role}"]`);
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../src/data/fixtures/${name}`, import.meta.url));
+
+test('parquet and conversations are dropped: turns are marked, and another column can be taken', async () => {
+  await dropFile(page, fixture('chat.parquet'));
+  const data = stationBody(page, 'Data');
+  await expect(station(page, 'Data')).toContainText('chat.parquet');
+  await expect(data.locator('.file')).toContainText('messages');
+  await data.getByRole('button', { name: 'Open preview' }).click();
+  const sheet = page.getByRole('region', { name: 'Data preview' });
+  await expect(sheet).toContainText('written by the chat template');
+  await expect(sheet.getByRole('combobox', { name: 'Use of messages' })).toHaveValue('messages');
+  const first = sheet.getByRole('group', { name: /^Row 1 as/ });
+  await expect(first).toContainText('user');
+  expect(await trainedText(first)).toMatch(/^4.*im_end/u);
+  expect(await sheet.getByRole('combobox', { name: 'Use of messages' }).locator('option').allTextContents(), 'parts that a list of turns can play').toEqual(['Prompt', 'Answer, trained', 'Conversation', 'Not used']);
+  await page.keyboard.press('Escape');
+
+  await dropFile(page, fixture('snappy.parquet'), 'heldOut');
+  await expect(measured('heldOut')).toContainText('snappy.parquet');
+  await expect(measured('heldOut')).toContainText('50 items');
+});
+
+test('of a row of OpenR1-Math the conversation or the solution can be taken', async () => {
+  const messages = [{ role: 'user', content: '2 + 3?' }, { role: 'assistant', content: 'It is 5.' }];
+  const data = await choose('openr1.jsonl', jsonLines([1, 2, 3].map((n) => ({ problem: `2 + ${n}?`, solution: `so ${n + 2}`, messages }))));
+  await expect(data.locator('.file')).toContainText('OpenR1-Math');
+  await data.getByRole('button', { name: 'Open preview' }).click();
+  const sheet = page.getByRole('region', { name: 'Data preview' });
+  await sheet.getByRole('combobox', { name: 'Use of solution' }).selectOption({ label: 'Answer, trained' });
+  await expect(sheet.getByRole('combobox', { name: 'Use of problem' })).toHaveValue('prompt');
+  await expect(sheet.getByRole('combobox', { name: 'Use of messages' })).toHaveValue('unused');
+  await expect.poll(() => trainedText(sheet.getByRole('group', { name: /^Row 1 as/ }))).toBe('so3');
+  await page.keyboard.press('Escape');
+});
+
+test('shared rows are counted anew in all datasets when one of them changes', async () => {
+  await dropFile(page, writeFile('train.jsonl', jsonLines(rows(20))));
+  await expect(station(page, 'Data')).toContainText('train.jsonl');
+  const shared = stationBody(page, 'Data').locator('.spec div', { hasText: 'Shared with held-out' });
+  await expect(shared).toContainText('0');
+  await dropFile(page, writeFile('same.jsonl', jsonLines(rows(8, 15))), 'heldOut');
+  await expect(measured('heldOut')).toContainText('5 also in training');
+  await expect(shared).toContainText('5');
+  await expect(stationBody(page, 'Data')).toContainText('5 rows are also in the held-out data');
+});
+
+const capitals = [
+  { question: 'What is the capital of France?', choices: ['Rome', 'Paris', 'Oslo'], answer: 1, subject: 'places' },
+  { question: 'How many legs has a hen?', choices: ['two', 'four', 'six'], answer: 0, subject: 'animals' },
+  { question: 'What is two and two?', choices: ['3', '4', '5'], answer: 1, subject: 'sums' },
+  { question: 'What is three and three?', choices: ['5', '6', '9'], answer: 1, subject: 'sums' },
+];
+
+test('multiple choice is measured by the likeliest option, and its items can be looked through', async () => {
+  await dropFile(page, writeFile('choices.jsonl', jsonLines(capitals)), 'outOfDomain');
+  await expect(measured('outOfDomain')).toContainText('4 items, by likeliest option');
+  await measured('outOfDomain').getByRole('button', { name: 'Preview out-of-domain data' }).click();
+  const preview = page.getByRole('region', { name: 'Data preview' });
+  await expect(preview.locator('.row-options').first().locator('[data-right="true"]')).toHaveText(/Paris.*right/);
+  await expectAccessible(page, 'the preview of multiple choice');
+  await page.keyboard.press('Escape');
+
+  await dropFile(page, writeFile('train.jsonl', jsonLines(rows(20))));
+  await page.getByRole('button', { name: 'Evaluate…' }).click();
+  const sheet = page.getByRole('region', { name: 'Evaluation' });
+  await sheet.getByRole('radio', { name: 'Out-of-domain' }).check({ force: true });
+  await expect(sheet.getByRole('radio', { name: /^Likeliest option, fits this data/ })).toBeChecked();
+  await sheet.getByRole('button', { name: 'Evaluate', exact: true }).click();
+  await expect(sheet.getByRole('region', { name: 'Report' })).toContainText('4 items of choices.jsonl, by likeliest option.', patience);
+  await expect(sheet.getByRole('columnheader', { name: 'Right by byte (acc_norm)' })).toBeVisible();
+  await expect(sheet.getByRole('group', { name: 'Scores by group' }).getByRole('row')).toHaveCount(4);
+  const items = sheet.getByRole('article');
+  await expect(items).toHaveCount(4);
+  await expect(items.first().getByRole('row')).toHaveCount(4);
+  await expect(items.first().getByRole('cell', { name: /^chosen −\d+\.\d\d$/ })).toHaveCount(1);
+  await expectAccessible(page, 'a report with options');
+  await page.keyboard.press('Escape');
+  await expect(sheet).toBeHidden();
+});
+
+test('five held-out items are evaluated, and a failure goes to the playground', async () => {
+  await dropFile(page, writeFile('train.jsonl', jsonLines(rows(20))));
+  await dropFile(page, writeFile('measured.jsonl', jsonLines(rows(12, 64))), 'heldOut');
+  await expect(measured('heldOut')).toContainText('12 items, by whole completion');
+  await page.getByRole('button', { name: 'Evaluate…' }).click();
+  const sheet = page.getByRole('region', { name: 'Evaluation' });
+  await expect(sheet.getByRole('heading', { name: 'Evaluate' })).toBeFocused();
+  await sheet.getByRole('radio', { name: 'Held-out' }).check({ force: true });
+  await expect(sheet.getByRole('radio', { name: /^Likeliest option/ })).toBeDisabled();
+  const items = sheet.getByRole('textbox', { name: 'Items' });
+  await items.fill('0');
+  await expect(sheet).toContainText('Between 1 and 1,000,000');
+  await items.fill('5');
+  await sheet.getByRole('button', { name: 'Evaluate', exact: true }).click();
+  const made = sheet.getByRole('region', { name: 'Report' });
+  await expect(made).toContainText('5 items of measured.jsonl, by whole completion.', patience);
+  await expect(made.getByRole('row', { name: /^Base model/ })).toContainText(/\d+% \d+–\d+% 5|\d+%\d+–\d+%5/);
+  await sheet.getByRole('radio', { name: 'Failures' }).check({ force: true });
+  const failure = sheet.getByRole('article').first();
+  await expect(failure).toContainText('incorrect');
+  const question = (await failure.locator('.q').textContent())!;
+  await failure.getByRole('button', { name: 'Ask in the playground' }).click();
+  await expect(sheet).toBeHidden();
+  await expect(page.getByRole('textbox', { name: 'Prompt' })).toHaveValue(question);
+  await page.getByRole('tab', { name: 'Train' }).click();
 });
