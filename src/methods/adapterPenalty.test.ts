@@ -12,7 +12,10 @@ import { blockPenalty, matrix, multiply, scaled, squaredNorm, transpose, type Ma
 import { readBasis, testContext } from '../spectral/testing.ts';
 import { l2spPenalty } from './l2sp.ts';
 import type { Penalty, PenaltyTargets } from './penalty.ts';
+import { gradientProjection } from './projection.ts';
 import { rpsftPenalty } from './rpsft.ts';
+import { twoSidedReference } from './testing.ts';
+import { twoSidedPenalty } from './twoSided.ts';
 
 const RANK = 3;
 const LAMBDA = 0.7;
@@ -59,7 +62,7 @@ async function run(make: (targets: PenaltyTargets) => Penalty, weights: AdaptedW
 }
 
 /** The dense penalty of every module on s B A in f64, with the bases that the GPU found; gradients by the chain rule. */
-async function dense({ bases, degenerate }: Decomposition): Promise<{ value: number; gradients: Map<string, Matrix> }> {
+async function dense({ bases, degenerate }: Decomposition, reference: typeof blockPenalty): Promise<{ value: number; gradients: Map<string, Matrix> }> {
   const result = { value: 0, gradients: new Map<string, Matrix>() };
   const found = new Map<string, { u: Matrix; v: Matrix }>();
   for (const basis of bases) for (const [z, uv] of (await readBasis(context, basis)).entries()) found.set(basis.batch.names[z]!, uv);
@@ -71,7 +74,7 @@ async function dense({ bases, degenerate }: Decomposition): Promise<{ value: num
     const change = scaled(multiply(b, a), adapted.scale);
     const uv = found.get(name);
     expect(uv !== undefined || whole.has(name)).toBe(true);
-    const { value, gradient } = uv ? blockPenalty(change, uv.u, uv.v, LAMBDA) : { value: LAMBDA * squaredNorm(change), gradient: scaled(change, 2 * LAMBDA) };
+    const { value, gradient } = uv ? reference(change, uv.u, uv.v, LAMBDA) : { value: LAMBDA * squaredNorm(change), gradient: scaled(change, 2 * LAMBDA) };
     result.value += value;
     result.gradients.set(placeA.name, scaled(multiply(transpose(b), gradient), adapted.scale));
     result.gradients.set(placeB.name, scaled(multiply(gradient, transpose(a)), adapted.scale));
@@ -79,8 +82,8 @@ async function dense({ bases, degenerate }: Decomposition): Promise<{ value: num
   return result;
 }
 
-async function expectDense(make: (targets: PenaltyTargets) => Penalty, of: Decomposition): Promise<void> {
-  const expected = await dense(of);
+async function expectDense(make: (targets: PenaltyTargets) => Penalty, of: Decomposition, reference = blockPenalty): Promise<void> {
+  const expected = await dense(of, reference);
   const [actual, again, none] = await run(make, adapted, [LAMBDA, LAMBDA, 0]);
   expect(Math.abs(actual!.value / expected.value - 1)).toBeLessThan(1e-5);
   for (const [name, gradient] of expected.gradients) {
@@ -96,11 +99,22 @@ async function expectDense(make: (targets: PenaltyTargets) => Penalty, of: Decom
 describe('the penalty of an adapter', () => {
   test('RPSFT against the dense form, λ changed between replays, the same bits again', () => expectDense((targets) => rpsftPenalty(targets, decomposition), decomposition));
 
+  test('two-sided RPSFT against the dense form, the same bits again', () => expectDense((targets) => twoSidedPenalty(targets, decomposition), decomposition, twoSidedReference));
+
+  test('gradient projection says what it cannot do', () => {
+    expect(() => gradientProjection({ context, weights: adapted } as unknown as PenaltyTargets, decomposition)).toThrow(/adapters have gradients of their two factors only/);
+  });
+
   test('L2-SP against the dense form; RPSFT where every matrix is degenerate is the same to the bit', async () => {
     const all = await decomposeAll(context, base.weights, { rankFraction: 1, names: adapted.names });
     await expectDense(l2spPenalty, all);
-    const [[l2sp], [degenerate]] = [await run(l2spPenalty, adapted, [LAMBDA]), await run((targets) => rpsftPenalty(targets, all), adapted, [LAMBDA])];
+    const [[l2sp], [degenerate], [twoSided]] = [
+      await run(l2spPenalty, adapted, [LAMBDA]),
+      await run((targets) => rpsftPenalty(targets, all), adapted, [LAMBDA]),
+      await run((targets) => twoSidedPenalty(targets, all), adapted, [LAMBDA]),
+    ];
     expect(degenerate).toEqual(l2sp);
+    expect(twoSided).toEqual(l2sp);
   });
 
   test('only the subspaces count', async () => {
@@ -129,7 +143,7 @@ describe('the penalty of an adapter', () => {
 
   test('nothing at the start, where B is zero', async () => {
     const fresh = AdaptedWeights.create(context, base, adapted.settings, ['q_proj', 'down_proj'], 1);
-    for (const make of [l2spPenalty, (targets: PenaltyTargets) => rpsftPenalty(targets, decomposition)]) {
+    for (const make of [l2spPenalty, (targets: PenaltyTargets) => rpsftPenalty(targets, decomposition), (targets: PenaltyTargets) => twoSidedPenalty(targets, decomposition)]) {
       const [result] = await run(make, fresh, [1e6]);
       expect(result!.value).toBe(0);
       for (const values of result!.gradients.values()) expect(values.every((value) => value === 1)).toBe(true);

@@ -7,11 +7,14 @@ import { differenceError, randomNormal, relativeError } from '../graph/testing.t
 import type { ParameterBuffers } from '../models/parameters.ts';
 import { decomposeAll, type Decomposition } from '../spectral/decompose.ts';
 import { DriftMeter } from '../spectral/drift.ts';
-import { blockPenalty, blockPenaltyOfAdapter, matrix, minus, multiply, plus, scaled, squaredNorm, transpose, type Matrix } from '../spectral/reference.ts';
-import { filled, layoutOf, normalMatrix, orthonormalMatrix, readBasis, testContext } from '../spectral/testing.ts';
+import { blockPenalty, blockPenaltyOfAdapter, firstColumns, matrix, minus, multiply, plus, referenceSvd, scaled, squaredNorm, transpose, type Matrix } from '../spectral/reference.ts';
+import { filled, layoutOf, normalMatrix, orthonormalMatrix, planted, readBasis, testContext } from '../spectral/testing.ts';
 import { l2spPenalty } from './l2sp.ts';
 import type { Penalty, PenaltyTargets } from './penalty.ts';
+import { gradientProjection } from './projection.ts';
 import { rpsftPenalty } from './rpsft.ts';
+import { outside, twoSidedReference } from './testing.ts';
+import { twoSidedPenalty } from './twoSided.ts';
 
 describe('the mathematics, in f64', () => {
   const [m, n, k, r, lambda] = [9, 7, 3, 2, 0.7];
@@ -47,6 +50,46 @@ describe('the mathematics, in f64', () => {
   });
 });
 
+describe('the two-sided form, in f64', () => {
+  const [m, n, k, lambda] = [9, 7, 3, 0.7];
+  const [u, v] = [orthonormalMatrix(m, k, 1), orthonormalMatrix(n, k, 2)];
+  const change = normalMatrix(m, n, 3);
+  const plain = twoSidedReference(change, u, v, lambda);
+
+  test('gradient against finite differences; the same from the other side', () => {
+    const value = (at: ArrayLike<number>): number => twoSidedReference(matrix(m, n, at), u, v, lambda).value;
+    expect(differenceError(value, change.values, plain.gradient.values)).toBeLessThan(1e-8);
+    const turned = twoSidedReference(transpose(change), v, u, lambda);
+    expect(turned.value).toBeCloseTo(plain.value, 12);
+    expect(relativeError(transpose(turned.gradient).values, plain.gradient.values)).toBeLessThan(1e-12);
+  });
+
+  test('only the subspaces count; inside the block it is RPSFT; a full basis is L2-SP', () => {
+    const other = twoSidedReference(change, multiply(u, orthonormalMatrix(k, k, 6)), multiply(v, orthonormalMatrix(k, k, 7)), lambda);
+    expect(other.value).toBeCloseTo(plain.value, 12);
+    expect(relativeError(other.gradient.values, plain.gradient.values)).toBeLessThan(1e-12);
+    const inside = multiply(u, normalMatrix(k, k, 4), transpose(v));
+    expect(twoSidedReference(inside, u, v, lambda).value).toBeCloseTo(blockPenalty(inside, u, v, lambda).value, 12);
+    const full = twoSidedReference(change, orthonormalMatrix(m, m, 8), orthonormalMatrix(n, n, 9), lambda);
+    expect(full.value).toBeCloseTo(lambda * squaredNorm(change), 12);
+  });
+
+  test('a change that it leaves free turns no leading direction, however RPSFT\'s block is changed by it', () => {
+    const start = planted(12, 8, [8, 7, 6, 1, 0.5, 0.4, 0.3, 0.2], 1);
+    const svd = referenceSvd(start);
+    const [top, right] = [firstColumns(svd.u, 3), firstColumns(svd.v, 3)];
+    const free = transpose(outside(transpose(outside(normalMatrix(12, 8, 5), top)), right));
+    expect(twoSidedReference(free, top, right, 1).value).toBeLessThan(1e-28);
+    const after = referenceSvd(plus(start, scaled(free, 0.1)));
+    expect(squaredNorm(outside(firstColumns(after.u, 3), top))).toBeLessThan(1e-24);
+    expect(squaredNorm(outside(firstColumns(after.v, 3), right))).toBeLessThan(1e-24);
+    // A change outside the block alone turns them.
+    const across = outside(normalMatrix(12, 8, 6), top);
+    expect(blockPenalty(across, top, right, 1).value).toBeLessThan(1e-28);
+    expect(squaredNorm(outside(firstColumns(referenceSvd(plus(start, scaled(across, 0.1))).u, 3), top))).toBeGreaterThan(1e-3);
+  });
+});
+
 describe('on the GPU', () => {
   // Wide, tall and square, two of a shape, sizes that cross tile edges and are no multiple of 4, one degenerate ([1, 12] at any k).
   const shapes = { wide: [20, 45], wideToo: [20, 45], tall: [70, 24], square: [32, 32], row: [1, 12], gain: [24] };
@@ -62,25 +105,22 @@ describe('on the GPU', () => {
   let weights: ParameterBuffers;
   let decomposition: Decomposition;
   /** f64 value at λ = 1 and gradient, with the bases that the GPU found. */
-  let block: { value: number; gradients: Record<string, Float64Array> };
+  const expected: Record<'RPSFT' | 'two-sided RPSFT', { value: number; gradients: Record<string, Float64Array> }> = { RPSFT: { value: 0, gradients: {} }, 'two-sided RPSFT': { value: 0, gradients: {} } };
+  const found = new Map<string, { u: Matrix; v: Matrix }>();
 
   beforeAll(async () => {
     context = await testContext();
     pretrained = filled(context, layout, before);
     weights = filled(context, layout, after);
     decomposition = await decomposeAll(context, pretrained, { rankFraction: 0.3 });
-    block = { value: 0, gradients: {} };
-    for (const basis of decomposition.bases) {
-      for (const [z, { u, v }] of (await readBasis(context, basis)).entries()) {
-        const name = basis.batch.names[z]!;
-        const { value, gradient: slope } = blockPenalty(changeOf(name), u, v, 1);
-        block.value += value;
-        block.gradients[name] = slope.values;
+    for (const basis of decomposition.bases) for (const [z, uv] of (await readBasis(context, basis)).entries()) found.set(basis.batch.names[z]!, uv);
+    for (const { name } of matrices) {
+      const uv = found.get(name);
+      for (const [kind, reference] of [['RPSFT', blockPenalty], ['two-sided RPSFT', twoSidedReference]] as const) {
+        const { value, gradient: slope } = uv ? reference(changeOf(name), uv.u, uv.v, 1) : { value: squaredNorm(changeOf(name)), gradient: scaled(changeOf(name), 2) };
+        expected[kind].value += value;
+        expected[kind].gradients[name] = slope.values;
       }
-    }
-    for (const name of decomposition.degenerate.flatMap(({ names }) => names)) {
-      block.value += squaredNorm(changeOf(name));
-      block.gradients[name] = scaled(changeOf(name), 2).values;
     }
   });
   afterAll(() => context.pool.destroyAll());
@@ -111,18 +151,20 @@ describe('on the GPU', () => {
   }
 
   const rpsft = (targets: PenaltyTargets): Penalty => rpsftPenalty(targets, decomposition);
+  const twoSided = (targets: PenaltyTargets): Penalty => twoSidedPenalty(targets, decomposition);
   const added = (gradients: Record<string, Float32Array>, name: string): Float64Array => Float64Array.from(gradients[name]!, (value, i) => value - gradient[name]![i]!);
   const bits = (gradients: Record<string, ArrayLike<number>>): number[] => Object.keys(shapes).flatMap((name) => [...new Uint32Array(Float32Array.from(gradients[name]!).buffer)]);
 
-  test('RPSFT: value and gradient of mixed shapes against f64, λ changed between replays, the same bits again', async () => {
-    const [one, other, again, none] = await run(rpsft, [300, 20, 300, 0]);
+  test.each([['RPSFT', rpsft], ['two-sided RPSFT', twoSided]] as const)('%s: value and gradient of mixed shapes against f64, λ changed between replays, the same bits again', async (kind, make) => {
+    const [one, other, again, none] = await run(make, [300, 20, 300, 0]);
+    const { value, gradients } = expected[kind];
     for (const [result, lambda] of [[one!, 300], [other!, 20]] as const) {
-      expect(Math.abs(result.value / (lambda * block.value) - 1)).toBeLessThan(1e-5);
+      expect(Math.abs(result.value / (lambda * value) - 1)).toBeLessThan(1e-5);
       for (const { name } of matrices) {
         // f32 holds the sum with a gradient of size 1, so half its last place is the smallest error to be had.
-        const expected = block.gradients[name]!.map((value) => lambda * value);
-        const error = added(result.gradients, name).map((value, i) => value - expected[i]!);
-        expect(Math.max(...error.map(Math.abs)), name).toBeLessThan(1e-5 * Math.max(...expected.map(Math.abs)) + 3e-7);
+        const slope = gradients[name]!.map((each) => lambda * each);
+        const error = added(result.gradients, name).map((each, i) => each - slope[i]!);
+        expect(Math.max(...error.map(Math.abs)), name).toBeLessThan(1e-5 * Math.max(...slope.map(Math.abs)) + 3e-7);
       }
       expect([...result.gradients['gain']!], 'vectors are free').toEqual([...gradient['gain']!]);
     }
@@ -133,7 +175,7 @@ describe('on the GPU', () => {
   });
 
   test('nothing at the start: value 0 and every bit of the gradient as it was', async () => {
-    for (const make of [rpsft, l2spPenalty]) {
+    for (const make of [rpsft, twoSided, l2spPenalty]) {
       const [result] = await run(make, [1e6], { atStart: true });
       expect(result!.value).toBe(0);
       expect(bits(result!.gradients)).toEqual(bits(gradient));
@@ -143,7 +185,7 @@ describe('on the GPU', () => {
   test('pretrained weights in bf16 act as the f32 copy of the same numbers, in penalties and in drift', async () => {
     const rounded = Object.fromEntries(Object.entries(before).map(([name, values]) => [name, values.map((value) => cutTo('bf16', value))]));
     const [wide, halves] = (['f32', 'bf16'] as const).map((precision) => filled(context, layout, rounded, precision));
-    for (const make of [rpsft, l2spPenalty]) {
+    for (const make of [rpsft, twoSided, l2spPenalty]) {
       const [expected] = await run(make, [50], { reference: wide! });
       const [actual] = await run(make, [50], { reference: halves! });
       expect(Math.abs(actual!.value / expected!.value - 1)).toBeLessThan(1e-6);
@@ -161,11 +203,27 @@ describe('on the GPU', () => {
     }
   });
 
+  test('projection takes the block out of the gradient, and all of it where a matrix is degenerate; vectors keep theirs', async () => {
+    const [one, again] = await run((targets) => gradientProjection(targets, decomposition), [0, 1e6]);
+    expect(bits(again!.gradients), 'λ has no part in it').toEqual(bits(one!.gradients));
+    expect(one!.value).toBe(0);
+    for (const { name, rows, columns } of matrices) {
+      const uv = found.get(name);
+      const before = matrix(rows, columns, gradient[name]);
+      const wanted = uv ? minus(before, scaled(blockPenalty(before, uv.u, uv.v, 1).gradient, 0.5)) : matrix(rows, columns);
+      expect(relativeError(Float64Array.from(one!.gradients[name]!), wanted.values), name).toBeLessThan(2e-6);
+    }
+    expect([...one!.gradients['row']!]).toEqual(Array.from({ length: 12 }, () => 0));
+    expect([...one!.gradients['gain']!]).toEqual([...gradient['gain']!]);
+  });
+
   test('L2-SP against f64; RPSFT where every matrix is degenerate is the same', async () => {
     const all = await decomposeAll(context, pretrained, { rankFraction: 1 });
     expect(all.bases).toEqual([]);
     const [l2sp] = await run(l2spPenalty, [50]);
     const [degenerate] = await run((targets) => rpsftPenalty(targets, all), [50]);
+    const [twoSidedDegenerate] = await run((targets) => twoSidedPenalty(targets, all), [50]);
+    expect(twoSidedDegenerate).toEqual(degenerate);
     const total = matrices.reduce((sum, { name }) => sum + squaredNorm(changeOf(name)), 0);
     expect(Math.abs(l2sp!.value / (50 * total) - 1)).toBeLessThan(1e-5);
     for (const { name } of matrices) {

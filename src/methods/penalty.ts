@@ -2,14 +2,25 @@
  * @file What the methods that add a term on the weights have in common: they add its gradient to complete gradients,
  * before these are clipped, and write its value.
  */
+import blockSource from '../../shaders/penalty-block.wgsl?raw';
 import distanceSource from '../../shaders/penalty-distance.wgsl?raw';
+import negateSource from '../../shaders/penalty-negate.wgsl?raw';
 import sumSource from '../../shaders/penalty-sum.wgsl?raw';
 import type { Context } from '../gpu/context.ts';
 import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
+import type { Command } from '../gpu/program.ts';
 import { enableHalves, storedFloats } from '../gpu/storedFloats.ts';
-import type { ParameterBuffers } from '../models/parameters.ts';
+import type { MatrixBatch, ParameterBuffers } from '../models/parameters.ts';
 import type { WeightSet } from '../models/weights.ts';
+import type { Directions } from '../spectral/decompose.ts';
 import type { Workspace } from '../spectral/workspace.ts';
+
+/** The directions that a penalty holds: a `Decomposition`, or other ones of the same k in its place (spectral/controls.ts). */
+export interface HeldDirections {
+  readonly bases: readonly Directions[];
+  /** Matrices whose k reaches their smaller side: their whole difference is penalised. */
+  readonly degenerate: readonly MatrixBatch[];
+}
 
 /** What a penalty acts on; only the pretrained weights may be in halves. */
 export interface PenaltyTargets {
@@ -32,7 +43,7 @@ export interface DenseTargets extends PenaltyTargets {
 
 /** A recordable penalty. */
 export interface Penalty {
-  readonly calls: readonly Call[];
+  readonly calls: readonly Command[];
   readonly value: Slice;
 }
 
@@ -78,3 +89,18 @@ export function distanceCall(workspace: Workspace, { weights, pretrained, gradie
     grid: [x, y, offsets.length],
   };
 }
+
+/** The whole of matrices as runs of numbers. */
+export const wholeRuns = (batches: readonly MatrixBatch[]): Runs[] => batches.map(({ shard, offsets, rows, columns }) => ({ shard, offsets, size: rows * columns }));
+
+/** Numbers that one workgroup of `squaresCall` takes. */
+export const SQUARES_CHUNK = 4096;
+
+/** partials <- sums of values², and values <- 2λ values, what the gradient of λ Σ values² is. */
+export function squaresCall(lambda: Slice, values: Slice, partials: Slice): Call {
+  const [x, y] = linearGrid(Math.ceil(values.size / 4 / SQUARES_CHUNK), 1);
+  return { kernel: kernel('penalty block', blockSource, ['uniform', 'write', 'write'], { CHUNK: SQUARES_CHUNK }), slices: [lambda, values, partials], grid: [x, y, 1] };
+}
+
+/** values <- -values. */
+export const negateCall = (values: Slice): Call => ({ kernel: kernel('penalty negate', negateSource, ['write']), slices: [values], grid: linearGrid(values.size / 4, 64) });

@@ -7,29 +7,26 @@
  * instead, as the authors' fp16 code does, leaves a penalty above zero at the start and mostly noise as its gradient.
  * At λ = 0 zeros are added: every bit of the gradient stays, except that a -0 becomes 0, which AdamW does not see.
  */
-import blockSource from '../../shaders/penalty-block.wgsl?raw';
-import { kernel, linearGrid, type Call, type Slice } from '../gpu/kernel.ts';
+import type { Call, Slice } from '../gpu/kernel.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
 import { blockCalls, sidesOf } from '../spectral/block.ts';
-import type { Basis, Decomposition } from '../spectral/decompose.ts';
+import type { Directions } from '../spectral/decompose.ts';
 import { Workspace } from '../spectral/workspace.ts';
 import { rpsftOfAdapter } from './adapterPenalty.ts';
-import { distanceCall, distancePartials, partialCount, partialSums, type DenseTargets, type Penalty, type PenaltyTargets, type Runs } from './penalty.ts';
+import { distanceCall, distancePartials, partialCount, partialSums, squaresCall, SQUARES_CHUNK, wholeRuns, type DenseTargets, type HeldDirections, type Penalty, type PenaltyTargets } from './penalty.ts';
 
-const BLOCK_CHUNK = 4096;
-
-/** @param decomposition of the pretrained weights, all or some of the matrices; the others are left free */
-export function rpsftPenalty(targets: PenaltyTargets, decomposition: Decomposition): Penalty {
+/** @param directions of the pretrained weights, all or some of the matrices; the others are left free */
+export function rpsftPenalty(targets: PenaltyTargets, directions: HeldDirections): Penalty {
   const { weights } = targets;
-  return weights instanceof AdaptedWeights ? rpsftOfAdapter({ ...targets, weights }, decomposition) : densePenalty({ ...targets, weights: weights.trained }, decomposition);
+  return weights instanceof AdaptedWeights ? rpsftOfAdapter({ ...targets, weights }, directions) : densePenalty({ ...targets, weights: weights.trained }, directions);
 }
 
-function densePenalty(targets: DenseTargets, { bases, degenerate }: Decomposition): Penalty {
+function densePenalty(targets: DenseTargets, { bases, degenerate }: HeldDirections): Penalty {
   const workspace = new Workspace(targets.context);
-  const runs = degenerate.map(({ shard, offsets, rows, columns }): Runs => ({ shard, offsets, size: rows * columns }));
-  const { ranges, sum } = partialSums(workspace, targets, [...bases.map((basis) => partialCount(blockElements(basis), BLOCK_CHUNK)), ...runs.map(distancePartials)]);
+  const runs = wholeRuns(degenerate);
+  const { ranges, sum } = partialSums(workspace, targets, [...bases.map((basis) => partialCount(blockElements(basis), SQUARES_CHUNK)), ...runs.map(distancePartials)]);
   // One batch after the other, so that all share the room of the largest.
-  const room = (elements: (basis: Basis) => number, label: string): Slice => workspace.storage(Math.max(1, ...bases.map(elements)), label);
+  const room = (elements: (basis: Directions) => number, label: string): Slice => workspace.storage(Math.max(1, ...bases.map(elements)), label);
   const blocks = room(blockElements, 'penalty blocks');
   const narrow = room(narrowElements, 'penalty projections');
   const calls = [
@@ -40,22 +37,21 @@ function densePenalty(targets: DenseTargets, { bases, degenerate }: Decompositio
   return { calls, value: targets.value };
 }
 
-const blockElements = ({ batch, k }: Basis): number => batch.offsets.length * k * k;
-const narrowElements = ({ batch, k }: Basis): number => batch.offsets.length * Math.min(batch.rows, batch.columns) * k;
+const blockElements = ({ batch, k }: Directions): number => batch.offsets.length * k * k;
+const narrowElements = ({ batch, k }: Directions): number => batch.offsets.length * Math.min(batch.rows, batch.columns) * k;
 
 /**
  * C <- 2λC between the products that make the block and those that spread it: narrow <- near C, and gradient +=
  * narrow farᵀ (wide) or far narrowᵀ (tall, where C is the block of dWᵀ).
  */
-function basisCalls(workspace: Workspace, targets: DenseTargets, basis: Basis, partials: Slice, blockRoom: Slice, narrow: Slice): Call[] {
+function basisCalls(workspace: Workspace, targets: DenseTargets, basis: Directions, partials: Slice, blockRoom: Slice, narrow: Slice): Call[] {
   const { batch, k } = basis;
   const { wide, short, near, far } = sidesOf(basis);
   const inShard = workspace.inShard(batch);
   const block = { ...blockRoom, size: blockElements(basis) * 4 };
-  const [x, y] = linearGrid(Math.ceil(blockElements(basis) / BLOCK_CHUNK), 1);
   return [
     ...blockCalls(workspace, targets, basis, inShard, { narrow, block }),
-    { kernel: kernel('penalty block', blockSource, ['uniform', 'write', 'write'], { CHUNK: BLOCK_CHUNK }), slices: [targets.lambda, block, partials], grid: [x, y, 1] },
+    squaresCall(targets.lambda, block, partials),
     ...workspace.product({ layout: 'NN', m: short, n: k, k, batch: inShard.shape.batch }, { a: near, b: block, c: narrow }),
     ...workspace.product(
       { ...inShard.shape, c: 'table', accumulate: true, layout: 'NT', m: batch.rows, n: batch.columns, k },
