@@ -80,7 +80,7 @@ export class Datasets {
       const tokenised = await tokeniseExamples(dataset.examples, this.#tokenizer, { ...this.#encoding(file, maxLength), signal }, (done) => onProgress(done, dataset.examples.length, 'rows'));
       const counts = countTokens(tokenised);
       const measure = measureOf(await dataset.examples.read(0, MEASURED_EXAMPLES));
-      const findings = [...dataset.problems, ...checkCounts(counts, file.name, maxLength).filter(() => role === 'train' || counts.trainedTokens > 0)];
+      const findings = [...dataset.problems, ...(role === 'train' ? checkCounts(counts, file.name, maxLength) : [])];
       const blocking = findings.find(({ severity }) => severity === 'error');
       if (blocking) throw blocking;
       const warnings = [...findings.map(({ sentence, suggestion }) => `${sentence} ${suggestion}`), ...this.#templateWarnings(role, dataset)];

@@ -127,7 +127,7 @@ export function ItemView({ item, named }: { readonly item: EvaluatedItem; readon
         <p className="q">{prompt === '' ? expected : prompt}</p>
         {group === undefined ? null : <span className="qk">{group}</span>}
         {prompt === '' ? null : (
-          <button type="button" className="link" onClick={() => askInPlayground(item, request.role)}>
+          <button type="button" className="link" onClick={() => askInPlayground(item, request)}>
             Ask in the playground
           </button>
         )}

@@ -66,8 +66,8 @@ describe('an evaluation', () => {
   it('puts an item into the playground', async () => {
     await connectLab(fakeLab({ stepMs: 1 }));
     openEvaluation();
-    askInPlayground({ row: 1, prompt: '1 + 1?', expected: '2', answers: [] }, 'heldOut');
-    expect(state()).toMatchObject({ tab: 'playground', sheet: undefined, playground: { prompt: '1 + 1?', source: { role: 'heldOut', expected: '2' } } });
+    askInPlayground({ row: 1, prompt: '1 + 1?', expected: '2', answers: [] }, { role: 'heldOut', measure: 'generation' });
+    expect(state()).toMatchObject({ tab: 'playground', sheet: undefined, playground: { prompt: '1 + 1?', source: { role: 'heldOut', expected: '2', worked: true } } });
   });
 });
 

@@ -1,5 +1,5 @@
 /** @file What the evaluation sheet does: keeps its form and reports in the store, measures, fetches items, and saves them. */
-import type { EvaluatedItem, RunId } from '../../worker/protocol.ts';
+import type { EvaluatedItem, EvaluationRequest, RunId } from '../../worker/protocol.ts';
 import { runNames } from '../charts/names.ts';
 import { download } from '../export/write.ts';
 import { lab, sentence } from '../lab.ts';
@@ -69,8 +69,8 @@ export async function showFailures(role: Suite, run: RunId): Promise<void> {
 export const openEvaluation = (): void => openSheet('evaluation');
 
 /** Puts the question of an item into the playground, with what it expects. */
-export function askInPlayground({ prompt, expected }: EvaluatedItem, role: Suite): void {
-  editPlayground({ prompt, source: { role, expected } });
+export function askInPlayground({ prompt, expected }: EvaluatedItem, { role, measure }: Pick<EvaluationRequest, 'role' | 'measure'>): void {
+  editPlayground({ prompt, source: { role, expected, worked: measure === 'generation' } });
   showTab('playground');
 }
 

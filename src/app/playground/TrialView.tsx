@@ -5,7 +5,7 @@ import { ColumnSwatch } from '../parts/ColumnSwatch.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';
 import { useLab } from '../store.ts';
-import { finalAnswer, isRight, marksAgainst, meanProbability, type Answer, type Trial } from './answers.ts';
+import { expectedAnswer, isRight, marksAgainst, meanProbability, type Answer, type Trial } from './answers.ts';
 import { AnswerTokens } from './AnswerTokens.tsx';
 
 const sources = { heldOut: 'In-domain', outOfDomain: 'Out-of-domain' } as const;
@@ -38,7 +38,7 @@ function AnswerView({ answer, trial }: { readonly answer: Answer; readonly trial
         <ColumnSwatch column={answer.column} />
         <b>{answer.name}</b>
         {answer.ended === undefined && trial.problem === undefined ? <Ring state="live" /> : null}
-        <Verdict right={isRight(answer, trial.source?.expected)} />
+        <Verdict right={isRight(answer, trial.source)} />
       </div>
       <AnswerTokens answer={answer} marks={marks} prompt={trial.prompt} />
       <p className="foot">{trial.problem === undefined ? summary(answer) : ''}</p>
@@ -56,7 +56,7 @@ export const TrialView = memo(function TrialView({ trial }: { readonly trial: Tr
         <p className="q">{prompt}</p>
         {source?.expected === undefined ? null : (
           <span className="gold">
-            expected <b title={source.expected}>{finalAnswer(source.expected)}</b>
+            expected <b title={source.expected}>{expectedAnswer(source)}</b>
           </span>
         )}
       </header>

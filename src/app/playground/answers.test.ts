@@ -1,7 +1,7 @@
 /** @file Streams, marks and verdicts of the playground. */
 import { describe, expect, it } from 'vitest';
 import type { StreamEvent } from '../../worker/protocol.ts';
-import { isRight, marksAgainst, meanProbability, withStream, type Answer } from './answers.ts';
+import { expectedAnswer, isRight, marksAgainst, meanProbability, withStream, type Answer } from './answers.ts';
 
 const answer = (ids: readonly number[]): Answer => ({
   column: 'base', name: 'Base model', ended: 'end', tokens: ids.map((id) => ({ id, text: ` ${id}`, probability: 0.5 })),
@@ -36,9 +36,20 @@ describe('isRight', () => {
     ['49 + 20 = 69 #### 69', '9 + 60 = 69 #### 69', true],
     ['49 + 20 = 69 #### 68', '#### 69', false],
     ['red', 'blue', false],
-  ])('%s for %s', (text, expected, right) => expect(isRight(said(text), expected)).toBe(right));
+  ])('%s for %s', (text, expected, right) => expect(isRight(said(text), { role: 'heldOut', expected, worked: false })).toBe(right));
+  it.each([
+    ['So it is \\boxed{\\frac{1}{2}}.', 'We find that $x = \\boxed{0.5}$', true],
+    ['That makes 1,200 dollars', '600 + 600 = 1200\n#### 1200', true],
+    ['That makes 1,300 dollars', '600 + 600 = 1200\n#### 1200', false],
+    ['72', '72', true],
+    ['I cannot say', '72', false],
+  ])('%s for the solution %s', (text, expected, right) => expect(isRight(said(text), { role: 'heldOut', expected, worked: true })).toBe(right));
+  it('shows what a solution comes to', () => {
+    expect(expectedAnswer({ role: 'heldOut', expected: 'We find that $x = \\boxed{0.5}$', worked: true })).toBe('0.5');
+    expect(expectedAnswer({ role: 'heldOut', expected: '9 + 60 = 69 #### 69', worked: false })).toBe('69');
+  });
   it('has no verdict before the end or without an expected answer', () => {
-    expect(isRight(streaming(said('blue')), 'blue')).toBeUndefined();
+    expect(isRight(streaming(said('blue')), { role: 'heldOut', expected: 'blue', worked: false })).toBeUndefined();
     expect(isRight(said('blue'), undefined)).toBeUndefined();
   });
 });

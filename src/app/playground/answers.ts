@@ -1,5 +1,6 @@
 /** @file Answers of the playground as data: what was asked, what each model said, where they part. Pure functions, with tests. */
 import type { RunId, SamplingOptions, StreamEvent } from '../../worker/protocol.ts';
+import { comesToSame, finalAnswer } from '../../worker/verdict.ts';
 
 /** The base model or a run with weights. */
 export type Column = 'base' | RunId;
@@ -20,12 +21,20 @@ export interface Answer {
   readonly ended: Extract<StreamEvent, { type: 'done' }>['reason'] | undefined;
 }
 
+/** Where a prompt was taken from, and what the file answers. */
+export interface Source {
+  readonly role: 'heldOut' | 'outOfDomain';
+  readonly expected: string | undefined;
+  /** What counts is the answer that a text comes to, not its words. */
+  readonly worked: boolean;
+}
+
 /** One prompt and the answers to it. */
 export interface Trial {
   readonly id: number;
   readonly prompt: string;
-  /** Where the prompt was taken from, and what the file answers; undefined for a prompt that was typed. */
-  readonly source: { readonly role: 'heldOut' | 'outOfDomain'; readonly expected: string | undefined } | undefined;
+  /** Undefined for a prompt that was typed. */
+  readonly source: Source | undefined;
   readonly answers: readonly Answer[];
   readonly problem: string | undefined;
 }
@@ -60,14 +69,15 @@ export function marksAgainst({ tokens }: Answer, reference: Answer): readonly Ma
 export const meanProbability = ({ tokens }: Answer): number | undefined =>
   tokens.length === 0 ? undefined : tokens.reduce((sum, { probability }) => sum + probability, 0) / tokens.length;
 
-/** The final answer in a text, after the mark #### where there is one. */
-export const finalAnswer = (text: string): string => (text.split('####').at(-1) ?? text).trim();
+/** The part of an expected text that counts: after the mark #### where there is one, what a worked solution comes to. */
+export const expectedAnswer = ({ expected = '', worked }: Source): string => (worked ? finalAnswer(expected) : (expected.split('####').at(-1) ?? expected).trim());
 
 /** What counts of an answer: after the mark #### where there is one, without spaces at the ends, without regard to case. */
-const essence = (text: string): string => finalAnswer(text).replace(/\s+/g, ' ').toLowerCase().replace(/\.$/, '');
+const essence = (text: string): string => (text.split('####').at(-1) ?? text).trim().replace(/\s+/g, ' ').toLowerCase().replace(/\.$/, '');
 
 /** Whether a complete answer says what was expected; undefined while that cannot be said. */
-export function isRight({ tokens, ended }: Answer, expected: string | undefined): boolean | undefined {
-  if (expected === undefined || ended === undefined) return undefined;
-  return essence(tokens.map(({ text }) => text).join('')) === essence(expected);
+export function isRight({ tokens, ended }: Answer, source: Source | undefined): boolean | undefined {
+  if (source?.expected === undefined || ended === undefined) return undefined;
+  const said = tokens.map(({ text }) => text).join('');
+  return essence(said) === essence(source.expected) || (source.worked && comesToSame(said, source.expected));
 }

@@ -86,8 +86,8 @@ export const stop = (): void => void lab().stopAsking();
 /** Puts a row of the evaluation data into the form, with what it expects. */
 export async function takeQuestion(role: 'heldOut' | 'outOfDomain'): Promise<void> {
   const { datasets, config } = get();
-  const rows = datasets[role]?.rows ?? 0;
-  if (rows === 0) return;
-  const [row] = await previewRows(role, 1 + Math.floor(Math.random() * rows), 1, config.maxLength);
-  if (row?.prompt !== undefined) edit({ prompt: row.prompt, source: { role, expected: row.expected } });
+  const dataset = datasets[role];
+  if (dataset === undefined || dataset.rows === 0) return;
+  const [row] = await previewRows(role, 1 + Math.floor(Math.random() * dataset.rows), 1, config.maxLength);
+  if (row?.prompt !== undefined) edit({ prompt: row.prompt, source: { role, expected: row.expected, worked: dataset.measure === 'generation' } });
 }
