@@ -1,6 +1,9 @@
 /** @file Output drift against transformers on every family, and against f64 where distributions are near or far apart. */
 import { describe, expect, it } from 'vitest';
+import { testContext } from '../gpu/testing.ts';
+import { logitsChunk } from '../graph/ops/head-loss.ts';
 import { AdaptedWeights, merge } from '../models/adapter.ts';
+import { Model } from '../models/model.ts';
 import { loadFixtureModel } from '../models/testing.ts';
 import { measureOutputDrift } from './outputDrift.ts';
 import { loadChangedModel, readDiagnostics } from './testing.ts';
@@ -54,6 +57,19 @@ describe('measureOutputDrift', () => {
     expect(apart.jensenShannon).toBeLessThanOrEqual(Math.log(2) * (1 + 1e-6));
     expect(apart.baseToTuned).toBeGreaterThan(100);
     model.destroy();
+  });
+
+  it('is the same in several chunks of logits as in one', async () => {
+    const context = await testContext();
+    const config = { model_type: 'llama', vocab_size: 2048, hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 1, num_key_value_heads: 1, initializer_range: 0.5 };
+    const [model, other] = [Model.create(context, config, 1), Model.create(context, config, 2)];
+    const examples = Array.from({ length: 17 }, (_, i) => ({ ids: Uint32Array.from({ length: 64 }, (_id, j) => (i * 131 + j * 37) % 2048), trained: new Uint8Array(64).fill(1), truncated: false }));
+    expect(logitsChunk(17 * 64, 2048, context.gpu.facts)).toBe(16 * 64);
+    const [whole, parts] = [await measureOutputDrift(model, other.weights, examples, { rows: 1, length: 64 }, 0), await measureOutputDrift(model, other.weights, examples, { rows: 17, length: 64 }, 0)];
+    for (const [i, example] of parts.examples.entries()) for (const kind of KINDS) expect(Math.abs(example[kind] / whole.examples[i]![kind] - 1), `${kind} ${i}`).toBeLessThan(1e-5);
+    expect(parts.baseToTuned).toBeGreaterThan(0.1);
+    model.destroy();
+    other.destroy();
   });
 
   it('measures adapted weights as it does the same weights merged; says what is missing; stops', async () => {
