@@ -1,7 +1,7 @@
 /** @file Evaluation on demand: base and runs on one suite, with intervals, and its items kept for browsing. */
 import type { Example } from '../data/examples.ts';
 import type { WeightSet } from '../engine.ts';
-import { bootstrapInterval, perplexityInterval, scoreInterval, type Interval } from '../evaluation/intervals.ts';
+import { perplexityInterval, scoreInterval, type Interval } from '../evaluation/intervals.ts';
 import type { ScoredItem, Scorer, ScorerSettings } from '../evaluation/scorer.ts';
 import { completionOf } from '../evaluation/scorer.ts';
 import type { Turn } from '../gpu/turn.ts';
@@ -101,7 +101,7 @@ function summary(measure: Measure, items: readonly ScoredItem[]): { score: Score
   return {
     score: scoreOf(scoreInterval(items.map(({ score }) => score!))),
     ...(measure === 'choice' ? { normalised: scoreOf(scoreInterval(items.map(({ normalised }) => normalised!))) } : {}),
-    ...(measure === 'generation' ? { stopRate: scoreOf(bootstrapInterval(items.map(({ ended }) => ended!))) } : {}),
+    ...(measure === 'generation' ? { stopRate: scoreOf(scoreInterval(items.map(({ ended }) => ended!))) } : {}),
   };
 }
 

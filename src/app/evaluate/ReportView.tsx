@@ -145,7 +145,7 @@ export function ReportView({ named }: { readonly named: NamedReport }): ReactEle
           <Phrases phrases={reportSentence(named)} />
         </h3>
         <p className="foot">
-          {reportDetail(report)} {between} 95% intervals from 2,000 resamplings of the items. Took {formatTime(report.seconds)}.
+          {reportDetail(report)} {between} 95% intervals over the items. Took {formatTime(report.seconds)}.
         </p>
       </div>
       <Scores {...named} />
