@@ -21,6 +21,9 @@ const pageSize = 5;
 /** A question in plain form without an answer to train: its text says more than the marks around it. */
 const asksOnly = (row: PreviewRow): boolean => row.prompt !== undefined && row.tokens.every(({ special }) => special);
 
+/** A row with a gold answer in the place of a text to write. */
+const isAsked = (row: PreviewRow): boolean => row.gold !== undefined && !row.truncated && trainedCount(row) === 0;
+
 function Rows({ dataset }: { readonly dataset: DatasetSummary }): ReactElement {
   const { role, rows, rendering } = dataset;
   const measured = role !== 'train';
@@ -47,7 +50,7 @@ function Rows({ dataset }: { readonly dataset: DatasetSummary }): ReactElement {
             <RowFacts row={row} measured={measured} />
           </div>
           <span className="c">
-            {asksOnly(row) ? 'asked' : `${formatCount(trainedCount(row))} of ${formatCount(row.tokens.length)}`}
+            {isAsked(row) ? 'asked' : `${formatCount(trainedCount(row))} of ${formatCount(row.tokens.length)}`}
           </span>
         </div>
       ))}

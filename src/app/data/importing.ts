@@ -46,7 +46,7 @@ async function take({ role, file, skipRows, stillHolds }: Attempt, name: string,
   } catch (error) {
     if (own !== imports) return false;
     if (get().importing?.cancelling !== true) return refuse({ file: name, what: sentence(error), stillHolds, canSkip: false });
-    set({ importNotice: `${file === undefined ? 'The mapping is as it was' : `${name} was not loaded: you cancelled it`}. ${kept(role)}` });
+    set({ importNotice: `Cancelled: ${file === undefined ? 'the mapping is as it was' : `${name} was not loaded`}. ${kept(role)}` });
     return false;
   } finally {
     if (own === imports) set({ importing: undefined });

@@ -80,7 +80,7 @@ describe('an import', () => {
     await until(() => state().importing?.progress?.unit === 'bytes');
     await cancelImport();
     await done;
-    expect(state()).toMatchObject({ importing: undefined, fileProblem: undefined, importNotice: 'large.jsonl was not loaded: you cancelled it. The demo data is still loaded.' });
+    expect(state()).toMatchObject({ importing: undefined, fileProblem: undefined, importNotice: 'Cancelled: large.jsonl was not loaded. The demo data is still loaded.' });
     expect(state().datasets.train?.origin).toBe('demo');
   });
 
