@@ -7,7 +7,7 @@
  */
 import type { Call, Slice } from '../gpu/kernel.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
-import { blockCalls, sidesOf } from '../spectral/block.ts';
+import { blockCalls, spreadCalls } from '../spectral/block.ts';
 import type { Directions } from '../spectral/decompose.ts';
 import { Workspace } from '../spectral/workspace.ts';
 import { negateCall, wholeRuns, type HeldDirections, type Penalty, type PenaltyTargets } from './penalty.ts';
@@ -33,18 +33,12 @@ export const PROJECTION_NEEDS_FULL =
 /** As RPSFT's gradient, of G in place of W - W0, and taken away. */
 function basisCalls(workspace: Workspace, { gradients }: PenaltyTargets, basis: Directions, rooms: Readonly<Record<'block' | 'narrow', Slice>>): Call[] {
   const { batch, k } = basis;
-  const { wide, short, near, far } = sidesOf(basis);
   const inShard = workspace.inShard(batch);
-  const { shape, table } = inShard;
-  const block = { ...rooms.block, size: 4 * shape.batch * k * k };
+  const block = { ...rooms.block, size: 4 * batch.offsets.length * k * k };
   const { narrow } = rooms;
   return [
     ...blockCalls(workspace, { weights: gradients }, basis, inShard, { narrow, block }),
     negateCall(block),
-    ...workspace.product({ batch: shape.batch, layout: 'NN', m: short, n: k, k }, { a: near, b: block, c: narrow }),
-    ...workspace.product(
-      { ...shape, c: 'table', accumulate: true, layout: 'NT', m: batch.rows, n: batch.columns, k },
-      { a: wide ? narrow : far, b: wide ? far : narrow, c: gradients.shards[batch.shard]!, table },
-    ),
+    ...spreadCalls(workspace, gradients, basis, inShard, { narrow, block }),
   ];
 }

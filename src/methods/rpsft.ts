@@ -9,7 +9,7 @@
  */
 import type { Call, Slice } from '../gpu/kernel.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
-import { blockCalls, sidesOf } from '../spectral/block.ts';
+import { blockCalls, spreadCalls } from '../spectral/block.ts';
 import type { Directions } from '../spectral/decompose.ts';
 import { Workspace } from '../spectral/workspace.ts';
 import { rpsftOfAdapter } from './adapterPenalty.ts';
@@ -40,22 +40,13 @@ function densePenalty(targets: DenseTargets, { bases, degenerate }: HeldDirectio
 const blockElements = ({ batch, k }: Directions): number => batch.offsets.length * k * k;
 const narrowElements = ({ batch, k }: Directions): number => batch.offsets.length * Math.min(batch.rows, batch.columns) * k;
 
-/**
- * C <- 2λC between the products that make the block and those that spread it: narrow <- near C, and gradient +=
- * narrow farᵀ (wide) or far narrowᵀ (tall, where C is the block of dWᵀ).
- */
+/** C <- 2λC between the products that make the block and those that spread it. */
 function basisCalls(workspace: Workspace, targets: DenseTargets, basis: Directions, partials: Slice, blockRoom: Slice, narrow: Slice): Call[] {
-  const { batch, k } = basis;
-  const { wide, short, near, far } = sidesOf(basis);
-  const inShard = workspace.inShard(batch);
+  const inShard = workspace.inShard(basis.batch);
   const block = { ...blockRoom, size: blockElements(basis) * 4 };
   return [
     ...blockCalls(workspace, targets, basis, inShard, { narrow, block }),
     squaresCall(targets.lambda, block, partials),
-    ...workspace.product({ layout: 'NN', m: short, n: k, k, batch: inShard.shape.batch }, { a: near, b: block, c: narrow }),
-    ...workspace.product(
-      { ...inShard.shape, c: 'table', accumulate: true, layout: 'NT', m: batch.rows, n: batch.columns, k },
-      { a: wide ? narrow : far, b: wide ? far : narrow, c: targets.gradients.shards[batch.shard]!, table: inShard.table },
-    ),
+    ...spreadCalls(workspace, targets.gradients, basis, inShard, { narrow, block }),
   ];
 }

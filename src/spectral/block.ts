@@ -44,3 +44,16 @@ export function blockCalls(
     ...workspace.product({ layout: 'TN', m: k, n: k, k: short, batch: shape.batch }, { a: near, b: narrow, c: block }),
   ];
 }
+
+/** onto += U C Vᵀ of every matrix, C in `block` as `blockCalls` leaves it; narrow [batch, short, k] <- near C on the way. */
+export function spreadCalls(workspace: Workspace, onto: ParameterBuffers, basis: Directions, { shape, table }: MatricesInShard, { narrow, block }: { readonly narrow: Slice; readonly block: Slice }): Call[] {
+  const { wide, short, near, far } = sidesOf(basis);
+  const { batch, k } = basis;
+  return [
+    ...workspace.product({ layout: 'NN', m: short, n: k, k, batch: shape.batch }, { a: near, b: block, c: narrow }),
+    ...workspace.product(
+      { ...shape, c: 'table', accumulate: true, layout: 'NT', m: batch.rows, n: batch.columns, k },
+      { a: wide ? narrow : far, b: wide ? far : narrow, c: onto.shards[batch.shard]!, table },
+    ),
+  ];
+}
