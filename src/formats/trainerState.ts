@@ -4,6 +4,7 @@
  * In trainer_state.json what transformers has no name for stands under a name of ours: `train/`, `eval_id/`, `eval_ood/`, `spectral/`.
  */
 import Papa from 'papaparse';
+import { conform } from './conform.ts';
 import { FormatError, show } from './formatError.ts';
 import type { JsonObject } from './folder.ts';
 
@@ -210,9 +211,6 @@ export function readMetricsLines(text: string, fileName = 'metrics.jsonl'): RunH
   return history;
 }
 
-/** An example of a value: a number, string or boolean; a list with an example of its items; an object, where a name that ends in ? may be missing. */
-type Example = number | string | boolean | readonly [Example] | { readonly [field: string]: Example };
-
 const STEP = { step: 1, loss: 1, penalty: 1, gradientNorm: 1, learningRate: 1, trainedTokens: 1, tokensPerSecond: 1, skipped: false };
 const ACCURACY = { correct: 1, items: 1, low: 0, high: 1 };
 const EVALUATION = { step: 1, heldOutLoss: 1, outOfDomainLoss: 1, 'seconds?': 1, inDomain: ACCURACY, outOfDomain: ACCURACY, groups: [{ group: '', ...ACCURACY }] } as const;
@@ -220,21 +218,4 @@ const BLOCK = { share: 1, diagonal: 1, offDiagonal: 1, chance: 1 };
 const MATRIX = { name: '', 'layer?': 1, module: '', shape: [1], k: 1, leftAngles: [1], rightAngles: [1], vectorAlignment: 1, matchedAlignment: 1, block: BLOCK, sigma0: [1], sigma: [1], relativeChange: 1 } as const;
 const DRIFT = { step: 1, matrices: [MATRIX] } as const;
 
-/** The value with the fields that the example has, null read as NaN where a number belongs (JSON has no NaN). */
-function conform(value: unknown, example: Example, path: string, fail: (what: string) => never): unknown {
-  if (typeof example === 'number' && value === null) return Number.NaN;
-  if (typeof example !== 'object') return typeof value === typeof example ? value : fail(`${path} is ${show(value)}, not a ${typeof example}`);
-  if (isList(example)) return Array.isArray(value) ? value.map((item, i) => conform(item, example[0], `${path}[${i}]`, fail)) : fail(`${path} is ${show(value)}, not a list`);
-  if (!isObject(value)) return fail(`${path} is ${show(value)}, not an object`);
-  return Object.fromEntries(
-    Object.entries(example).flatMap(([field, inner]) => {
-      const name = field.replace('?', '');
-      const present = Object.hasOwn(value, name);
-      if (!present && field.endsWith('?')) return [];
-      return [[name, conform(present ? value[name] : undefined, inner, path === '' ? name : `${path}.${name}`, fail)]];
-    }),
-  );
-}
-
-const isList = (example: Example): example is readonly [Example] => Array.isArray(example);
 const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
