@@ -65,6 +65,14 @@ const TABLE: readonly [path: string, kind: DatasetKind, examples: number, first:
   ['text/tinystories_excerpt.txt', 'text', 1230, { segments: [{ text: like(/^One day, a little girl/u), trained: true }] }],
 ];
 
+describe('files of the page', () => {
+  it.each([['demo-train.jsonl', 'gsm8k', 2000], ['demo-heldout.jsonl', 'gsm8k', 200], ['ood.jsonl', 'question-answer', 930]] as const)('%s is %s with %i examples', async (name, kind, count) => {
+    const file = new File([Uint8Array.from(readFileSync(new URL(`../../public/data/${name}`, import.meta.url)))], name);
+    const dataset = await importDataset(file);
+    expect([dataset.kind, dataset.examples.length, dataset.answered, dataset.problems]).toEqual([kind, count, kind === 'gsm8k' ? count : expect.any(Number), []]);
+  });
+});
+
 if (existsSync(data)) {
   describe('real files', () => {
     it.each(TABLE)('%s is %s with %i examples', async (path, kind, count, first, options) => {

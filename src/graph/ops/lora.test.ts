@@ -148,7 +148,7 @@ describe('loraLinear', () => {
     // The gradient of x is asked for by the second layer alone, of a frozen matrix by none, of the head by none.
     expect({ matmul: count('matmul'), widen: count('loraWiden'), narrow: count('loraNarrow'), gradient: count('loraGradient') }).toEqual({ matmul: 1, widen: 1, narrow: 2, gradient: 4 });
     const head = made.find(({ operation }) => operation.name === 'headLossGradient')!;
-    expect(head.outputs.map(({ shape }) => shape)).toEqual([[3], [3, 8]]);
+    expect(head.outputs.map(({ shape }) => shape)).toEqual([[3], [3], [3, 8]]);
     expect(of.size).toBe(4);
   });
 });
