@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Context } from '../gpu/context.ts';
 import { decomposeAll, destroyBases } from './decompose.ts';
-import { DriftMeter, type MatrixDrift } from './drift.ts';
+import { DriftMeter, measureDriftDetail, type MatrixDrift } from './drift.ts';
 import { alignment, placeOf, principalAngles } from './measures.ts';
 import { firstColumns, matrix, minus, multiply, plus, referenceSvd, scaled, squaredNorm, transpose, type Matrix } from './reference.ts';
 import { filled, layoutOf, normalMatrix, planted, testContext } from './testing.ts';
@@ -131,6 +131,43 @@ test('shapes of all kinds against f64', async () => {
     expect(drift.relativeChange).toBeCloseTo(expected.relativeChange, 6);
   }
 });
+
+describe('measureDriftDetail', () => {
+  test('is the drift of one matrix with its alignment', async () => {
+    const sigma = Array.from({ length: 20 }, (_, i) => 0.9 ** i);
+    // k is 7: the second and third matrix begin where no buffer can be bound.
+    const names = [0, 1, 2].map((layer) => `model.layers.${layer}.self_attn.q_proj.weight`);
+    const before = Object.fromEntries(names.map((name, i) => [name, planted(30, 20, sigma, 40 + 2 * i)]));
+    const after = Object.fromEntries(names.map((name, i) => [name, plus(before[name]!, scaled(normalMatrix(30, 20, 60 + i), 0.01))]));
+    const layout = layoutOf(Object.fromEntries(names.map((name) => [name, [30, 20]])));
+    const [pretrained, weights] = [before, after].map((set) => filled(context, layout, Object.fromEntries(names.map((name) => [name, set[name]!.values]))));
+    const { bases } = await decomposeAll(context, pretrained!, { rankFraction: 0.35 });
+    const meter = await DriftMeter.create(context, { weights: weights!, pretrained: pretrained!, bases });
+    const drifts = await meter.measure();
+    const held = Object.fromEntries(context.pool.bytes);
+    for (const [i, name] of names.entries()) {
+      const { leftAlignment, rightAlignment, ...drift } = await measureDriftDetail(context, { weights: weights!, pretrained: pretrained!, bases }, name);
+      const k = 7;
+      expect(drift).toMatchObject({ name, layer: i, module: 'q_proj', k, shape: [30, 20] });
+      for (const key of ['leftAngles', 'rightAngles', 'sigma', 'sigma0'] as const) expect(worst(drift[key], drifts[i]![key]), key).toBeLessThan(1e-4);
+      expect(drift.block.share).toBeCloseTo(drifts[i]!.block.share, 6);
+      const [old, now] = [referenceSvd(before[name]!), referenceSvd(rounded(after[name]!))];
+      for (const [found, a, b] of [[leftAlignment, old.u, now.u], [rightAlignment, old.v, now.v]] as const) {
+        const expected = multiply(transpose(firstColumns(a, k)), firstColumns(b, k)).values.map(Math.abs);
+        // Vectors are good to 1e-7 over the gap between neighbouring values, a tenth of themselves.
+        expect(worst([...found], expected)).toBeLessThan(2e-5);
+      }
+      const mean = (matrixOf: Float32Array): number => Array.from({ length: k }, (_, at) => matrixOf[at * (k + 1)]!).reduce((sum, value) => sum + value / k, 0);
+      expect((mean(leftAlignment) + mean(rightAlignment)) / 2).toBeCloseTo(drift.vectorAlignment, 6);
+    }
+    expect(Object.fromEntries(context.pool.bytes)).toEqual(held);
+    await expect(measureDriftDetail(context, { weights: weights!, pretrained: pretrained!, bases }, 'lm_head.weight')).rejects.toThrow('lm_head.weight has no singular basis');
+    meter.destroy();
+    destroyBases(context, bases);
+  });
+});
+
+const rounded = (each: Matrix): Matrix => ({ ...each, values: each.values.map(Math.fround) });
 
 test.each([
   ['model.layers.12.self_attn.q_proj.weight', { layer: 12, module: 'q_proj' }],

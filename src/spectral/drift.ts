@@ -42,6 +42,14 @@ export interface MatrixDrift {
   readonly relativeChange: number;
 }
 
+/** One matrix looked at closely. */
+export interface MatrixDriftDetail extends MatrixDrift {
+  /** |<u_i, u'_j>| [k, k] row-major: u_i as pretrained, u'_j as now. */
+  readonly leftAlignment: Float32Array<ArrayBuffer>;
+  /** |<v_i, v'_j>| [k, k] */
+  readonly rightAlignment: Float32Array<ArrayBuffer>;
+}
+
 /** The sources of one batch, whose matrices lie at the same places in both. */
 interface PlainSources {
   readonly weights: ParameterBuffers;
@@ -104,6 +112,47 @@ export class DriftMeter {
   destroy(): void {
     for (const batch of this.batches) batch.destroy();
   }
+}
+
+/**
+ * The drift of one matrix with its alignment, in room of its own that is freed again.
+ * @throws {RangeError} for a matrix that has no basis
+ */
+export async function measureDriftDetail(parent: Context, { weights, pretrained, bases }: DriftSources, name: string): Promise<MatrixDriftDetail> {
+  const basis = bases.find(({ batch }) => batch.names.includes(name));
+  if (!basis) throw new RangeError(`${name} has no singular basis: it was not decomposed, or its k reaches its smaller side. Decompose it with a smaller k.`);
+  const context = childContext(parent);
+  try {
+    const own = basisOfOne(context, basis, name);
+    if (weights.trained === weights) return await (await BatchMeter.create(context, { weights: weights.trained, pretrained }, own)).measureClosely();
+    const { values: after, batch } = denseRoom(context, own.batch);
+    const { values: before } = denseRoom(context, own.batch);
+    await fillDense(context, before, pretrained);
+    await fillDense(context, after, weights);
+    return await (await BatchMeter.create(context, { weights: after, pretrained: before }, { ...own, batch })).measureClosely();
+  } finally {
+    context.pool.destroyAll();
+  }
+}
+
+/** A copy of the part of a basis that is one matrix's; where it lies in its batch it may not begin where buffers can be bound. */
+function basisOfOne({ gpu: { device }, pool }: Context, { batch, k, u, v, sigma }: Basis, name: string): Basis {
+  const z = batch.names.indexOf(name);
+  const encoder = device.createCommandEncoder({ label: 'basis of one matrix' });
+  const copy = (from: Slice, elements: number, label: string): Slice => {
+    const to = { ...pool.storage(4 * elements, 'bases', label), size: 4 * elements };
+    encoder.copyBufferToBuffer(from.buffer, from.offset + 4 * z * elements, to.buffer, to.offset, to.size);
+    return to;
+  };
+  const own = {
+    batch: { ...batch, names: [name], offsets: [batch.offsets[z]!] },
+    k,
+    u: copy(u, batch.rows * k, 'left basis'),
+    v: copy(v, batch.columns * k, 'right basis'),
+    sigma: copy(sigma, k, 'singular values'),
+  };
+  device.queue.submit([encoder.finish()]);
+  return own;
 }
 
 /** What comes back of a batch; matrices one after the other. */
@@ -176,13 +225,27 @@ class BatchMeter {
   }
 
   async measure(): Promise<MatrixDrift[]> {
+    return this.#drifts(await this.#read());
+  }
+
+  /** Of a batch of one matrix. */
+  async measureClosely(): Promise<MatrixDriftDetail> {
+    const floats = await this.#read();
+    const [drift] = this.#drifts(floats);
+    return { ...drift!, leftAlignment: floats.leftCross.map(Math.abs), rightAlignment: floats.rightCross.map(Math.abs) };
+  }
+
+  async #read(): Promise<Record<keyof Results, Float32Array<ArrayBuffer>>> {
     await this.decomposition.run();
     this.program.replay();
-    const { names, rows, columns } = this.basis.batch;
-    const { k } = this.basis;
     const entries = Object.entries(this.results) as [keyof Results, Slice][];
     const bytes = await readBack(this.workspace.context.gpu.device, entries.map(([, slice]) => slice));
-    const floats = Object.fromEntries(entries.map(([key], i) => [key, new Float32Array(bytes[i]!)])) as Record<keyof Results, Float32Array>;
+    return Object.fromEntries(entries.map(([key], i) => [key, new Float32Array(bytes[i]!)])) as Record<keyof Results, Float32Array<ArrayBuffer>>;
+  }
+
+  #drifts(floats: Readonly<Record<keyof Results, Float32Array>>): MatrixDrift[] {
+    const { names, rows, columns } = this.basis.batch;
+    const { k } = this.basis;
     return names.map((name, z) => {
       const of = (key: keyof Results): Float32Array => floats[key].subarray((z * floats[key].length) / names.length, ((z + 1) * floats[key].length) / names.length);
       const left = alignment(of('leftCross'), k);
