@@ -1,7 +1,8 @@
 // Cross-entropy of each row of logits [ROWS, VOCABULARY] against its label; one workgroup a row, fixed reduction trees.
 //   nll[row] = log(sum(exp(logits))) - logits[label], 0 where the label is IGNORED
 //   loss[row] = lossWeights[row] * what the objective makes of it: nll, TIMES_PROBABILITY p * nll with p = exp(-nll) held
-//     fixed, DIVERGENCE nll + beta * KL(p || q), q the softmax of the reference logits
+//     fixed, DIVERGENCE nll + beta * KL(p || q), q the softmax of the reference logits, POLICY -min(ratio * advantage,
+//     bounded ratio * advantage), after which entropy[row] = -sum(p log p)
 // GRADIENT: the logits become the gradient of the sum of the losses, with `weights` in place of lossWeights; 0 in ignored
 // rows. Otherwise argmax[row] is written, the smallest index among equals.
 @group(0) @binding(0) var<storage, read_write> logits: array<f32>;
@@ -13,6 +14,12 @@
 @group(0) @binding(5) var<storage, read> weights: array<f32>;
 //#else
 @group(0) @binding(5) var<storage, read_write> argmax: array<u32>;
+//#end
+//#if POLICY
+// Of each row: nll under the policy that sampled the label, 1 where that is known (otherwise it is this one and the ratio 1),
+// advantage, and the ratio from which on it counts no more: the largest where the advantage is positive, else the smallest.
+@group(0) @binding(6) var<storage, read> policy: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> entropy: array<f32>;
 //#end
 //#if DIVERGENCE
 @group(0) @binding(6) var<storage, read> referenceLogits: array<f32>;
@@ -70,6 +77,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if (lane == 0u) {
       nll[row] = 0.0;
       loss[row] = 0.0;
+      //#if POLICY
+      entropy[row] = 0.0;
+      //#end
     }
     return;
   }
@@ -129,12 +139,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let divergence = select(sumOf(products, lane) / total, 0.0, label == IGNORED);
   let objective = surprise + beta[0] * divergence;
   //#else
+  //#if POLICY
+  let token = policy[row];
+  let ratio = select(1.0, exp(token.x - surprise), token.y == 1.0);
+  let clipped = (token.z > 0.0 && ratio > token.w) || (token.z < 0.0 && ratio < token.w);
+  let factor = select(ratio * token.z, 0.0, clipped || label == IGNORED);
+  let objective = select(-token.z * select(ratio, token.w, clipped), 0.0, label == IGNORED);
+  var weighted = 0.0;
+  for (var v = lane; v < VOCABULARY; v += LANES) {
+    weighted += exp(logits[start + v] - top) * (logits[start + v] - top);
+  }
+  let spread = log(total) - sumOf(weighted, lane) / total;
+  //#else
   let objective = surprise;
+  //#end
   //#end
   //#end
   if (lane == 0u) {
     nll[row] = surprise;
     loss[row] = lossWeights[row] * objective;
+    //#if POLICY
+    entropy[row] = select(spread, 0.0, label == IGNORED);
+    //#end
     //#if GRADIENT
     //#else
     argmax[row] = winner;
@@ -145,7 +171,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   //#if TIMES_PROBABILITY
   let weight = weights[row] * factor;
   //#else
+  //#if POLICY
+  let weight = weights[row] * factor;
+  //#else
   let weight = weights[row];
+  //#end
   //#end
   for (var v = lane; v < VOCABULARY; v += LANES) {
     let probability = exp(logits[start + v] - top) / total;

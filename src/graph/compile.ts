@@ -50,7 +50,7 @@ export function compile(graph: Graph, outputs: readonly Tensor[], options: Compi
   for (const [index, node] of nodes.entries()) {
     const { operation } = node;
     const inputs = node.inputs.map((tensor) => ({ ...typeOf(tensor), slice: sliceOf(tensor) }));
-    const alias = operation.inPlace?.(node.inputs.length);
+    const alias = operation.inPlace?.(node.inputs.length, node.attributes as never);
     const outputsHere = node.outputs.map((tensor, i) => {
       if (alias?.output !== i) return { ...typeOf(tensor), slice: slices.get(tensor) ?? place(tensor) };
       const from = node.inputs[alias.input]!;
@@ -96,7 +96,7 @@ const typeOf = ({ shape, dtype }: Tensor): Pick<Tensor, 'shape' | 'dtype'> => ({
 function bindThroughAliases(nodes: readonly Node[], bindings: ReadonlyMap<Tensor, Slice>): Map<Tensor, Slice> {
   const slices = new Map(bindings);
   for (const node of nodes.toReversed()) {
-    const alias = node.operation.inPlace?.(node.inputs.length);
+    const alias = node.operation.inPlace?.(node.inputs.length, node.attributes as never);
     if (!alias) continue;
     const slice = slices.get(node.outputs[alias.output]!);
     const from = node.inputs[alias.input]!;

@@ -78,7 +78,7 @@ export interface Operation<A = never> {
    * Output and input that share one buffer, for operations that add onto an optional last input in place. Parameter
    * gradients need it: tied weights, accumulation over micro-batches.
    */
-  inPlace?(inputCount: number): { readonly output: number; readonly input: number } | undefined;
+  inPlace?(inputCount: number, attributes: A): { readonly output: number; readonly input: number } | undefined;
   /**
    * The other outputs from the first alone, bit for bit, as nodes of `graph`; for operations after which a segment may end,
    * so that recomputation keeps one tensor of theirs. Undefined where that cannot be.

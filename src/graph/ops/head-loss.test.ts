@@ -9,7 +9,7 @@ import { evaluateReference } from '../reference.ts';
 import { differenceError, randomNormal, relativeError, runOnGpu } from '../testing.ts';
 import { embedding, sortTokensById } from './embedding.ts';
 import type { HeadLossOptions } from './head-loss.ts';
-import { headLoss, IGNORED, logitsChunk } from './head-loss.ts';
+import { headLoss, IGNORED, logitsChunk, policyLength, writePolicy } from './head-loss.ts';
 import { linear } from './matmul.ts';
 import { rmsNorm } from './rms-norm.ts';
 
@@ -60,36 +60,51 @@ const divergence = (source: Source, beta: number, far = 1): HeadLossOptions => (
   },
 });
 
+/** Every third token is of the policy at hand; ratios of the others lie about 1, on both sides of their bounds, with advantages of both signs and none. */
+function policy(source: Source): HeadLossOptions {
+  const numbers = new Float32Array(policyLength(TOKENS));
+  const [advantages, distances] = [randomNormal(TOKENS, 14), randomNormal(TOKENS, 15)];
+  for (const [token, normal] of advantages.entries()) {
+    const advantage = token % 7 === 0 ? 0 : normal;
+    writePolicy(numbers, token, { sampledNll: token % 3 === 0 ? undefined : 4.5 + distances[token]!, advantage, bound: advantage > 0 ? 1.28 : 0.8 });
+  }
+  return { policy: source('policy', [TOKENS, 4], numbers) };
+}
+
 const OBJECTIVES: Readonly<Record<string, (source: Source) => HeadLossOptions>> = {
   nll: () => ({}),
   'DFT': () => ({ objective: 'dft' }),
   'KL to a reference': (source) => divergence(source, 0.7),
+  'clipped policy ratio': policy,
   'other weights in the gradient': (source) => ({ gradientWeights: source('gradient weights', [TOKENS], randomNormal(TOKENS, 12)) }),
 };
 
 describe('headLoss', () => {
   it.each(Object.keys(OBJECTIVES))('gives the losses and most likely tokens of the f64 reference: %s', async (name) => {
-    const { graph, nll, loss, argmax, values } = tiedModel('f32', OBJECTIVES[name]);
-    const expected = evaluateReference(graph, [nll, loss, argmax], values);
-    const actual = await runOnGpu(graph, [nll, loss, argmax], values);
-    for (const tensor of [nll, loss]) expect(relativeError(actual.get(tensor)!, expected.get(tensor)!), tensor.name).toBeLessThan(100 * 2 ** -24);
+    const { graph, nll, loss, argmax, entropy, values } = tiedModel('f32', OBJECTIVES[name]);
+    const numbers = [nll, loss, ...(entropy ? [entropy] : [])];
+    const expected = evaluateReference(graph, [...numbers, argmax], values);
+    const actual = await runOnGpu(graph, [...numbers, argmax], values);
+    for (const tensor of numbers) expect(relativeError(actual.get(tensor)!, expected.get(tensor)!), tensor.name).toBeLessThan(100 * 2 ** -24);
     expect([...actual.get(argmax)!]).toEqual([...expected.get(argmax)!]);
   });
 
   it.each(Object.keys(OBJECTIVES))('differentiates a tied model, f64 rules against finite differences, kernels against f64: %s', async (name) => {
-    const { graph, nll, loss, parameters, values, weights, labels } = tiedModel('f32', OBJECTIVES[name]);
+    const { graph, nll, loss, entropy, parameters, values, weights, labels } = tiedModel('f32', OBJECTIVES[name]);
     const { of, same } = gradients(graph, nll, parameters);
-    const wanted = [...parameters.map((parameter) => of.get(parameter)!), same.get(nll)!, same.get(loss)!];
+    const wanted = [...parameters.map((parameter) => of.get(parameter)!), ...[nll, loss, ...(entropy ? [entropy] : [])].map((tensor) => same.get(tensor)!)];
     const expected = evaluateReference(graph, wanted, values);
     const actual = await runOnGpu(graph, wanted, values);
     for (const tensor of wanted) expect(relativeError(actual.get(tensor)!, expected.get(tensor)!), tensor.name).toBeLessThan(200 * 2 ** -24);
-    // What is held fixed where the loss is differentiated: p of DFT, and the weights.
-    const held = graph.sources.find((source) => source.name === 'gradient weights');
+    // What is held fixed where the loss is differentiated: p of DFT, the probability that sampled where it is that of this pass, and the weights.
+    const sourceNamed = (wantedName: string): ReferenceArray | undefined => values.get(graph.sources.find((source) => source.name === wantedName)!);
     const losses = evaluateReference(graph, [nll], values).get(nll)!;
-    const factors = held ? values.get(held)! : name === 'DFT' ? weights.map((weight, i) => weight * Math.exp(-losses[i]!)) : weights;
+    const numbers = sourceNamed('policy');
+    const factors = sourceNamed('gradient weights') ?? weights.map((weight, i) => weight * (name === 'DFT' ? Math.exp(-losses[i]!) : (numbers?.[4 * i + 2] ?? 1)));
+    const throughLoss = (token: number): boolean => name.startsWith('KL') || numbers?.[4 * token + 1] === 1;
     const total = (changed: Tensor) => (at: ReferenceArray) => {
       const outputs = evaluateReference(graph, [nll, loss], new Map(values).set(changed, at));
-      return name.startsWith('KL') ? outputs.get(loss)!.reduce((sum, each) => sum + each, 0) : outputs.get(nll)!.reduce((sum, each, i) => sum + each * factors[i]!, 0);
+      return outputs.get(nll)!.reduce((sum, each, i) => sum + (throughLoss(i) ? outputs.get(loss)![i]! : each * factors[i]!), 0);
     };
     for (const parameter of parameters) expect(differenceError(total(parameter), values.get(parameter)!, expected.get(of.get(parameter)!)!), parameter.name).toBeLessThan(1e-7);
     expect(labels.every((label, i) => label !== IGNORED || actual.get(same.get(loss)!)![i] === 0)).toBe(true);
