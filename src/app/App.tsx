@@ -1,5 +1,6 @@
 /** @file The page: head, rail, the selected view, status bar, and what lies over them. */
 import type { ReactElement } from 'react';
+import { CompareTab } from './compare/CompareTab.tsx';
 import { DataSheet } from './data/DataSheet.tsx';
 import { EvaluationSheet } from './evaluate/EvaluationSheet.tsx';
 import { ExportTab } from './export/ExportTab.tsx';
@@ -43,7 +44,16 @@ function SpectrumView(): ReactElement {
   );
 }
 
-const views: Readonly<Record<TabId, () => ReactElement>> = { train: TrainView, spectrum: SpectrumView, playground: PlaygroundTab, export: ExportTab };
+function CompareView(): ReactElement {
+  return (
+    <>
+      <RecordedBanner />
+      <CompareTab />
+    </>
+  );
+}
+
+const views: Readonly<Record<TabId, () => ReactElement>> = { train: TrainView, compare: CompareView, spectrum: SpectrumView, playground: PlaygroundTab, export: ExportTab };
 
 export function App(): ReactElement {
   const tab = useLab((state) => state.tab);

@@ -4,6 +4,8 @@
  */
 import { transfer } from 'comlink';
 import type { LabApi, LabEvent, RunId } from '../worker/protocol.ts';
+import { receiveQueue } from './compare/queue.ts';
+import { keepStoredRuns } from './compare/stored.ts';
 import { lab, sentence, setEngine } from './lab.ts';
 import { keepEstimateCurrent } from './run/estimate.ts';
 import { acceptModel } from './model/opening.ts';
@@ -29,6 +31,7 @@ export async function connectLab(startedEngine: LabApi): Promise<void> {
     }
     set({ diagnosis, connection: 'loading' });
     acceptModel(await lab().openBuiltIn());
+    await keepStoredRuns();
     set({ loading: undefined, connection: 'ready' });
   } catch (error) {
     failConnection(sentence(error));
@@ -67,12 +70,13 @@ function receivePhase({ phase, done, total, unit }: Extract<LabEvent, { type: 'p
 }
 
 /**
- * Puts events into the store. Returns those of a run that is just being started or opened and not known yet, to be tried again with the next ones;
+ * Puts events into the store. Returns those of a run that is just being started, by the queue or a person, or opened and not known yet, to be tried again with the next ones;
  * those of a run that has been removed are dropped.
  */
 export function receiveEvents(events: readonly LabEvent[], at: number): LabEvent[] {
   const ofRun = (id: RunId): readonly LabEvent[] => events.filter((event) => 'run' in event && event.run === id);
   for (const event of events) {
+    if (event.type === 'queue') receiveQueue(event.queue, at);
     if (event.type === 'device') set({ deviceProblem: event.message });
     if (event.type === 'phase' && event.run === undefined) receivePhase(event);
   }
@@ -83,7 +87,7 @@ export function receiveEvents(events: readonly LabEvent[], at: number): LabEvent
     }),
   }));
   settleRequests();
-  const { runs, starting, opening } = get();
+  const { runs, starting, opening, queue } = get();
   const isUnknown = (event: LabEvent): boolean => 'run' in event && event.run !== undefined && !runs.some((run) => run.id === event.run);
-  return starting || opening !== undefined ? events.filter(isUnknown) : [];
+  return starting || opening !== undefined || queue.running ? events.filter(isUnknown) : [];
 }

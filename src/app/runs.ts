@@ -42,10 +42,12 @@ export interface LabRun {
   readonly visible: boolean;
   /** From the recorded file, not from this browser. */
   readonly recorded: boolean;
+  /** Only its log is kept in this browser. */
+  readonly withoutWeights?: true;
 }
 
 /** It has ended and its weights are kept: it can be asked, exported, evaluated and continued. */
-export const hasWeights = (run: LabRun): boolean => !run.recorded && (run.state === 'finished' || run.state === 'stopped');
+export const hasWeights = (run: LabRun): boolean => !run.recorded && run.withoutWeights !== true && (run.state === 'finished' || run.state === 'stopped');
 
 /** Files that do not say how the run was made: an adapter from elsewhere. */
 export const isUnknown = ({ importedFrom, config }: Pick<LabRun, 'importedFrom' | 'config'>): boolean => importedFrom !== undefined && config.steps === 0;
@@ -95,6 +97,7 @@ function withEvent(run: LabRun, event: LabEvent): LabRun {
       return { ...run, evaluations: appendBySteps(run.evaluations, [event.evaluation]) };
     case 'drift':
       return { ...run, drifts: appendBySteps(run.drifts, [event.drift]) };
+    case 'queue':
     case 'queue':
     case 'device':
       return run;

@@ -5,9 +5,10 @@
 import { create } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
 import type {
-  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, LoraConfig, MethodId, ModelSummary, NamedFile, Precision, RecordedRun, RunConfig,
+  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, LoraConfig, MethodId, ModelSummary, NamedFile, Precision, QueueState, RecordedRun, RunConfig,
   RunId, SamplingOptions, StorageReport,
 } from '../worker/protocol.ts';
+import type { KeptRuns } from './compare/groups.ts';
 import { initialEvaluation, type EvaluationState } from './evaluate/form.ts';
 import { defaultConfig, defaultLambdas, defaultLora, loraForModel, moveUsual, usualConfig } from './method/defaults.ts';
 import { defaultSampling, type Column, type Trial } from './playground/answers.ts';
@@ -16,7 +17,7 @@ import { isLive, type LabRun, type PhaseProgress } from './runs.ts';
 /** `unavailable`: the diagnosis says what is missing. `failed`: the worker itself did not start or the model did not load. */
 export type Connection = 'connecting' | 'loading' | 'ready' | 'unavailable' | 'failed';
 
-export const tabIds = ['train', 'spectrum', 'playground', 'export'] as const;
+export const tabIds = ['train', 'compare', 'spectrum', 'playground', 'export'] as const;
 export type TabId = (typeof tabIds)[number];
 
 export const stationIds = ['model', 'data', 'method', 'run'] as const;
@@ -154,6 +155,10 @@ export interface LabState {
   readonly memoryLimit: number;
   /** In the order of their start. */
   readonly runs: readonly LabRun[];
+  /** What the browser keeps beside the logs of the runs, once it has been asked. */
+  readonly kept: KeptRuns;
+  /** Runs that are made one after the other. */
+  readonly queue: QueueState;
   /** The run that figures draw strongest: the live one, or the one chosen in the run list. */
   readonly selectedRun: RunId | undefined;
   /** A start was asked for and not answered yet. */
@@ -204,6 +209,8 @@ export const initialState: LabState = {
   fitCheck: undefined,
   memoryLimit: Infinity,
   runs: [],
+  kept: {},
+  queue: { items: [], running: false },
   selectedRun: undefined,
   starting: false,
   asked: undefined,

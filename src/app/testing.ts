@@ -5,8 +5,9 @@
 import type { DatasetColumns } from '../data/mapping.ts';
 import type {
   Accuracy, DatasetRole, DatasetSummary, Diagnosis, Drift, Estimate, EvaluatedItem, Evaluation, EvaluationReport, EvaluationRequest, ExportResult, Fit, HubInfo, HubRequest, ImportResult, LabApi, LabEvent,
-  MatrixDrift, MemoryCategory, ModelSummary, Precision, PreviewRow, RecordedRun, RunConfig, RunId, RunSummary, Score, StepMetrics, StorageReport, StreamEvent, WayToFit,
+  MatrixDrift, MemoryCategory, ModelSummary, Precision, PreviewRow, RecordedRun, RunConfig, RunId, RunSummary, Score, StepMetrics, StorageReport, StoredRun, StreamEvent, WayToFit,
 } from '../worker/protocol.ts';
+import { fakeRunStore } from './compare/testing.ts';
 import { defaultConfig } from './method/defaults.ts';
 
 export interface FakeOptions {
@@ -20,6 +21,8 @@ export interface FakeOptions {
   readonly memory?: number;
   /** What the hub answers in place of a model. */
   readonly hubProblem?: string;
+  /** Runs that the browser has kept from before, the newest first. */
+  readonly stored?: readonly StoredRun[];
 }
 
 /** The linear layers of a Llama decoder: with grouped queries, `keyValueWidth` is less than the width. */
@@ -143,7 +146,7 @@ const wait = (milliseconds: number): Promise<void> =>
   });
 
 /** An engine that follows the protocol; each call makes one with its own state. */
-export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem }: FakeOptions): LabApi {
+export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem, stored = [] }: FakeOptions): LabApi {
   let port: MessagePort | undefined;
   let datasets = demo();
   let model = builtIn;
@@ -154,6 +157,7 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
   const recorded = new Map<RunId, { readonly summary: RunSummary; readonly events: LabEvent[] }>();
   const send = (event: LabEvent): void => {
     port?.postMessage(event);
+    store.heard(event);
     if ('run' in event && event.run !== undefined) recorded.get(event.run)?.events.push(event);
   };
   let reading = { stopped: false };
@@ -191,6 +195,15 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
     send({ type: 'phase', run: id, phase: 'save', done: 1, total: 1, unit: 'items' });
     send({ type: 'state', run: id, state: run.stopped ? 'stopped' : 'finished' });
   };
+
+  const begin = (config: RunConfig, id: RunId): RunSummary => {
+    live = { id, config, step: 0, paused: false, stopped: false };
+    const summary: RunSummary = { id, config, state: 'preparing', model: model.name, dataset: datasets[0]?.name ?? '', startedAt: new Date(Date.UTC(2026, 0, 1) + recorded.size).toISOString(), completedSteps: 0 };
+    recorded.set(id, { summary, events: [] });
+    void train(live);
+    return summary;
+  };
+  const store = fakeRunStore({ stored, send: (event) => send(event), begin, busy: () => live !== undefined, made: () => [...recorded.values()] });
 
   const storage = (): StorageReport => ({
     models: [...cache].map(([key, { repo, bytes }]) => ({ key, repo, commit, bytes, complete: bytes === hubBytes, lastUsed: '2026-11-20T09:00:00Z' })),
@@ -360,14 +373,7 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
       ].filter(({ saves }) => saves > 0);
       return { fits: false, needed, stoppedAt: memory, message: 'The adapter refused a buffer for activations.', ways };
     },
-    start(config): Promise<RunSummary> {
-      const id = `run-${++runs}`;
-      live = { id, config, step: 0, paused: false, stopped: false };
-      const summary: RunSummary = { id, config, state: 'preparing', model: model.name, dataset: datasets[0]?.name ?? '', startedAt: '2026-01-01T00:00:00Z', completedSteps: 0 };
-      recorded.set(id, { summary, events: [] });
-      void train(live);
-      return Promise.resolve(summary);
-    },
+    start: (config) => Promise.resolve(begin(config, `run-${++runs}`)),
     pause() {
       if (live === undefined) return Promise.reject(new Error('No run is going on.'));
       live.paused = true;
@@ -385,7 +391,7 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
       if (live !== undefined) live.stopped = true;
       return Promise.resolve();
     },
-    removeRun: () => Promise.resolve(),
+    ...store.api,
     async ask(_prompt, columns, options, stream) {
       const words = [' 49', ' +', ' 20', ' =', ' 69', ' ####', ' 69'];
       for (let place = 0; place < words.length && place < options.maxNewTokens; place++) {

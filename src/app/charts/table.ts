@@ -45,6 +45,8 @@ export function curvesTable(
     readonly points: readonly { readonly x: number; readonly y: number | null; readonly low?: number; readonly high?: number }[];
   }[],
   format: (value: number) => string,
+  /** What the ends of the bands are. */
+  band = '95%',
 ): TableData {
   const rows = new Map<number, Cell[]>();
   const columns: TableColumn[] = [{ title: axisTitle }];
@@ -52,7 +54,7 @@ export function curvesTable(
     const withInterval = points.some((point) => point.low !== undefined);
     const at = columns.length;
     columns.push({ title, format });
-    if (withInterval) columns.push({ title: `${title}, 95% low`, format }, { title: `${title}, 95% high`, format });
+    if (withInterval) columns.push({ title: `${title}, ${band} low`, format }, { title: `${title}, ${band} high`, format });
     for (const point of points) {
       const row = rows.get(point.x) ?? [point.x];
       row[at] = point.y;

@@ -6,8 +6,6 @@ import { comparisonFinding } from './findings.ts';
 import { groupRuns } from './groups.ts';
 import { runOf } from './testing.ts';
 
-type Points = readonly (readonly [number, number])[];
-
 /** Seeds of one method whose end differs by `spread` from one to the next. */
 const seeds = (method: 'sft' | 'rpsft' | 'l2sp', count: number, end: readonly [number, number], spread = 0.01): readonly LabRun[] =>
   Array.from({ length: count }, (_, index) => runOf({ method, seed: index + 1, lambda: method === 'sft' ? 0 : 1 }, [[0, 0.95], [end[0], end[1] - index * spread]]));

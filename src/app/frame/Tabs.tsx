@@ -2,7 +2,7 @@
 import type { KeyboardEvent, ReactElement } from 'react';
 import { showTab, tabIds, useLab, type TabId } from '../store.ts';
 
-const tabNames: Readonly<Record<TabId, string>> = { train: 'Train', spectrum: 'Spectrum', playground: 'Playground', export: 'Export' };
+const tabNames: Readonly<Record<TabId, string>> = { train: 'Train', compare: 'Compare', spectrum: 'Spectrum', playground: 'Playground', export: 'Export' };
 
 /** Where a key leads from a tab; undefined when it leads nowhere. */
 function tabAfter(tab: TabId, key: string): TabId | undefined {

@@ -17,7 +17,7 @@ export const keyLines: readonly KeyLine[] = [
   { keys: [commandKey.trim(), '↵'], does: 'Start, or ask in the playground', letter: false },
   { keys: ['P'], does: 'Pause or resume', letter: true },
   { keys: ['S'], does: 'One step while paused', letter: true },
-  { keys: ['1', '2', '3', '4'], does: 'Train, Spectrum, Playground, Export', letter: true },
+  { keys: ['1', '2', '3', '4', '5'], does: 'Train, Compare, Spectrum, Playground, Export', letter: true },
   { keys: ['M', 'D', 'H', 'R'], does: 'Open Model, Data, Method, Run', letter: true },
   { keys: ['←', '→'], does: 'Tabs; cursor in a figure, with Shift by checkpoint', letter: false },
   { keys: ['Home', 'End'], does: 'First and last point of a figure', letter: false },

@@ -84,7 +84,8 @@ export async function removeRun(id: RunId): Promise<void> {
   if (run !== undefined && (run.recorded || (await control(lab().removeRun(id))))) forgetRun(id);
 }
 
-function forgetRun(id: RunId): void {
+/** Takes a run off the page. */
+export function forgetRun(id: RunId): void {
   set(({ runs, selectedRun }) => {
     const left = runs.filter((run) => run.id !== id);
     return { runs: left, selectedRun: selectedRun === id ? left.at(-1)?.id : selectedRun };
