@@ -119,3 +119,25 @@ describe('a run with an adapter', () => {
     }
   });
 });
+
+describe('diagnostics', () => {
+  it('of what a run kept: what moved, what the loss is sensitive to, and the same without the change of its block', async () => {
+    const { weights } = await train({ ...SETTINGS, lora: undefined, method: 'sft' }, {}, 4);
+    const decomposition = await lab.decompose(0.25);
+    const name = 'model.layers.0.self_attn.q_proj.weight';
+    const detail = await lab.driftDetail(weights, decomposition, name);
+    expect([detail.name, detail.leftAlignment.length]).toEqual([name, detail.k ** 2]);
+    const { matrices } = await lab.fisher(weights, decomposition, examples, { against: ['random'] });
+    expect(matrices.map((matrix) => matrix.name)).toContain(name);
+    const { states, tokens } = await lab.representationDrift(weights, examples, SHAPE);
+    expect([states.length, tokens]).toEqual([2, 32]);
+    const moved = await lab.outputDrift(weights, examples, SHAPE);
+    const { weights: restored, names } = await lab.restore(weights, decomposition, 'block');
+    expect(names).toContain(name);
+    expect((await lab.driftDetail(restored, decomposition, name)).block.share).toBeLessThan(1e-6 * detail.block.share);
+    const back = await lab.outputDrift(restored, examples, SHAPE);
+    expect(back.jensenShannon).not.toBe(moved.jensenShannon);
+    expect(await losses(restored)).not.toEqual(await losses(weights));
+    for (const each of [weights, restored]) lab.release(each);
+  });
+});

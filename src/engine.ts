@@ -46,9 +46,19 @@ import { fileShape, toFile } from './models/stored.ts';
 import type { WeightSet } from './models/weights.ts';
 import type { Decomposition } from './spectral/decompose.ts';
 import { decomposeAll, destroyBases } from './spectral/decompose.ts';
-import { DriftMeter } from './spectral/drift.ts';
+import type { MatrixDriftDetail } from './spectral/drift.ts';
+import { DriftMeter, measureDriftDetail } from './spectral/drift.ts';
 import type { ExtractOptions, Extraction } from './spectral/extract.ts';
 import { extractAdapter } from './spectral/extract.ts';
+import type { FisherAlignment, FisherOptions } from './spectral/fisher.ts';
+import { measureFisher } from './spectral/fisher.ts';
+import type { Measuring } from './spectral/measuring.ts';
+import type { OutputDrift } from './spectral/outputDrift.ts';
+import { measureOutputDrift } from './spectral/outputDrift.ts';
+import type { RepresentationDrift, RepresentationOptions } from './spectral/representation.ts';
+import { measureRepresentationDrift } from './spectral/representation.ts';
+import type { Restored, RestoredPart } from './spectral/restore.ts';
+import { restorePart } from './spectral/restore.ts';
 import type { Progress } from './spectral/workspace.ts';
 import type { AdamW, StepRecord } from './training/optimizer.ts';
 import type { Schedule } from './training/schedule.ts';
@@ -66,6 +76,12 @@ export type { ParameterBuffers } from './models/parameters.ts';
 export type { WeightSet } from './models/weights.ts';
 export type { LoraAdapter } from './formats/lora.ts';
 export type { ExtractOptions, Extraction } from './spectral/extract.ts';
+export type { MatrixDriftDetail } from './spectral/drift.ts';
+export type { FisherAlignment, FisherOptions } from './spectral/fisher.ts';
+export type { Cost, Measuring } from './spectral/measuring.ts';
+export type { OutputDrift } from './spectral/outputDrift.ts';
+export type { RepresentationDrift, RepresentationOptions } from './spectral/representation.ts';
+export type { Restored, RestoredPart } from './spectral/restore.ts';
 export type { ItemResult } from './evaluation/evaluator.ts';
 export type { Decomposition } from './spectral/decompose.ts';
 export type { TokenisedExample } from './data/tokenise.ts';
@@ -292,6 +308,31 @@ export class Lab {
   /** Measures how far `weights` have turned from the pretrained ones, in the bases of `decompose`; free it with `destroy`. */
   driftMeter(weights: WeightSet, { bases }: Decomposition): Promise<DriftMeter> {
     return DriftMeter.create(this.context, { weights, pretrained: this.model.weights, bases });
+  }
+
+  /** The drift of one matrix with its alignment, in bases of `decompose`. @throws {RangeError} for a matrix without a basis */
+  driftDetail(weights: WeightSet, { bases }: Decomposition, name: string): Promise<MatrixDriftDetail> {
+    return measureDriftDetail(this.context, { weights, pretrained: this.model.weights, bases }, name);
+  }
+
+  /** The share of the Fisher information of `weights` in the top-k block of the pretrained ones (spectral/fisher.ts). */
+  fisher(weights: WeightSet, { bases }: Decomposition, examples: readonly TokenisedExample[], options?: FisherOptions): Promise<FisherAlignment> {
+    return measureFisher(this.model, weights, bases, examples, this.tokenizer.padTokenId, options);
+  }
+
+  /** How far hidden states on a probe set have moved from the pretrained model's (spectral/representation.ts). */
+  representationDrift(weights: WeightSet, examples: readonly TokenisedExample[], shape: BatchShape, options?: RepresentationOptions): Promise<RepresentationDrift> {
+    return measureRepresentationDrift(this.model, weights, examples, shape, this.tokenizer.padTokenId, options);
+  }
+
+  /** How far predictions on a probe set have moved from the pretrained model's (spectral/outputDrift.ts). */
+  outputDrift(weights: WeightSet, examples: readonly TokenisedExample[], shape: BatchShape, measuring?: Measuring): Promise<OutputDrift> {
+    return measureOutputDrift(this.model, weights, examples, shape, this.tokenizer.padTokenId, measuring);
+  }
+
+  /** A copy of `weights` with a part of the pretrained top-k block put back (spectral/restore.ts); free it with `release`. */
+  restore(weights: WeightSet, decomposition: Decomposition, part: RestoredPart, measuring?: Measuring): Promise<Restored> {
+    return restorePart(this.context, weights, this.model.weights, decomposition, part, measuring);
   }
 
   /** A copy of weights that outlives the run they come from; free it with `release`. */
