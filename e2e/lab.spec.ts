@@ -114,7 +114,7 @@ test('exports a zip that opens again and says what the page showed', async () =>
   await page.getByRole('button', { name: 'Download zip' }).click();
   const download = await downloading;
   expect(download.suggestedFilename()).toBe(`gimbal-rpsft-${losses.size}-steps.zip`);
-  await expect(page.locator('figure', { hasText: 'Verified' })).toContainText('Largest difference over 3 items: 0.');
+  await expect(page.locator('figure', { hasText: 'Verified' })).toContainText('Largest difference of a logit on 3 prompts: 0.0, ');
 
   const files = await unzipFiles(new Blob([await readFile(await download.path())]), download.suggestedFilename());
   const text = (name: string): Promise<string> => files.get(`gimbal-rpsft-${losses.size}-steps/${name}`)!.text();
