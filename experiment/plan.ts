@@ -1,8 +1,8 @@
 /** @file What `npm run experiment` runs: methods, learning rates, seeds, and the settings they share. */
-import type { FineTuneSettings, MethodId } from '../src/engine.ts';
+import type { FineTuneSettings } from '../src/engine.ts';
 
 export interface PlannedRun {
-  readonly method: MethodId;
+  readonly method: 'rpsft' | 'sft' | 'l2sp';
   readonly learningRate: number;
   readonly lambda: number;
   readonly seed: number;

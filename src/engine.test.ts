@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAsBlob } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import type { FineTuneSettings, Lab, TokenisedExample } from './engine.ts';
-import { createEngine } from './engine.ts';
+import { createEngine, runSize } from './engine.ts';
 import { testGpu } from './gpu/testing.ts';
+import { methodInfo } from './methods/registry.ts';
 
 const MODEL = new URL('../public/model/', import.meta.url).pathname;
 
@@ -109,14 +110,33 @@ describe('a run with an adapter', () => {
   });
 
   it('takes the memory it plans', async () => {
-    for (const method of ['sft', 'rpsft', 'l2sp'] as const) {
-      const settings = { ...SETTINGS, method };
+    for (const method of ['sft', 'rpsft', 'l2sp', 'iw-sft', 'kl-sft', 'two-sided-rpsft'] as const) {
+      const settings = { ...SETTINGS, method, lambda: methodInfo(method).penalty ? SETTINGS.lambda : 0 };
       const run = await lab.fineTune(settings, examples);
-      const planned = await lab.plan({ method, rankFraction: settings.rankFraction, lora: LORA, recompute: false, precision: 'f32', batch: run.shape, accumulation: 1 });
+      const planned = await lab.plan(runSize(settings, run.shape, 'f32'));
       for (const category of ['pretrained', 'weights', 'adapter', 'gradients', 'moments', 'activations', 'logits'] as const) expect(planned.bytes.get(category) ?? 0, `${method} ${category}`).toBe(bytes.get(category) ?? 0);
-      if (method === 'rpsft') expect(planned.bytes.get('bases')).toBe(bytes.get('bases'));
+      if (methodInfo(method).holds) expect(planned.bytes.get('bases')).toBe(bytes.get('bases'));
       run.destroy();
     }
+  });
+
+  it('has the directions of a control for itself, as its plan says, and leaves those of the lab alone', async () => {
+    await lab.decompose(SETTINGS.rankFraction, undefined, LORA.targets);
+    const held = bytes.get('bases')!;
+    for (const method of ['random-basis', 'tail-basis'] as const) {
+      const settings = { ...SETTINGS, method };
+      const run = await lab.fineTune(settings, examples);
+      expect((await lab.plan(runSize(settings, run.shape, 'f32'))).bytes.get('bases')).toBe(bytes.get('bases')! - held);
+      run.submitStep();
+      run.submitStep();
+      expect((await run.readMetrics())[1]!.penalty).toBeGreaterThan(0);
+      run.destroy();
+      expect(bytes.get('bases')).toBe(held);
+    }
+    const before = new Map(bytes);
+    await expect(lab.fineTune({ ...SETTINGS, method: 'random-basis' }, examples, { startFrom: await lab.keep(lab.model.weights) })).rejects.toThrow('starts from the model or from an adapter');
+    expect(bytes.get('bases')).toBe(before.get('bases'));
+    await expect(lab.fineTune({ ...SETTINGS, method: 'projection' }, examples)).rejects.toThrow('Train all weights, or take RPSFT');
   });
 });
 

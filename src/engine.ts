@@ -23,8 +23,10 @@ import { chatTemplateOf } from './formats/chatTemplate.ts';
 import type { FloatDtype } from './formats/floats.ts';
 import type { JsonObject, ModelFiles, ModelFolder, WriteFile } from './formats/folder.ts';
 import { readModelFolder, writeModelFolder } from './formats/folder.ts';
-import { encodeFloats } from './formats/safetensors.ts';
-import type { LoraAdapter, LoraSettings } from './formats/lora.ts';
+import { FormatError, show } from './formats/formatError.ts';
+import type { LazyTensor } from './formats/safetensors.ts';
+import { encodeFloats, openSafetensors, readTensor, streamSafetensors } from './formats/safetensors.ts';
+import type { LoraAdapter, LoraModule, LoraSettings } from './formats/lora.ts';
 import type { Tokenizer } from './formats/tokenizer.ts';
 import { loadTokenizer } from './formats/tokenizer.ts';
 import type { GeneratorShape } from './generation/generator.ts';
@@ -35,8 +37,12 @@ import { createContext } from './gpu/context.ts';
 import type { Gpu } from './gpu/device.ts';
 import type { FloatType } from './gpu/storedFloats.ts';
 import { trialAllocate, type Trial } from './gpu/trial.ts';
-import { l2spPenalty } from './methods/l2sp.ts';
-import { rpsftPenalty } from './methods/rpsft.ts';
+import type { ObjectiveSettings } from './methods/objectives.ts';
+import { objectiveOf } from './methods/objectives.ts';
+import { NO_DIRECTIONS, penaltyTerm } from './methods/penalties.ts';
+import { PROJECTION_NEEDS_FULL } from './methods/projection.ts';
+import type { MethodChoice } from './methods/registry.ts';
+import { heldBy, methodInfo, partsOf } from './methods/registry.ts';
 import type { AdapterBase } from './models/adapter.ts';
 import { AdaptedWeights, merge, targetLinears } from './models/adapter.ts';
 import type { BatchShape, PackedBatch } from './models/decoder.ts';
@@ -44,8 +50,9 @@ import type { LoadOptions } from './models/model.ts';
 import { Model } from './models/model.ts';
 import { fileShape, toFile } from './models/stored.ts';
 import type { WeightSet } from './models/weights.ts';
+import { controlDirections } from './spectral/controls.ts';
 import type { Decomposition } from './spectral/decompose.ts';
-import { decomposeAll, destroyBases } from './spectral/decompose.ts';
+import { decomposeAll, destroyBases, heldMatrices } from './spectral/decompose.ts';
 import type { MatrixDriftDetail } from './spectral/drift.ts';
 import { DriftMeter, measureDriftDetail } from './spectral/drift.ts';
 import type { ExtractOptions, Extraction } from './spectral/extract.ts';
@@ -91,8 +98,7 @@ export type { Trial } from './gpu/trial.ts';
 export type { RunPlan, RunSize, WayToFit } from './training/memory.ts';
 export { METRICS_RING } from './training/trainer.ts';
 
-/** Fine-tuning methods: plain, RPSFT (arXiv 2605.10973), and L2-SP (arXiv 1802.01483). */
-export type MethodId = 'sft' | 'rpsft' | 'l2sp';
+export type { MethodId, ObjectiveId, PenaltyId } from './methods/registry.ts';
 
 /** What is trained in place of all weights: low-rank adapters on some linear layers (arXiv 2106.09685). */
 export interface LoraOptions {
@@ -104,13 +110,11 @@ export interface LoraOptions {
   readonly rsLora: boolean;
 }
 
-export interface FineTuneSettings {
-  readonly method: MethodId;
+/** `method`, `lambda` and `penalty` as `partsOf` reads them (methods/registry.ts); `tau`, `throughScale` and `beta` for the objectives that have them. */
+export interface FineTuneSettings extends MethodChoice, ObjectiveSettings {
   /** Absent for full fine-tuning. */
   readonly lora?: LoraOptions | undefined;
-  /** Strength of the penalty; without effect for `sft`. */
-  readonly lambda: number;
-  /** k of RPSFT's block as a fraction of each matrix's smaller side. */
+  /** k of the directions that a penalty holds, as a fraction of each matrix's smaller side. */
   readonly rankFraction: number;
   readonly optimizer: AdamW;
   readonly schedule: Schedule;
@@ -135,6 +139,9 @@ export interface FolderOptions {
   readonly onProgress?: Progress;
   readonly signal?: AbortSignal;
 }
+
+/** How the names of an adapter's A end. */
+const A_NAME = '.lora_A.weight';
 
 const DTYPE_NAMES: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
@@ -222,17 +229,24 @@ export class Lab {
    * lab's model, wherever it starts.
    * @param from.startFrom weights of another run or of an import, which are copied: for full fine-tuning any, adapters
    *   merged; for LoRA an adapter of the same settings on the same layers
-   * @throws {RangeError} when a run with adapters cannot go on from `startFrom`
+   * @throws {RangeError} when a run with adapters cannot go on from `startFrom`, or its method needs all weights
    */
   async fineTune(settings: FineTuneSettings, examples: TokenisedList, { decompose, startFrom }: { readonly decompose?: Progress; readonly startFrom?: WeightSet | undefined } = {}): Promise<FineTune> {
     const { batchSize, accumulation, length, seed, schedule, optimizer, recompute = false } = settings;
     if (batchSize % accumulation) throw new RangeError(`${accumulation} micro-batches do not divide a batch of ${batchSize} examples.`);
     const plan = new BatchPlan(examples, { batchSize: batchSize / accumulation, seqLen: length, seed, padTokenId: this.tokenizer.padTokenId, steps: schedule.steps * accumulation });
     const shape = { rows: plan.shape.rows, length };
-    const penalty = await this.#penalty(settings, decompose);
-    const { start, own } = await this.#start(settings, startFrom);
+    const objective = objectiveOf(partsOf(settings).objective, settings);
+    const { penalty, release } = await this.#penalty(settings, decompose);
+    const { start, own } = await this.#start(settings, startFrom).catch((error: unknown) => {
+      release();
+      throw error;
+    });
     try {
-      return new FineTune(await Trainer.create(this.model, { batch: shape, accumulation, optimizer, schedule, recompute, ...(penalty ? { penalty } : {}) }, start), plan, settings);
+      return new FineTune(await Trainer.create(this.model, { batch: shape, accumulation, optimizer, schedule, objective, recompute, ...(penalty ? { penalty } : {}) }, start), plan, settings, release);
+    } catch (error) {
+      release();
+      throw error;
     } finally {
       if (own) this.release(start);
     }
@@ -248,7 +262,7 @@ export class Lab {
    * Where it stopped is counted as in the plan, with the model that is there already.
    */
   async trial({ size, buffers, total }: RunPlan): Promise<Trial> {
-    const isHeld = ({ category }: BufferFacts): boolean => (category === 'pretrained' && size.precision === this.model.precision) || (category === 'bases' && this.#decomposition !== undefined);
+    const isHeld = ({ category }: BufferFacts): boolean => (category === 'pretrained' && size.precision === this.model.precision) || (category === 'bases' && heldBy(size.penalty) === 'top' && this.#decomposition !== undefined);
     const missing = buffers.filter((buffer) => !isHeld(buffer));
     const trial = await trialAllocate(this.context, missing);
     return trial.fits ? trial : { ...trial, stoppedAt: trial.stoppedAt + total - missing.reduce((sum, buffer) => sum + buffer.size, 0) };
@@ -371,6 +385,36 @@ export class Lab {
     throw new RangeError('These weights are of another model than the open one: their names or shapes differ. The open model is as it was.');
   }
 
+  /** What was trained of some weights as a safetensors file, piece by piece: all of them, or the matrices of an adapter, in f32 and as their own files have them. */
+  saveWeights({ trained }: WeightSet): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    const { device } = this.context.gpu;
+    const tensors = trained.layout.weights.map((weight): LazyTensor => ({
+      name: weight.name,
+      dtype: 'F32',
+      shape: fileShape(weight),
+      bytes: async () => encodeFloats(toFile(weight, await trained.read(device, weight)), 'F32'),
+    }));
+    return streamSafetensors(tensors);
+  }
+
+  /**
+   * What `saveWeights` wrote, as weights of this model; free them with `release`.
+   * @param lora settings of the run, where it trained an adapter
+   * @throws as `attachWeights` and `attachAdapter` do
+   */
+  async loadWeights(file: Blob, fileName: string, lora?: LoraOptions): Promise<WeightSet> {
+    if (!lora) return this.attachWeights(new Map([['config.json', new Blob([JSON.stringify(this.folder.config)])], ['model.safetensors', file]]));
+    const { tensors, ...source } = await openSafetensors(file, fileName);
+    const modules: LoraModule[] = [];
+    for (const [name, { shape }] of tensors) {
+      if (!name.endsWith(A_NAME)) continue;
+      if (shape[0] !== lora.rank) throw new FormatError(fileName, `tensor ${show(name)}`, `has the rank ${shape[0]}; the run has ${lora.rank}`);
+      const read = (tensor: string): Promise<Float32Array<ArrayBuffer>> => readTensor({ tensors, ...source }, tensor);
+      modules.push({ name: name.slice(0, -A_NAME.length), a: await read(name), b: await read(name.replace(A_NAME, '.lora_B.weight')) });
+    }
+    return this.attachAdapter({ settings: { r: lora.rank, alpha: lora.alpha, rsLora: lora.rsLora }, modules });
+  }
+
   /** The adapter that comes nearest to what a run changed, with the share of the change that it holds. */
   extract(weights: WeightSet, options: ExtractOptions, onProgress?: Progress): Promise<Extraction> {
     return extractAdapter(this.context, weights, this.#adapterBase, options, onProgress);
@@ -430,11 +474,20 @@ export class Lab {
     return { start: adapter, own: false };
   }
 
-  async #penalty({ method, lambda, rankFraction, lora }: FineTuneSettings, onProgress?: Progress): Promise<PenaltyChoice | undefined> {
-    if (method === 'sft') return undefined;
-    if (method === 'l2sp') return { lambda, term: l2spPenalty };
-    const decomposition = await this.decompose(rankFraction, onProgress, lora?.targets);
-    return { lambda, term: (targets) => rpsftPenalty(targets, decomposition) };
+  /** The penalty of a run, and what frees the directions that are its alone. */
+  async #penalty(settings: FineTuneSettings, onProgress?: Progress): Promise<{ readonly penalty?: PenaltyChoice; readonly release: () => void }> {
+    const { lambda, rankFraction, lora, seed } = settings;
+    const { penalty: id } = partsOf(settings);
+    const nothing = (): void => undefined;
+    if (!id) return { release: nothing };
+    if (lora && !methodInfo(id).adapters) throw new RangeError(PROJECTION_NEEDS_FULL);
+    const held = heldBy(id);
+    if (!held) return { penalty: { lambda, term: penaltyTerm(id, NO_DIRECTIONS) }, release: nothing };
+    if (held === 'top') return { penalty: { lambda, term: penaltyTerm(id, await this.decompose(rankFraction, onProgress, lora?.targets)) }, release: nothing };
+    const names = lora && new Set(targetLinears(this.model.architecture.linears, lora.targets).map(({ module }) => `${module}.weight`));
+    const { restricted, degenerate } = heldMatrices(this.model.layout, rankFraction, names);
+    const bases = await controlDirections(this.context, this.model.weights, restricted, held, seed, onProgress);
+    return { penalty: { lambda, term: penaltyTerm(id, { bases, degenerate }) }, release: () => destroyBases(this.context, bases) };
   }
 
   #forgetDecomposition(): void {
@@ -444,15 +497,10 @@ export class Lab {
 }
 
 /** What decides how much memory a run takes. @param batch rows and tokens a row of a micro-batch */
-export const runSize = ({ method, rankFraction, lora, accumulation, recompute = false }: FineTuneSettings, batch: BatchShape, precision: FloatType): RunSize => ({
-  method,
-  rankFraction,
-  lora,
-  accumulation,
-  recompute,
-  batch,
-  precision,
-});
+export const runSize = (settings: FineTuneSettings, batch: BatchShape, precision: FloatType): RunSize => {
+  const { rankFraction, lora, accumulation, recompute = false, throughScale } = settings;
+  return { ...partsOf(settings), throughScale, rankFraction, lora, accumulation, recompute, batch, precision };
+};
 
 /** A run: batches in the order its seed gives, one optimizer step at a time. */
 export class FineTune {
@@ -460,6 +508,8 @@ export class FineTune {
     private readonly trainer: Trainer,
     private readonly plan: BatchPlan,
     readonly settings: FineTuneSettings,
+    /** Frees what was made for this run alone. */
+    private readonly release: () => void,
   ) {}
 
   /** Steps submitted so far. */
@@ -529,5 +579,6 @@ export class FineTune {
   /** Frees everything of the run, its weights included. */
   destroy(): void {
     this.trainer.destroy();
+    this.release();
   }
 }

@@ -13,6 +13,8 @@ import { importanceWeights } from '../graph/ops/importance-weights.ts';
 import type { LossBuilder, LossParts } from '../models/decoder.ts';
 import { plainLoss } from '../models/decoder.ts';
 import type { WeightSet } from '../models/weights.ts';
+import type { ObjectiveId } from './registry.ts';
+import { defaultOf } from './registry.ts';
 
 /** N is the number of trained tokens of a step; log p and q are those of the model and of the reference. */
 export type Objective =
@@ -28,6 +30,26 @@ export type Objective =
   | { readonly kind: 'iw-sft'; readonly tau: number; readonly throughScale?: boolean }
   /** SFT + (beta/N) Σ KL(p || q) over the whole vocabulary. */
   | { readonly kind: 'kl-sft'; readonly beta: number };
+
+/** The coefficients of the objectives that have some. */
+export interface ObjectiveSettings {
+  readonly tau?: number | undefined;
+  readonly throughScale?: boolean | undefined;
+  readonly beta?: number | undefined;
+}
+
+/** An objective with its coefficients, those of the registry where they are left out. */
+export function objectiveOf(kind: ObjectiveId, { tau = defaultOf('iw-sft', 'tau'), throughScale = false, beta = defaultOf('kl-sft', 'beta') }: ObjectiveSettings): Objective {
+  switch (kind) {
+    case 'iw-sft':
+      return { kind, tau, throughScale };
+    case 'kl-sft':
+      return { kind, beta };
+    case 'sft':
+    case 'dft':
+      return { kind };
+  }
+}
 
 /** The loss of an objective as nodes of a decoder's graph. @param reference the pretrained weights */
 export function lossOf({ pool }: Context, objective: Objective, reference: WeightSet): LossBuilder {

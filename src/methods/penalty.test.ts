@@ -105,7 +105,7 @@ describe('on the GPU', () => {
   let weights: ParameterBuffers;
   let decomposition: Decomposition;
   /** f64 value at λ = 1 and gradient, with the bases that the GPU found. */
-  const expected: Record<'RPSFT' | 'two-sided RPSFT', { value: number; gradients: Record<string, Float64Array> }> = { RPSFT: { value: 0, gradients: {} }, 'two-sided RPSFT': { value: 0, gradients: {} } };
+  const references: Record<'RPSFT' | 'two-sided RPSFT', { value: number; gradients: Record<string, Float64Array> }> = { RPSFT: { value: 0, gradients: {} }, 'two-sided RPSFT': { value: 0, gradients: {} } };
   const found = new Map<string, { u: Matrix; v: Matrix }>();
 
   beforeAll(async () => {
@@ -118,8 +118,8 @@ describe('on the GPU', () => {
       const uv = found.get(name);
       for (const [kind, reference] of [['RPSFT', blockPenalty], ['two-sided RPSFT', twoSidedReference]] as const) {
         const { value, gradient: slope } = uv ? reference(changeOf(name), uv.u, uv.v, 1) : { value: squaredNorm(changeOf(name)), gradient: scaled(changeOf(name), 2) };
-        expected[kind].value += value;
-        expected[kind].gradients[name] = slope.values;
+        references[kind].value += value;
+        references[kind].gradients[name] = slope.values;
       }
     }
   });
@@ -157,7 +157,7 @@ describe('on the GPU', () => {
 
   test.each([['RPSFT', rpsft], ['two-sided RPSFT', twoSided]] as const)('%s: value and gradient of mixed shapes against f64, λ changed between replays, the same bits again', async (kind, make) => {
     const [one, other, again, none] = await run(make, [300, 20, 300, 0]);
-    const { value, gradients } = expected[kind];
+    const { value, gradients } = references[kind];
     for (const [result, lambda] of [[one!, 300], [other!, 20]] as const) {
       expect(Math.abs(result.value / (lambda * value) - 1)).toBeLessThan(1e-5);
       for (const { name } of matrices) {
@@ -209,8 +209,8 @@ describe('on the GPU', () => {
     expect(one!.value).toBe(0);
     for (const { name, rows, columns } of matrices) {
       const uv = found.get(name);
-      const before = matrix(rows, columns, gradient[name]);
-      const wanted = uv ? minus(before, scaled(blockPenalty(before, uv.u, uv.v, 1).gradient, 0.5)) : matrix(rows, columns);
+      const whole = matrix(rows, columns, gradient[name]);
+      const wanted = uv ? minus(whole, scaled(blockPenalty(whole, uv.u, uv.v, 1).gradient, 0.5)) : matrix(rows, columns);
       expect(relativeError(Float64Array.from(one!.gradients[name]!), wanted.values), name).toBeLessThan(2e-6);
     }
     expect([...one!.gradients['row']!]).toEqual(Array.from({ length: 12 }, () => 0));

@@ -20,7 +20,7 @@ const SIDES = { u: 0x10001, v: 0x20002 } as const;
  * second for 576, growing with the cube. An error thrown by `onProgress` ends the work and leaves nothing behind.
  * @param values the pretrained weights
  */
-export async function controlDirections(context: Context, values: ParameterBuffers, bases: readonly Directions[], kind: ControlKind, seed: number, onProgress: Progress = () => undefined): Promise<Directions[]> {
+export async function controlDirections(context: Context, values: ParameterBuffers, bases: readonly Pick<Directions, 'batch' | 'k'>[], kind: ControlKind, seed: number, onProgress: Progress = () => undefined): Promise<Directions[]> {
   const total = bases.reduce((sum, { batch }) => sum + batch.names.length, 0);
   const controls: Directions[] = [];
   let done = 0;

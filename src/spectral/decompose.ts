@@ -245,6 +245,13 @@ export function batchesNamed(layout: ParameterLayout, names?: ReadonlySet<string
   return chosen.filter((batch) => batch.names.length > 0);
 }
 
+/** The weights to hold, all 2-D ones or those of these names, with the k of each; those whose k reaches their smaller side apart. */
+export function heldMatrices(layout: ParameterLayout, rankFraction: number, names?: ReadonlySet<string>): { readonly restricted: readonly Pick<Directions, 'batch' | 'k'>[]; readonly degenerate: readonly MatrixBatch[] } {
+  const all = batchesNamed(layout, names).map((batch) => ({ batch, k: effectiveRank(batch, rankFraction) }));
+  const isWhole = ({ batch, k }: (typeof all)[number]): boolean => k >= Math.min(batch.rows, batch.columns);
+  return { restricted: all.filter((each) => !isWhole(each)), degenerate: all.filter(isWhole).map(({ batch }) => batch) };
+}
+
 /**
  * Decomposes every 2-D weight, or those of `names`, each with its own k = rankFraction of its smaller side.
  * An error thrown by `onProgress` ends the work and leaves nothing behind.
@@ -279,14 +286,12 @@ export async function decomposeAll(
 
 /** The bases that `decomposeAll` would give, without numbers: for plans on a context that only counts. */
 export function plannedDecomposition({ pool }: Pick<Context, 'pool'>, layout: ParameterLayout, rankFraction: number, chosen?: ReadonlySet<string>): Decomposition {
-  const batches = batchesNamed(layout, chosen);
-  const isWhole = (batch: MatrixBatch): boolean => effectiveRank(batch, rankFraction) >= Math.min(batch.rows, batch.columns);
-  const bases = batches.filter((batch) => !isWhole(batch)).map((batch): Basis => {
-    const k = effectiveRank(batch, rankFraction);
+  const { restricted, degenerate } = heldMatrices(layout, rankFraction, chosen);
+  const bases = restricted.map(({ batch, k }): Basis => {
     const room = (elements: number, label: string): Slice => pool.storage(4 * batch.names.length * elements, 'bases', label);
     return { batch, k, u: room(batch.rows * k, 'left basis'), v: room(batch.columns * k, 'right basis'), sigma: room(k, 'singular values') };
   });
-  return { bases, degenerate: batches.filter(isWhole) };
+  return { bases, degenerate };
 }
 
 /** Frees bases of any kind. */

@@ -105,7 +105,7 @@ it('recomputes layers to the same bits over accumulated micro-batches', async ()
 });
 
 describe('the plan of a run', () => {
-  const size: RunSize = { method: 'rpsft', rankFraction: 0.3, recompute: false, precision: 'f32', batch: FIXTURE_SHAPE, accumulation: 1 };
+  const size: RunSize = { objective: 'sft', penalty: 'rpsft', rankFraction: 0.3, recompute: false, precision: 'f32', batch: FIXTURE_SHAPE, accumulation: 1 };
 
   it('has the bytes of the run, by category', async () => {
     for (const [precision, lora, recompute] of [['f32', false, false], ['bf16', false, true], ['bf16', true, false]] as const) {

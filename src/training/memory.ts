@@ -6,19 +6,24 @@ import type { BufferCategory, BufferFacts } from '../gpu/buffers.ts';
 import { totalBytes } from '../gpu/buffers.ts';
 import { countingContext } from '../gpu/context.ts';
 import type { FloatType } from '../gpu/storedFloats.ts';
-import { l2spPenalty } from '../methods/l2sp.ts';
-import { rpsftPenalty } from '../methods/rpsft.ts';
+import { objectiveOf } from '../methods/objectives.ts';
+import type { HeldDirections } from '../methods/penalty.ts';
+import { NO_DIRECTIONS, penaltyTerm } from '../methods/penalties.ts';
+import type { ObjectiveId, PenaltyId } from '../methods/registry.ts';
+import { heldBy } from '../methods/registry.ts';
 import { AdaptedWeights, targetLinears } from '../models/adapter.ts';
 import type { BatchShape } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
 import { plannedDecomposition } from '../spectral/decompose.ts';
-import type { PenaltyChoice } from './trainer.ts';
 import { planTraining } from './trainer.ts';
 
 /** What decides how much memory a run takes. */
 export interface RunSize {
-  readonly method: 'sft' | 'rpsft' | 'l2sp';
-  /** k of RPSFT as a fraction of each matrix's smaller side. */
+  readonly objective: ObjectiveId;
+  readonly penalty?: PenaltyId | undefined;
+  /** IW-SFT differentiates its factors. */
+  readonly throughScale?: boolean | undefined;
+  /** k of the directions that the penalty holds, as a fraction of each matrix's smaller side. */
   readonly rankFraction: number;
   /** Absent for full fine-tuning; targets as `targetLinears` takes them. */
   readonly lora?: { readonly rank: number; readonly targets: readonly string[] } | undefined;
@@ -51,19 +56,22 @@ export interface WayToFit {
 
 /** @throws {RangeError} for targets that select nothing */
 export async function planRun(model: Model, size: RunSize): Promise<RunPlan> {
-  const { method, rankFraction, lora, recompute, precision, batch, accumulation } = size;
+  const { objective: kind, penalty: id, throughScale, rankFraction, lora, recompute, precision, batch, accumulation } = size;
   const context = countingContext(model.context);
   const planned = model.planned(context, precision);
   const linears = lora && targetLinears(model.architecture.linears, lora.targets);
   // A run copies what it starts from, which is freed then and not counted.
   const start = lora && linears ? AdaptedWeights.zeros(countingContext(context), planned.weights, linears, { r: lora.rank, alpha: lora.rank, rsLora: false }) : planned.weights;
-  const penalty = ((): PenaltyChoice | undefined => {
-    if (method === 'sft') return undefined;
-    if (method === 'l2sp') return { lambda: 0, term: l2spPenalty };
+  const directions = (): HeldDirections => {
+    const held = heldBy(id);
+    if (!held) return NO_DIRECTIONS;
     const decomposition = plannedDecomposition(context, planned.layout, rankFraction, linears && new Set(linears.map(({ module }) => `${module}.weight`)));
-    return { lambda: 0, term: (targets) => rpsftPenalty(targets, decomposition) };
-  })();
-  await planTraining(context, planned, { batch, accumulation, recompute, ...(penalty ? { penalty } : {}) }, start);
+    // Random directions come without singular values.
+    if (held === 'random') for (const { sigma } of decomposition.bases) context.pool.destroy(sigma);
+    return decomposition;
+  };
+  const penalty = id && { lambda: 0, term: penaltyTerm(id, directions()) };
+  await planTraining(context, planned, { batch, accumulation, recompute, objective: objectiveOf(kind, { throughScale }), ...(penalty ? { penalty } : {}) }, start);
   const { bytes, buffers } = context.pool;
   return { size, bytes, total: totalBytes(bytes), buffers };
 }
@@ -93,7 +101,7 @@ export async function waysToFit(model: Model, size: RunSize, limit: number): Pro
     ['lora', size.lora ? [] : [{ ...size, lora: { rank: LORA_RANK, targets } }]],
     ['half', size.precision === 'f32' ? [{ ...size, precision: 'bf16' }] : []],
     ['shorter', halvings(batch.length, SHORTEST).map((length) => ({ ...size, batch: { ...batch, length: Math.floor(length) } }))],
-    ['smaller-k', size.method === 'rpsft' ? halvings(rankFraction, SMALLEST_FRACTION).map((fraction) => ({ ...size, rankFraction: fraction })) : []],
+    ['smaller-k', heldBy(size.penalty) ? halvings(rankFraction, SMALLEST_FRACTION).map((fraction) => ({ ...size, rankFraction: fraction })) : []],
   ];
   const ways: WayToFit[] = [];
   for (const [change, sizes] of candidates) {
