@@ -6,13 +6,15 @@
  * (`RecordedRun`) is the same events in a file, which is how the page shows a real run where there is no GPU.
  */
 import type { DatasetColumns } from '../data/mapping.ts';
-import type { MethodId } from '../engine.ts';
+import type { MethodId as EngineMethodId } from '../engine.ts';
 import type { Measure } from '../evaluation/scorer.ts';
 import type { MatrixDrift } from '../spectral/drift.ts';
 
-export type { MethodId } from '../engine.ts';
 export type { Measure } from '../evaluation/scorer.ts';
 export type { MatrixDrift } from '../spectral/drift.ts';
+
+/** The methods that the page offers. */
+export type MethodId = Extract<EngineMethodId, 'sft' | 'rpsft' | 'l2sp'>;
 
 export type RunId = string;
 
