@@ -18,7 +18,7 @@ const FILE = join(repository, 'public/recorded/run.json');
 const DIGITS = 4;
 
 const fetchPublic = async (path: string): Promise<Blob> => new Blob([await readFile(join(repository, 'public', path))]);
-const session = new Session(await testAdapters(), { fetchPublic, fetch, openDirectory: async () => memoryDirectory() });
+const session = new Session(await testAdapters(), { fetchPublic, fetch, openDirectory: async () => memoryDirectory(), browser: 'Node' });
 const { port1, port2 } = new MessageChannel();
 const ended = new Map<string, (state: string) => void>();
 port1.onmessage = ({ data }: MessageEvent<LabEvent>) => {

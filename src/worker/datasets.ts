@@ -16,6 +16,7 @@ import { completionOf, measureOf } from '../evaluation/scorer.ts';
 import type { ChatTemplate } from '../formats/chatTemplate.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import type { DatasetRole, DatasetSummary, ImportResult, PreviewRow } from './protocol.ts';
+import type { UsedData, UsedDatasets } from './records.ts';
 
 interface Held {
   readonly origin: 'demo' | 'file';
@@ -121,6 +122,15 @@ export class Datasets {
 
   sha256(role: DatasetRole): string {
     return this.#of(role).dataset.sha256;
+  }
+
+  /** What is loaded: equal keys give equal examples. */
+  used(): UsedDatasets {
+    const of = (role: DatasetRole): UsedData => {
+      const { dataset, skipRows } = this.#of(role);
+      return { name: dataset.name, key: JSON.stringify([dataset.sha256, dataset.mapping, skipRows]) };
+    };
+    return { train: of('train'), heldOut: of('heldOut'), outOfDomain: of('outOfDomain') };
   }
 
   summaries(): DatasetSummary[] {

@@ -4,13 +4,14 @@ import type { WriteFile } from '../formats/folder.ts';
 import type { BaseModel, LoraAdapter } from '../formats/lora.ts';
 import { writeMlxAdapter } from '../formats/mlx.ts';
 import { writePeftAdapter } from '../formats/peft.ts';
-import type { RunHistory, RunPlan } from '../formats/trainerState.ts';
+import type { RunPlan } from '../formats/trainerState.ts';
 import { writeMetricsCsv, writeMetricsLines, writeTrainerState } from '../formats/trainerState.ts';
 import { unzipFiles, zipFiles } from '../formats/zip.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
 import { writeLogits } from './comparedLogits.ts';
 import { modelCard } from './modelCard.ts';
 import type { ExportOptions, ExportResult } from './protocol.ts';
+import { historyOf } from './records.ts';
 import type { Run, RunMaterial } from './runs.ts';
 import { verify } from './verifying.ts';
 
@@ -118,11 +119,7 @@ function adapterFiles(lab: Lab, { kind }: ExportOptions, adapter: LoraAdapter, b
 /** What a run logged, and what it was. */
 function logFiles(run: ExportedRun, options: ExportOptions, facts: ExportFacts): Readonly<Record<string, string>> {
   const { config, events, material } = run;
-  const history: RunHistory = {
-    steps: events.flatMap((event) => (event.type === 'steps' ? event.steps : [])),
-    evaluations: events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation] : [])),
-    drifts: events.flatMap((event) => (event.type === 'drift' ? [event.drift] : [])),
-  };
+  const history = historyOf(events);
   const plan: RunPlan = {
     maxSteps: config.steps,
     batchSize: config.batchSize,
@@ -138,7 +135,8 @@ function logFiles(run: ExportedRun, options: ExportOptions, facts: ExportFacts):
   };
 }
 
-async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+/** A stream as it can be written. */
+export async function* piecesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   const reader = stream.getReader();
   try {
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) yield piece.value as Uint8Array<ArrayBuffer>;

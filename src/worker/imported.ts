@@ -9,6 +9,30 @@ import { readPeftAdapter } from '../formats/peft.ts';
 import { readMetricsLines } from '../formats/trainerState.ts';
 import type { Lab, WeightSet } from '../engine.ts';
 import type { LabEvent, Measure, RunConfig, SuiteMeasures } from './protocol.ts';
+import { historyEvents } from './records.ts';
+
+/** Stands for the settings of a run that was made elsewhere. */
+export const UNKNOWN_CONFIG = {
+  method: 'sft',
+  lambda: 0,
+  rankFraction: 0.5,
+  learningRate: 1e-3,
+  schedule: 'constant',
+  warmupSteps: 0,
+  steps: 0,
+  batchSize: 1,
+  accumulation: 1,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  clipNorm: 1,
+  seed: 0,
+  evaluateEvery: 1,
+  driftEvery: 0,
+  evaluationItems: 0,
+  recompute: false,
+} satisfies Omit<RunConfig, 'maxLength'>;
 
 /** What was read; `events` of the run under the id it gets here. */
 export interface ImportedRun {
@@ -34,9 +58,7 @@ export async function importRun(dropped: Dropped, id: string, lab: Lab, base: Ba
   const log = files.get('metrics.jsonl');
   const history = log ? readMetricsLines(await log.text()) : { steps: [], evaluations: [], drifts: [] };
   const events: LabEvent[] = [
-    ...(history.steps.length > 0 ? [{ type: 'steps', run: id, steps: history.steps } as const] : []),
-    ...history.evaluations.map((evaluation) => ({ type: 'evaluation', run: id, evaluation }) as const),
-    ...history.drifts.map((drift) => ({ type: 'drift', run: id, drift }) as const),
+    ...historyEvents(id, history),
     { type: 'state', run: id, state: 'finished' },
   ];
   return {

@@ -480,7 +480,7 @@ export interface ExportResult {
 
 /**
  * The worker's side. Every method rejects with an Error whose message is a sentence for a person.
- * Runs are one at a time; the playground works between the steps of one.
+ * Runs are one at a time; the playground works between the steps of one. A device that was lost comes back by itself.
  */
 export interface LabApi {
   /** Looks for an adapter; events of all kinds go to `events` from now on. Call once. */
@@ -518,7 +518,28 @@ export interface LabApi {
   stepOnce(): Promise<void>;
   /** Ends the run at the current step; `keep` evaluates and keeps the weights, else everything of the run is dropped. */
   stop(keep: boolean): Promise<void>;
+  /** Takes up a run that was interrupted, from its last checkpoint, bit for bit; the model and the data must be those it was begun on. */
+  resumeRun(run: RunId): Promise<RunSummary>;
+  /** Hides a run and frees its weights on the device; its files stay until `purgeRemoved`, or until the page is opened the next time. */
   removeRun(run: RunId): Promise<void>;
+  restoreRun(run: RunId): Promise<StoredRun>;
+  purgeRemoved(): Promise<void>;
+  /** Runs of the open model that this browser keeps, the newest first, the one that is under way included. */
+  storedRuns(): Promise<readonly StoredRun[]>;
+  annotateRun(run: RunId, notes: RunNotes): Promise<void>;
+  /** Runs of the open model that are to be made. */
+  queue(): Promise<QueueState>;
+  enqueue(configs: readonly RunConfig[]): Promise<QueueState>;
+  /** Waiting runs in a new order. */
+  reorderQueue(ids: readonly RunId[]): Promise<QueueState>;
+  /** Takes waiting runs out of the queue. */
+  dequeue(ids: readonly RunId[]): Promise<QueueState>;
+  /** Starts or holds the queue; a run that is under way is not touched by holding. */
+  runQueue(on: boolean): Promise<QueueState>;
+  /** Runs as one zip: logs, notes, environment, and weights where asked. */
+  exportBundle(runs: readonly RunId[], withWeights: boolean): Promise<File>;
+  /** Keeps the runs of a bundle beside those that are here. */
+  importBundle(file: File): Promise<readonly StoredRun[]>;
   /** Streams an answer of each column (`base` or a run with kept or live weights) to `stream`; ends with a `done` each. */
   ask(prompt: string, columns: readonly ('base' | RunId)[], options: SamplingOptions, stream: MessagePort): Promise<void>;
   stopAsking(): Promise<void>;

@@ -7,8 +7,11 @@ import { scoreInterval } from '../evaluation/intervals.ts';
 import type { Measure, ScoredItem, Scorer } from '../evaluation/scorer.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
 import type { ImportedRun } from './imported.ts';
+import type { RunKeeper } from './keeper.ts';
 import type { Lock } from './lock.ts';
 import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunState, RunSummary, StepMetrics, SuiteMeasures } from './protocol.ts';
+import type { RunOrigin } from './records.ts';
+import { interrupted } from './records.ts';
 
 /** Items with what they are scored by. */
 export interface Suite {
@@ -32,8 +35,9 @@ export interface RunMaterial {
   readonly baseEvaluations: Map<string, Evaluation>;
   /** Names the held-out and out-of-domain data and the length they were cut to. */
   readonly evaluationKey: string;
-  /** Weights that the run starts from, where it does not start from the model. */
-  readonly startFrom?: WeightSet | undefined;
+  /** Holds the weights that the run starts from while `work` copies them; undefined where it starts from the model. */
+  readonly withStart: <T>(work: (startFrom: WeightSet | undefined) => Promise<T>) => Promise<T>;
+  readonly origin: RunOrigin;
   /** Resolves when the device is lost. */
   readonly lost: Promise<GpuLostError>;
 }
@@ -70,9 +74,19 @@ export const settingsOf = (config: RunConfig, length: number): Parameters<Lab['f
   lora: config.lora,
 });
 
+/** A run that was interrupted: its log up to a checkpoint, and that. */
+export interface Interrupted {
+  readonly startedAt: string;
+  readonly events: readonly LabEvent[];
+  readonly step: number;
+  readonly file: Blob;
+}
+
 /** One run, from `start` to kept weights or to nothing. */
 export class Run {
   readonly events: LabEvent[] = [];
+  /** Keeps it on disk while it is made. */
+  keeper: RunKeeper | undefined;
   /** Present while training and after the run was kept. */
   weights: WeightSet | undefined;
   state: RunState = 'preparing';
@@ -80,6 +94,7 @@ export class Run {
   startedAt = new Date().toISOString();
   /** What its evaluations measured the suites by: those of a run from files were made elsewhere. */
   measures: SuiteMeasures;
+  #from: Interrupted | undefined;
   #request: Request = 'run';
   #wake: (() => void) | undefined;
 
@@ -126,6 +141,16 @@ export class Run {
     this.#wake?.();
   }
 
+  /** Makes `run` go on where it was interrupted. */
+  takeUp(from: Interrupted): void {
+    this.#from = from;
+    this.startedAt = from.startedAt;
+    this.completedSteps = from.step;
+    this.events.push(...from.events);
+    const base = from.events.find((event) => event.type === 'evaluation')?.evaluation;
+    if (base?.step === 0) this.material.baseEvaluations.set(this.material.evaluationKey, base);
+  }
+
   /** Runs to the end. Never rejects: failures become a state with its reason. */
   async run(): Promise<void> {
     const resources: { destroy(): void }[] = [];
@@ -137,9 +162,11 @@ export class Run {
       await this.#train(own);
     } catch (error) {
       this.weights = undefined;
-      this.#setState('failed', await this.#reason(error));
+      await this.#fail(error);
     } finally {
       for (const resource of resources.toReversed()) resource.destroy();
+      if (this.state === 'stopped' && !this.weights) await this.keeper?.discard();
+      else await this.keeper?.end(this.weights !== undefined);
     }
   }
 
@@ -156,7 +183,10 @@ export class Run {
       this.#setState('stopped', 'discarded');
       return;
     }
-    const fineTune = own(await lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train, { startFrom: material.startFrom })));
+    const create = (startFrom: WeightSet | undefined): Promise<FineTune> => lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train, { startFrom }));
+    const from = this.#from;
+    const fineTune = own(await (from ? create(undefined) : material.withStart(create)));
+    if (from) await fineTune.restoreState(from.file, `the checkpoint of step ${from.step}`);
     const scorer = own(lab.scorer(fineTune.weights, { ...GREEDY, maxLength: config.maxLength, template: lab.template, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS }));
     const meter = measuresDrift && decomposition ? own(await lock.run(() => lab.driftMeter(fineTune.weights, decomposition))) : undefined;
     this.#phase('compile', 1, 1, 'kernels');
@@ -178,6 +208,7 @@ export class Run {
     if (meter) await this.#drift(meter);
     this.#phase('save', 0, 1, 'items');
     this.weights = await lab.keep(fineTune.weights);
+    await this.keeper?.writeWeights(lab.saveWeights(this.weights));
     this.#phase('save', 1, 1, 'items');
     this.#setState(finished ? 'finished' : 'stopped');
   }
@@ -193,7 +224,7 @@ export class Run {
     let evaluatedAt = 0;
     let driftAt = 0;
     while (this.completedSteps < config.steps) {
-      if (!(await this.#mayContinue())) return false;
+      if (!(await this.#mayContinue(fineTune))) return false;
       const single = this.#request === 'step';
       const untilEvaluation = config.evaluateEvery - (this.completedSteps % config.evaluateEvery);
       const untilDrift = meter ? config.driftEvery - (this.completedSteps % config.driftEvery) : Number.POSITIVE_INFINITY;
@@ -211,6 +242,7 @@ export class Run {
         evaluatedAt = this.completedSteps;
         await this.#evaluate(scorer, this.completedSteps, 'evaluate', false);
       }
+      if (this.keeper?.isDue(this.completedSteps, config.evaluateEvery)) await this.#checkpoint(fineTune);
       if (single && this.#request === 'step') this.request('pause');
     }
     return true;
@@ -234,10 +266,17 @@ export class Run {
     this.#phase('train', this.completedSteps, this.config.steps, 'steps');
   }
 
-  /** Waits while paused. False when the run was asked to end. */
-  async #mayContinue(): Promise<boolean> {
+  async #checkpoint(fineTune: FineTune): Promise<void> {
+    if (this.completedSteps > 0) await this.lock.run(async () => this.keeper?.writeCheckpoint(this.completedSteps, fineTune.saveState()));
+  }
+
+  /** Waits while paused, which may be until the page is left. False when the run was asked to end. */
+  async #mayContinue(fineTune: FineTune): Promise<boolean> {
     while (this.#request === 'pause') {
       if (this.state !== 'paused') this.#setState('paused');
+      await this.#checkpoint(fineTune);
+      // Somebody may have asked for something else meanwhile, and would not ask again.
+      if (this.#request !== 'pause') break;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -267,6 +306,7 @@ export class Run {
   }
 
   async #evaluateBase(scorer: Scorer): Promise<void> {
+    if (this.events.some((event) => event.type === 'evaluation')) return;
     const { baseEvaluations, evaluationKey } = this.material;
     const known = baseEvaluations.get(evaluationKey);
     if (known) this.#emit({ type: 'evaluation', run: this.id, evaluation: known });
@@ -278,11 +318,15 @@ export class Run {
     this.#emit({ type: 'drift', run: this.id, drift: { step: this.completedSteps, matrices } });
   }
 
-  /** Why a run failed, for a person: a lost device shows first as some call that was aborted. */
-  async #reason(error: unknown): Promise<string> {
+  /** Why it failed, for a person: a lost device shows first as some call that was aborted. */
+  async #fail(error: unknown): Promise<void> {
     const loss = await Promise.race([this.material.lost, new Promise<undefined>((resolve) => setTimeout(resolve, LOSS_GRACE, undefined))]);
-    if (loss) return `${loss.message} The weights of this run are gone with it; reload the page to start again.`;
-    return error instanceof Error ? error.message : String(error);
+    if (!loss) {
+      this.#setState('failed', error instanceof Error ? error.message : String(error));
+      return;
+    }
+    this.state = 'failed';
+    this.#emit(interrupted(this.id, 'The graphics device was lost', this.completedSteps, this.keeper?.checkpoint));
   }
 
   #setState(state: RunState, message?: string): void {
@@ -296,6 +340,7 @@ export class Run {
 
   #emit(event: LabEvent): void {
     this.events.push(event);
+    this.keeper?.log(event);
     this.emitToPage(event);
   }
 }

@@ -42,7 +42,7 @@ const fetchPublic = async (path: string): Promise<Blob> => {
 };
 
 const hub = await startHub({ 'gimbal/small': { files: await builtInFiles() } });
-const session = new Session(await testAdapters(), { fetchPublic, fetch, openDirectory: async () => memoryDirectory() });
+const session = new Session(await testAdapters(), { fetchPublic, fetch, openDirectory: async () => memoryDirectory(), browser: 'Node' });
 
 /** The built-in model as a repository of a hub. */
 async function builtInFiles(): Promise<Record<string, Uint8Array<ArrayBuffer>>> {

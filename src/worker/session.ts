@@ -1,28 +1,39 @@
 /** @file The worker's side of the protocol: one engine, one model, its datasets and its runs. */
 import type { DatasetColumns } from '../data/mapping.ts';
-import type { Engine, Gpu, ModelFiles, WeightSet } from '../engine.ts';
+import type { Engine, Gpu, GpuLostError, ModelFiles, WeightSet } from '../engine.ts';
 import { createEngine, GpuUnavailableError, requestGpu } from '../engine.ts';
 import { inMemory } from '../formats/folder.ts';
 import type { BaseModel } from '../formats/lora.ts';
 import { folderWriter } from '../storage/chosenFolder.ts';
 import type { Directory } from '../storage/directory.ts';
+import { zipFiles } from '../formats/zip.ts';
 import { ModelCache } from '../storage/modelCache.ts';
 import { Scratch } from '../storage/scratch.ts';
+import type { BundledRun } from './bundle.ts';
+import { bundleFiles, readBundle } from './bundle.ts';
 import { Datasets } from './datasets.ts';
 import { diagnose } from './diagnosis.ts';
 import type { ProbeCache } from './estimate.ts';
 import { estimateRun, fitRun } from './estimate.ts';
 import { Evaluations } from './evaluating.ts';
-import { exportName, exportRun } from './exporting.ts';
-import { importRun, isRunOn } from './imported.ts';
+import type { ExportedRun } from './exporting.ts';
+import { exportName, exportRun, piecesOf } from './exporting.ts';
+import { HeldWeights } from './heldWeights.ts';
+import { importRun, isRunOn, UNKNOWN_CONFIG } from './imported.ts';
+import { RunKeeper } from './keeper.ts';
+import { Library } from './library.ts';
 import { Lock } from './lock.ts';
 import type { ModelOrigin, OpenModel } from './opening.ts';
 import { Opening } from './opening.ts';
 import { Playground } from './playground.ts';
 import type {
   DatasetRole, DatasetSummary, Diagnosis, Estimate, EvaluatedItem, Evaluation, EvaluationReport, EvaluationRequest, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, ImportResult, LabApi, LabEvent,
-  NamedFile, Opened, Precision, PreviewRow, RecordedRun, RunConfig, RunId, RunSummary, SamplingOptions, StorageReport,
+  NamedFile, Opened, Precision, PreviewRow, QueueState, RecordedRun, RunConfig, RunId, RunNotes, RunSummary, SamplingOptions, StorageReport, StoredRun,
 } from './protocol.ts';
+import type { QueueItem } from './queue.ts';
+import { RunQueue } from './queue.ts';
+import type { RunRecord } from './records.ts';
+import { differentData, isLive, modelKey, NO_NOTES, rewound } from './records.ts';
 import type { RunMaterial } from './runs.ts';
 import { Run } from './runs.ts';
 import { turnWarning } from './turnWarning.ts';
@@ -45,18 +56,28 @@ export interface SessionServices {
   readonly fetch: typeof globalThis.fetch;
   /** A folder that stays between visits, by name. */
   readonly openDirectory: (name: string) => Promise<Directory>;
+  /** Its name and version, as runs note them. */
+  readonly browser: string;
 }
 
 /** State of an opened lab; everything before `openBuiltIn` has none. */
 interface LabState extends OpenModel {
+  /** Tells the model from any other. */
+  readonly key: string;
   readonly datasets: Datasets;
   readonly playground: Playground;
+  /** Weights of its ended runs. */
+  readonly weights: HeldWeights;
   /** What a person should know of conversations and this model; found once. */
   readonly warning: Promise<string | undefined>;
 }
 
 export class Session implements LabApi {
+  /** Runs that were made or opened since the page was; the library has those that the disk keeps. */
   readonly #runs = new Map<RunId, Run>();
+  readonly #notes = new Map<RunId, RunNotes>();
+  readonly #library: Library;
+  readonly #queue: RunQueue;
   readonly #lock = new Lock();
   readonly #probes: ProbeCache = new Map();
   readonly #baseEvaluations = new Map<string, Evaluation>();
@@ -67,6 +88,11 @@ export class Session implements LabApi {
   #opening: Opening | undefined;
   #state: LabState | undefined;
   #active: Run | undefined;
+  /** Resolves when the latest run has ended. */
+  #ended: Promise<void> = Promise.resolve();
+  #isMaking = false;
+  /** Under way or done since the device was lost; undefined while it works. */
+  #recovery: Promise<void> | undefined;
   #exporting = new AbortController();
   #cache: Promise<ModelCache> | undefined;
   #scratch: Promise<Scratch> | undefined;
@@ -75,22 +101,60 @@ export class Session implements LabApi {
   constructor(
     private readonly webgpu: GPU | undefined,
     private readonly services: SessionServices,
-  ) {}
+  ) {
+    this.#library = new Library(() => services.openDirectory('runs'));
+    this.#queue = new RunQueue(this.#library, () => void this.#tellQueue());
+  }
 
   async connect(events: MessagePort): Promise<Diagnosis> {
     this.#events = events;
     try {
-      this.#gpu = await requestGpu(this.webgpu);
+      return diagnose((await this.#requestGpu()).facts);
     } catch (error) {
       if (error instanceof GpuUnavailableError) return diagnose(error);
       throw error;
     }
-    void this.#gpu.lost.then((error) => {
-      this.#emit({ type: 'device', message: error.message });
-    });
-    this.#engine = createEngine(this.#gpu);
+  }
+
+  async #requestGpu(): Promise<Gpu> {
+    const gpu = await requestGpu(this.webgpu);
+    this.#gpu = gpu;
+    this.#engine = createEngine(gpu);
     this.#opening = new Opening(this.#engine, () => this.#modelCache(), (event) => this.#emit(event), this.services.fetch);
-    return diagnose(this.#gpu.facts);
+    void gpu.lost.then((error) => this.#onLost(error));
+    return gpu;
+  }
+
+  #onLost(error: GpuLostError): void {
+    this.#emit({ type: 'device', message: error.message });
+    // Whoever needs the device waits for it, and is told what went wrong.
+    this.#recovery = this.#recover();
+    this.#recovery.catch(() => undefined);
+  }
+
+  /** Gets a device again and opens the model on it; what was on the lost one comes back from the disk when it is asked for. */
+  async #recover(): Promise<void> {
+    const before = this.#state;
+    before?.playground.stop();
+    before?.weights.clear(true);
+    this.#evaluations.cancel();
+    await this.#ended;
+    await this.#requestGpu();
+    if (before) {
+      const opened = await this.#requireOpening().open(before.origin, before.summary.precision);
+      this.#state = this.#stateOf(opened, before.key, before.datasets);
+    }
+    this.#recovery = undefined;
+  }
+
+  /** Waits for a device that was lost, and tries again where that had failed. */
+  async #requireDevice(): Promise<void> {
+    try {
+      await this.#recovery;
+    } catch {
+      this.#recovery = this.#recover();
+      await this.#recovery;
+    }
   }
 
   async openBuiltIn(): Promise<Opened> {
@@ -166,17 +230,14 @@ export class Session implements LabApi {
   }
 
   async start(config: RunConfig): Promise<RunSummary> {
+    return (await this.#begin(crypto.randomUUID(), config)).summary;
+  }
+
+  async resumeRun(id: RunId): Promise<RunSummary> {
     this.#requireIdle();
-    const material = await this.#material(config);
-    this.#requireIdle();
-    const run = new Run(crypto.randomUUID(), config, material, this.#lock, (event) => this.#emit(event));
-    this.#runs.set(run.id, run);
-    this.#active = run;
-    void run.run().then(() => {
-      this.#active = undefined;
-      if (!run.weights) this.#runs.delete(run.id);
-    });
-    return run.summary;
+    const record = await this.#library.record(id);
+    if (record?.stored.resumableFrom === undefined) throw new Error('This run has no checkpoint to go on from; start it again.');
+    return (await this.#begin(id, record.head.summary.config, record)).summary;
   }
 
   async pause(): Promise<void> {
@@ -196,18 +257,87 @@ export class Session implements LabApi {
   }
 
   async removeRun(id: RunId): Promise<void> {
-    const run = this.#runs.get(id);
-    if (!run) return;
-    if (run === this.#active) throw new Error('This run is under way. Stop it first.');
+    if (this.#active?.id === id) throw new Error('This run is under way. Stop it first.');
+    if (await this.#library.record(id)) await this.#library.hide(id);
     this.#runs.delete(id);
-    const { weights } = run;
-    run.weights = undefined;
-    if (weights) await this.#lock.run(async () => run.material.lab.release(weights));
+    await this.#require().weights.drop(id);
+  }
+
+  async restoreRun(id: RunId): Promise<StoredRun> {
+    return (await this.#library.restore(id)).stored;
+  }
+
+  async purgeRemoved(): Promise<void> {
+    await this.#library.purge();
+  }
+
+  async storedRuns(): Promise<readonly StoredRun[]> {
+    const records = (await this.#library.records(this.#require().key)).filter(({ removed }) => !removed);
+    const onDisk = new Set(records.map(({ stored }) => stored.summary.id));
+    const others = [...this.#runs.values()].filter(({ id }) => !onDisk.has(id)).toReversed();
+    return [...others.map((run) => this.#inMemory(run)), ...records.map(({ stored }) => this.#asItIsNow(stored))];
+  }
+
+  async annotateRun(id: RunId, notes: RunNotes): Promise<void> {
+    if (await this.#library.record(id)) await this.#library.annotate(id, notes);
+    else if (this.#runs.has(id)) this.#notes.set(id, notes);
+    else throw new Error('This run is not kept any more.');
+  }
+
+  queue(): Promise<QueueState> {
+    return this.#queue.state(this.#require().key);
+  }
+
+  async enqueue(configs: readonly RunConfig[]): Promise<QueueState> {
+    const { key: model, datasets } = this.#require();
+    const data = datasets.used();
+    await this.#queue.enqueue(configs.map((config): QueueItem => ({ id: crypto.randomUUID(), config, model, data })));
+    void this.#makeQueued();
+    return this.queue();
+  }
+
+  async reorderQueue(ids: readonly RunId[]): Promise<QueueState> {
+    await this.#queue.reorder(ids);
+    return this.queue();
+  }
+
+  async dequeue(ids: readonly RunId[]): Promise<QueueState> {
+    await this.#queue.dequeue(ids);
+    return this.queue();
+  }
+
+  async runQueue(on: boolean): Promise<QueueState> {
+    await this.#queue.setRunning(on);
+    const obstacle = await this.#obstacle();
+    if (obstacle !== undefined) {
+      await this.#queue.setRunning(false);
+      throw new Error(obstacle);
+    }
+    void this.#makeQueued();
+    return this.queue();
+  }
+
+  async exportBundle(ids: readonly RunId[], withWeights: boolean): Promise<File> {
+    const runs: BundledRun[] = [];
+    for (const id of ids) runs.push(await this.#bundled(id, withWeights));
+    const name = `gimbal-runs-${new Date().toISOString().slice(0, 10)}`;
+    const writeFile = await this.#scratchWriter();
+    return new File([await writeFile(`${name}.zip`, piecesOf(zipFiles(bundleFiles(runs), name)))], `${name}.zip`, { type: 'application/zip' });
+  }
+
+  async importBundle(file: File): Promise<readonly StoredRun[]> {
+    const { key, summary } = this.#require();
+    const runs = await readBundle(file, file.name);
+    const other = runs.find(({ head }) => head.model !== key)?.head.summary.model;
+    if (other !== undefined) throw new Error(`${file.name} holds runs of ${other}, and not of ${summary.name} as it is open now. Open that model, then import them again. Nothing was imported.`);
+    const ids = await this.#library.add(runs);
+    const records = await Promise.all(ids.map((id) => this.#library.record(id)));
+    return records.map((record) => record!.stored);
   }
 
   async ask(prompt: string, columns: readonly ('base' | RunId)[], options: SamplingOptions, stream: MessagePort): Promise<void> {
     const { playground } = this.#require();
-    return playground.ask(prompt, columns.map((column) => this.#weightsOf(column)), options, (event) => stream.postMessage(event));
+    return this.#withWeights(columns, (weights) => playground.ask(prompt, weights, options, (event) => stream.postMessage(event)));
   }
 
   async stopAsking(): Promise<void> {
@@ -215,19 +345,22 @@ export class Session implements LabApi {
   }
 
   async alternatives(column: 'base' | RunId, prompt: string, answer: readonly number[]): Promise<readonly { readonly text: string; readonly probability: number }[]> {
-    return this.#require().playground.alternatives(this.#weightsOf(column), prompt, answer);
+    const { playground } = this.#require();
+    return this.#withWeights([column], ([weights]) => playground.alternatives(weights!, prompt, answer));
   }
 
   async evaluate(request: EvaluationRequest): Promise<EvaluationReport> {
     const { datasets, lab } = this.#require();
     const { examples } = await datasets.suite(request.role);
-    const columns = request.columns.map((column) => ({ column, weights: this.#weightsOf(column) }));
     const shape = { maxLength: this.#maxLength, template: lab.template, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS };
-    return this.#evaluations.evaluate(
-      request,
-      { dataset: datasets.name(request.role), examples, columns, scorer: (weights, settings) => lab.scorer(weights, { ...shape, ...settings }) },
-      (work) => this.#lock.run(work),
-      (done, total) => this.#emit({ type: 'phase', phase: 'evaluate', done, total, unit: 'items' }),
+    const dataset = datasets.name(request.role);
+    return this.#withWeights(request.columns, (weights) =>
+      this.#evaluations.evaluate(
+        request,
+        { dataset, examples, columns: request.columns.map((column, i) => ({ column, weights: weights[i]! })), scorer: (set, settings) => lab.scorer(set, { ...shape, ...settings }) },
+        (work) => this.#lock.run(work),
+        (done, total) => this.#emit({ type: 'phase', phase: 'evaluate', done, total, unit: 'items' }),
+      ),
     );
   }
 
@@ -240,20 +373,16 @@ export class Session implements LabApi {
   }
 
   async exportRun(id: RunId, options: ExportOptions, folder?: FileSystemDirectoryHandle): Promise<ExportResult> {
-    const run = this.#runs.get(id);
-    if (!run) throw new Error('This run is not kept any more.');
-    const { datasets, origin, lab } = this.#require();
+    const { origin, lab } = this.#require();
     this.#exporting = new AbortController();
     const { signal } = this.#exporting;
-    const facts = {
-      adapter: this.#gpu!.facts.description,
-      dataHashes: Object.fromEntries(DEMO.map(([role]) => [datasets.name(role), datasets.sha256(role)])),
-      base: { name: origin.name, revision: origin.revision },
-      chat: lab.template !== undefined,
-    };
-    const writeFile = folder ? await folderWriter(folder, exportName(run, options)) : await this.#scratchWriter();
-    const onProgress = (done: number, total: number): void => this.#emit({ type: 'phase', phase: 'save', done, total, unit: 'tensors' });
-    return this.#lock.run(() => exportRun(this.#requireEngine(), run, options, facts, { writeFile, zip: !folder, onProgress, signal }));
+    return this.#withWeights([id], async ([weights]) => {
+      const { run, environment } = await this.#exported(id, weights);
+      const facts = { adapter: environment.adapter, dataHashes: environment.dataHashes, base: { name: origin.name, revision: origin.revision }, chat: lab.template !== undefined };
+      const writeFile = folder ? await folderWriter(folder, exportName(run, options)) : await this.#scratchWriter();
+      const onProgress = (done: number, total: number): void => this.#emit({ type: 'phase', phase: 'save', done, total, unit: 'tensors' });
+      return this.#lock.run(() => exportRun(this.#requireEngine(), run, options, facts, { writeFile, zip: !folder, onProgress, signal }));
+    });
   }
 
   async cancelExport(): Promise<void> {
@@ -294,33 +423,43 @@ export class Session implements LabApi {
       const datasets = new Datasets(lab.tokenizer, lab.template);
       if (before) await datasets.adopt(before.datasets, this.#maxLength);
       else await this.#importDemo(datasets);
+      const key = await modelKey(origin.files);
       this.#requireIdle();
-      this.#state = { ...opened, datasets, playground: new Playground(lab, this.#lock), warning: this.#lock.run(() => turnWarning(lab)) };
+      this.#state = this.#stateOf(opened, key, datasets);
     } catch (error) {
       lab.destroy();
       throw error;
     }
     if (before) this.#letGo(before);
+    void this.#tellQueue();
+    void this.#makeQueued();
     return this.#opened();
   }
 
+  #stateOf(opened: OpenModel, key: string, datasets: Datasets): LabState {
+    const { lab } = opened;
+    const weights = new HeldWeights(
+      async (id) => {
+        const record = await this.#library.record(id);
+        if (record?.head.model !== key || !record.weights) throw new Error('This run has no weights to work with: it was discarded, has failed, or is not kept any more.');
+        const { weights: file, head } = record;
+        return this.#lock.run(() => lab.loadWeights(file, `weights of run ${id}`, head.summary.config.lora));
+      },
+      (set) => this.#lock.run(async () => lab.release(set)),
+    );
+    return { ...opened, key, datasets, weights, playground: new Playground(lab, this.#lock), warning: this.#lock.run(() => turnWarning(lab)) };
+  }
+
   /** Forgets a model with the runs that were made on it, and frees them once nothing works on them any more. */
-  #letGo({ lab, playground }: LabState): void {
+  #letGo({ lab, playground, weights }: LabState): void {
     playground.stop();
     this.#evaluations.cancel();
-    const weights: WeightSet[] = [];
-    for (const [id, run] of this.#runs) {
-      if (run.material.lab !== lab) continue;
-      if (run.weights) weights.push(run.weights);
-      run.weights = undefined;
-      this.#runs.delete(id);
-    }
+    weights.clear(false);
+    this.#runs.clear();
+    this.#notes.clear();
     this.#baseEvaluations.clear();
     this.#probes.clear();
-    void this.#lock.run(async () => {
-      for (const each of weights) lab.release(each);
-      lab.destroy();
-    });
+    void this.#lock.run(async () => lab.destroy());
   }
 
   async #importRun(dropped: Parameters<typeof importRun>[0], { lab, origin, summary }: LabState): Promise<Opened> {
@@ -329,6 +468,7 @@ export class Session implements LabApi {
     const imported = await this.#lock.run(() => importRun(dropped, id, lab, base, { ...UNKNOWN_CONFIG, maxLength: this.#maxLength }));
     const run = Run.imported(id, imported, dropped.name, await this.#material(imported.config), this.#lock, (event) => this.#emit(event));
     this.#runs.set(id, run);
+    this.#keepOnDevice(run);
     return { model: summary, datasets: this.#require().datasets.summaries(), run: run.summary, events: run.events };
   }
 
@@ -347,7 +487,7 @@ export class Session implements LabApi {
   }
 
   async #material({ maxLength, startFrom }: RunConfig): Promise<RunMaterial> {
-    const { lab, datasets, summary } = this.#require();
+    const { lab, datasets, summary, key } = this.#require();
     this.#maxLength = maxLength;
     return {
       lab,
@@ -361,7 +501,18 @@ export class Session implements LabApi {
       datasetName: datasets.name('train'),
       baseEvaluations: this.#baseEvaluations,
       evaluationKey: [datasets.sha256('heldOut'), datasets.sha256('outOfDomain'), maxLength].join(' '),
-      startFrom: startFrom === undefined ? undefined : this.#weightsOf(startFrom),
+      withStart: (work) => (startFrom === undefined ? work(undefined) : this.#withWeights([startFrom], ([weights]) => work(weights))),
+      origin: {
+        model: key,
+        precision: summary.precision,
+        data: datasets.used(),
+        environment: {
+          adapter: this.#gpu!.facts.description,
+          browser: this.services.browser,
+          ...(summary.revision === undefined ? {} : { modelRevision: summary.revision }),
+          dataHashes: Object.fromEntries(DEMO.map(([role]) => [datasets.name(role), datasets.sha256(role)])),
+        },
+      },
       lost: this.#requireEngine().gpu.lost,
     };
   }
@@ -385,11 +536,141 @@ export class Session implements LabApi {
     return scratch?.writeFile ?? inMemory;
   }
 
-  #weightsOf(column: 'base' | RunId): WeightSet {
-    if (column === 'base') return this.#require().lab.model.weights;
-    const weights = this.#runs.get(column)?.weights;
-    if (!weights) throw new Error('This run has no weights to ask: it was discarded or has failed.');
-    return weights;
+  /** Starts a run, or takes it up where it was interrupted. */
+  async #begin(id: RunId, config: RunConfig, record?: RunRecord): Promise<Run> {
+    await this.#requireDevice();
+    this.#requireIdle();
+    const material = await this.#material(config);
+    this.#requireIdle();
+    if (record) checkSame(record, material);
+    const run = new Run(id, config, material, this.#lock, (event) => this.#emit(event));
+    const { checkpoint, stored, head } = record ?? {};
+    if (checkpoint) run.takeUp({ ...checkpoint, startedAt: head!.summary.startedAt, events: rewound(stored!.events, checkpoint.step) });
+    this.#runs.set(id, run);
+    this.#active = run;
+    const tell = (message: string): void => this.#emit({ type: 'state', run: id, state: run.state, message });
+    this.#ended = this.#keptBy(run, checkpoint?.step, tell)
+      .then(() => run.run())
+      .then(() => this.#onEnd(run));
+    return run;
+  }
+
+  async #keptBy(run: Run, checkpoint: number | undefined, tell: (message: string) => void): Promise<void> {
+    const { id, material, summary } = run;
+    try {
+      const store = await this.#library.store();
+      run.keeper = await (checkpoint === undefined ? RunKeeper.begin(store, id, { format: 1, ...material.origin, summary }, tell) : RunKeeper.resume(store, id, checkpoint, tell));
+    } catch (error) {
+      tell(`This run is not kept on disk. ${sentenceOf(error)}`);
+    }
+  }
+
+  #onEnd(run: Run): void {
+    this.#active = undefined;
+    if (run.weights) this.#keepOnDevice(run);
+    else this.#runs.delete(run.id);
+    void this.#makeQueued();
+  }
+
+  /** From now on the weights of an ended run are among those that make room for others. */
+  #keepOnDevice(run: Run): void {
+    this.#require().weights.put(run.id, run.weights!, run.keeper?.keeps ?? false);
+    run.weights = undefined;
+  }
+
+  /** Makes the runs of the queue, one after the other, until it is held or empty. */
+  async #makeQueued(): Promise<void> {
+    if (this.#isMaking) return;
+    this.#isMaking = true;
+    try {
+      for (;;) {
+        await this.#ended;
+        const item = await this.#queue.next(this.#require().key);
+        if (!item) return;
+        if ((await this.#obstacle()) === undefined) {
+          await this.#make(item);
+          await this.#queue.end(item);
+        } else await this.#queue.setRunning(false);
+      }
+    } finally {
+      this.#isMaking = false;
+    }
+  }
+
+  /** Makes a run of the queue; goes on with it after a lost device as long as that gets it further. */
+  async #make({ id, config }: QueueItem): Promise<void> {
+    for (let reached = -1; ; ) {
+      const record = await this.#library.record(id);
+      const state = record?.stored.summary.state;
+      const step = record?.stored.resumableFrom ?? 0;
+      if (state === 'finished' || state === 'stopped' || step <= reached) return;
+      reached = step;
+      try {
+        if (record && step === 0) await this.#library.delete(id);
+        const run = await this.#begin(id, config, step > 0 ? record : undefined);
+        this.#queue.begin(id);
+        await this.#ended;
+        if (run.state !== 'failed' || !this.#recovery) return;
+      } catch (error) {
+        this.#emit({ type: 'state', run: id, state: 'failed', message: sentenceOf(error) });
+        return;
+      }
+    }
+  }
+
+  /** Why the run whose turn it is cannot be made now. */
+  async #obstacle(): Promise<string | undefined> {
+    const { key, datasets } = this.#require();
+    const item = await this.#queue.next(key);
+    return item && differentData(item.data, datasets.used());
+  }
+
+  async #tellQueue(): Promise<void> {
+    if (this.#state) this.#emit({ type: 'queue', queue: await this.queue() });
+  }
+
+  /** Runs `work` on weights that stay on the device until it has ended. */
+  #withWeights<T>(columns: readonly ('base' | RunId)[], work: (weights: readonly WeightSet[]) => Promise<T>): Promise<T> {
+    const { lab, weights } = this.#require();
+    const own = columns.map((column) => (column === 'base' ? lab.model.weights : this.#active?.id === column ? this.#active.weights : undefined));
+    return weights.use(columns.filter((_, i) => !own[i]), (held) => {
+      const rest = [...held];
+      return work(own.map((set) => set ?? rest.shift()!));
+    });
+  }
+
+  async #exported(id: RunId, weights: WeightSet | undefined): Promise<{ readonly run: ExportedRun; readonly environment: StoredRun['environment'] }> {
+    const { lab, datasets } = this.#require();
+    const own = this.#runs.get(id);
+    const record = own ? undefined : await this.#library.record(id);
+    const { summary, events, environment } = record ? record.stored : this.#inMemory(own!);
+    const { config, startedAt, completedSteps } = summary;
+    const train = own?.material.train ?? (await datasets.examples('train', config.maxLength));
+    return { run: { config, startedAt, completedSteps, summary, events: [...events], weights, material: { lab, train, datasetName: summary.dataset } }, environment };
+  }
+
+  async #bundled(id: RunId, withWeights: boolean): Promise<BundledRun> {
+    const record = await this.#library.record(id);
+    if (record) return { head: record.head, stored: this.#asItIsNow(record.stored), weights: withWeights ? record.weights : undefined };
+    const run = this.#runs.get(id);
+    if (!run) throw new Error('This run is not kept any more.');
+    const head = { format: 1, ...run.material.origin, summary: run.summary } as const;
+    const read = (): Promise<Blob> => this.#withWeights([id], ([set]) => inMemory('', this.#require().lab.saveWeights(set!)));
+    return { head, stored: this.#inMemory(run), weights: withWeights ? await read() : undefined };
+  }
+
+  /** A run that only the page has. */
+  #inMemory(run: Run): StoredRun {
+    const { summary, events, material, id } = run;
+    return { summary, events: [...events], notes: this.#notes.get(id) ?? NO_NOTES, environment: material.origin.environment, bytes: 0, hasWeights: run.state === 'finished' || run.state === 'stopped' };
+  }
+
+  /** A journal ends where the disk has it; a run that is under way is further. */
+  #asItIsNow(stored: StoredRun): StoredRun {
+    const run = this.#active;
+    if (run?.id !== stored.summary.id) return stored;
+    const { resumableFrom: _, ...rest } = stored;
+    return { ...rest, summary: run.summary, events: [...run.events], hasWeights: !isLive(run.state) && run.weights !== undefined };
   }
 
   #require(): LabState {
@@ -423,25 +704,12 @@ export class Session implements LabApi {
   }
 }
 
-/** Stands for the settings of a run that was made elsewhere. */
-const UNKNOWN_CONFIG: Omit<RunConfig, 'maxLength'> = {
-  method: 'sft',
-  lambda: 0,
-  rankFraction: 0.5,
-  learningRate: 1e-3,
-  schedule: 'constant',
-  warmupSteps: 0,
-  steps: 0,
-  batchSize: 1,
-  accumulation: 1,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  clipNorm: 1,
-  seed: 0,
-  evaluateEvery: 1,
-  driftEvery: 0,
-  evaluationItems: 0,
-  recompute: false,
-};
+const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** @throws what differs from what a run was begun on, so that it would not go on as it was */
+function checkSame({ head }: RunRecord, { origin, modelName }: RunMaterial): void {
+  if (head.model !== origin.model) throw new Error(`This run was begun on ${head.summary.model}, another model than ${modelName} as it is open now. Open that one, then resume.`);
+  if (head.precision !== origin.precision) throw new Error(`This run was begun on the model in ${head.precision}; it is open in ${origin.precision} now. Open it in ${head.precision}, then resume.`);
+  const different = differentData(head.data, origin.data);
+  if (different !== undefined) throw new Error(different);
+}

@@ -12,4 +12,4 @@ const fetchPublic = async (path: string): Promise<Blob> => {
   return response.blob();
 };
 
-Comlink.expose(new Session(navigator.gpu, { fetchPublic, fetch: (...request) => fetch(...request), openDirectory: (name) => openOpfsDirectory(name) }));
+Comlink.expose(new Session(navigator.gpu, { fetchPublic, fetch: (...request) => fetch(...request), openDirectory: (name) => openOpfsDirectory(name), browser: navigator.userAgent }));

@@ -1,0 +1,141 @@
+/** @file What a journal says of a run: its lines, and the run that they add up to. */
+import type { ModelFiles } from '../engine.ts';
+import { Sha256 } from '../formats/sha256.ts';
+import type { RunHistory } from '../formats/trainerState.ts';
+import type { KeptRun } from '../storage/runStore.ts';
+import type { DatasetRole, LabEvent, Precision, RunEnvironment, RunId, RunNotes, RunState, RunSummary, StoredRun } from './protocol.ts';
+
+/** A dataset as a run was made on it; the same key means the same examples. */
+export interface UsedData {
+  readonly name: string;
+  readonly key: string;
+}
+
+export type UsedDatasets = Readonly<Record<DatasetRole, UsedData>>;
+
+/** What a run is made on, frozen with it. */
+export interface RunOrigin {
+  /** `modelKey` of its model, and how that is kept. */
+  readonly model: string;
+  readonly precision: Precision;
+  readonly data: UsedDatasets;
+  readonly environment: RunEnvironment;
+}
+
+/** The first line of a journal. */
+export interface RunHead extends RunOrigin {
+  readonly format: 1;
+  /** As it began. */
+  readonly summary: RunSummary;
+}
+
+/** The others. `resumedFrom`: what was logged after this step is made again. */
+export type RunLine = { readonly event: LabEvent } | { readonly notes: RunNotes } | { readonly resumedFrom: number } | { readonly removed: boolean };
+
+/** A run as its files have it. */
+export interface RunRecord {
+  readonly head: RunHead;
+  readonly stored: StoredRun;
+  /** Hidden, to be deleted for good when the page is left. */
+  readonly removed: boolean;
+  readonly weights: Blob | undefined;
+  readonly checkpoint: KeptRun['checkpoint'];
+}
+
+export const NO_NOTES: RunNotes = { tags: [], pinned: false };
+
+export const isLive = (state: RunState): boolean => state === 'preparing' || state === 'running' || state === 'paused';
+
+/** The run of a journal. One that nobody works on any more and that has not ended was interrupted, and says so. */
+export function recordOf({ id, lines, weights, checkpoint, bytes }: KeptRun): RunRecord | undefined {
+  const [head, ...rest] = lines as unknown as readonly [RunHead, ...RunLine[]];
+  if (head.format !== 1) return undefined;
+  let events: readonly LabEvent[] = [];
+  let notes = NO_NOTES;
+  let removed = false;
+  for (const line of rest) {
+    if ('event' in line) (events as LabEvent[]).push(line.event);
+    else if ('notes' in line) notes = line.notes;
+    else if ('resumedFrom' in line) events = rewound(events, line.resumedFrom);
+    else removed = line.removed;
+  }
+  const last = lastState(events);
+  const completedSteps = lastStep(events);
+  if (last === undefined || isLive(last.state)) events = [...events, interrupted(id, 'The page was left', completedSteps, checkpoint?.step)];
+  const state = lastState(events)!.state;
+  const ended = state === 'finished' || state === 'stopped';
+  return {
+    head,
+    stored: {
+      summary: { ...head.summary, id, state, completedSteps: Math.max(completedSteps, head.summary.completedSteps) },
+      notes,
+      events,
+      environment: head.environment,
+      bytes,
+      hasWeights: ended && weights !== undefined,
+      ...(ended || !checkpoint ? {} : { resumableFrom: checkpoint.step }),
+    },
+    removed,
+    weights: ended ? weights : undefined,
+    checkpoint,
+  };
+}
+
+/** Events of a run without those that come after a step and will come again. */
+export const rewound = (events: readonly LabEvent[], step: number): LabEvent[] =>
+  events.flatMap((event): LabEvent[] => {
+    if (event.type === 'evaluation') return event.evaluation.step <= step ? [event] : [];
+    if (event.type === 'drift') return event.drift.step <= step ? [event] : [];
+    if (event.type !== 'steps') return [event];
+    const steps = event.steps.filter((metrics) => metrics.step <= step);
+    return steps.length > 0 ? [{ ...event, steps }] : [];
+  });
+
+/** How a run ends that can go on, or cannot. @param what happened, such as "The page was left" */
+export function interrupted(run: string, what: string, completedSteps: number, checkpoint: number | undefined): Extract<LabEvent, { type: 'state' }> {
+  const begun = completedSteps > 0 ? ` at step ${completedSteps}` : ' before the first step';
+  if (checkpoint === undefined) return { type: 'state', run, state: 'failed', message: `${what}${begun}. There was no checkpoint yet, so the run has to be started again.` };
+  return { type: 'state', run, state: 'failed', message: `${what}${begun}. Nothing is lost: the run goes on from step ${checkpoint}, bit for bit.`, resumableFrom: checkpoint };
+}
+
+/** The measurements among the events of a run. */
+export const historyOf = (events: readonly LabEvent[]): RunHistory => ({
+  steps: events.flatMap((event) => (event.type === 'steps' ? event.steps : [])),
+  evaluations: events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation] : [])),
+  drifts: events.flatMap((event) => (event.type === 'drift' ? [event.drift] : [])),
+});
+
+/** Measurements as events of a run. */
+export const historyEvents = (run: RunId, { steps, evaluations, drifts }: RunHistory): LabEvent[] => [
+  ...(steps.length > 0 ? [{ type: 'steps', run, steps } as const] : []),
+  ...evaluations.map((evaluation) => ({ type: 'evaluation', run, evaluation }) as const),
+  ...drifts.map((drift) => ({ type: 'drift', run, drift }) as const),
+];
+
+const lastState = (events: readonly LabEvent[]): Extract<LabEvent, { type: 'state' }> | undefined => events.findLast((event) => event.type === 'state');
+
+export const lastStep = (events: readonly LabEvent[]): number => events.findLast((event) => event.type === 'steps')?.steps.at(-1)?.step ?? 0;
+
+/** What differs in the data that is loaded from what a run was made on, as a sentence; undefined where nothing does. */
+export function differentData(used: UsedDatasets, loaded: UsedDatasets): string | undefined {
+  const roles = { train: 'training', heldOut: 'held-out', outOfDomain: 'out-of-domain' } as const;
+  const role = (Object.keys(roles) as DatasetRole[]).find((each) => used[each].key !== loaded[each].key);
+  return role && `The run was begun on ${used[role].name} as ${roles[role]} data, with other columns or contents than ${loaded[role].name} has, which is loaded now. Load ${used[role].name} again as it was, then go on.`;
+}
+
+/** Bytes that are hashed of a file, in slices all over it: a gigabyte should not be read to be recognised. */
+const SLICES = 64;
+const SLICE_BYTES = 2 ** 14;
+
+/** What tells a model from any other: a hash of its configuration and of slices of its weights. */
+export async function modelKey(files: ModelFiles): Promise<string> {
+  const hash = new Sha256();
+  for (const [path, file] of [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    if (path !== 'config.json' && !path.endsWith('.safetensors')) continue;
+    hash.update(new TextEncoder().encode(`${path} ${file.size}\n`));
+    const whole = file.size <= SLICES * SLICE_BYTES;
+    const starts = whole ? [0] : Array.from({ length: SLICES }, (_, i) => Math.floor((i * (file.size - SLICE_BYTES)) / (SLICES - 1)));
+    for (const start of starts) hash.update(new Uint8Array(await file.slice(start, whole ? file.size : start + SLICE_BYTES).arrayBuffer()));
+  }
+  return hash.hex();
+}
