@@ -16,6 +16,8 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'src/**/*.test.tsx', 'bench/**/*.test.ts', 'scripts/**/*.test.mjs'],
     environment: 'node',
+    // The report holds its style sheets as text; others are of no use without a page.
+    css: { include: /\.css\?raw$/ },
     // One process and one device: two software adapters on two cores only slow each other down.
     pool: 'forks',
     maxWorkers: 1,

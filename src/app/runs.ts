@@ -44,6 +44,8 @@ export interface LabRun {
   readonly recorded: boolean;
   /** Only its log is kept in this browser. */
   readonly withoutWeights?: true;
+  /** It was interrupted and can go on from this step, bit for bit. */
+  readonly resumableFrom?: number;
 }
 
 /** It has ended and its weights are kept: it can be asked, exported, evaluated and continued. */
@@ -86,8 +88,10 @@ function withEvent(run: LabRun, event: LabEvent): LabRun {
   switch (event.type) {
     case 'phase':
       return withPhase(run, event);
-    case 'state':
-      return { ...run, state: event.state, message: event.message };
+    case 'state': {
+      const { resumableFrom: _before, ...rest } = run;
+      return { ...rest, state: event.state, message: event.message, ...(event.resumableFrom === undefined ? {} : { resumableFrom: event.resumableFrom }) };
+    }
     case 'steps': {
       const completedSteps = event.steps.at(-1)?.step ?? run.completedSteps;
       const paceFrom = run.paceFrom ?? { step: completedSteps, activeMs: run.activeMs };
@@ -97,7 +101,6 @@ function withEvent(run: LabRun, event: LabEvent): LabRun {
       return { ...run, evaluations: appendBySteps(run.evaluations, [event.evaluation]) };
     case 'drift':
       return { ...run, drifts: appendBySteps(run.drifts, [event.drift]) };
-    case 'queue':
     case 'queue':
     case 'device':
       return run;

@@ -203,7 +203,7 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
     void train(live);
     return summary;
   };
-  const store = fakeRunStore({ stored, send: (event) => send(event), begin, busy: () => live !== undefined, made: () => [...recorded.values()] });
+  const store = fakeRunStore({ stored, send: (event) => send(event), begin, busy: () => live !== undefined, model: () => model.name, made: () => [...recorded.values()] });
 
   const storage = (): StorageReport => ({
     models: [...cache].map(([key, { repo, bytes }]) => ({ key, repo, commit, bytes, complete: bytes === hubBytes, lastUsed: '2026-11-20T09:00:00Z' })),
@@ -387,9 +387,10 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
       return Promise.resolve();
     },
     stepOnce: () => Promise.resolve(advance()),
-    stop() {
-      if (live !== undefined) live.stopped = true;
-      return Promise.resolve();
+    stop(keep) {
+      if (live === undefined) return Promise.reject(new Error('No run is going on.'));
+      live.stopped = true;
+      return keep ? Promise.resolve() : store.api.removeRun(live.id);
     },
     ...store.api,
     async ask(_prompt, columns, options, stream) {

@@ -1,5 +1,5 @@
 /** @file The Compare tab: the queue, and the view over the runs that the store holds. */
-import { useDeferredValue, useEffect, useMemo, type ReactElement } from 'react';
+import { useDeferredValue, useEffect, useMemo, type ReactElement, type ReactNode } from 'react';
 import { useNarrow } from '../charts/useNarrow.ts';
 import { cursor } from '../cursor.ts';
 import { Icon } from '../parts/Icon.tsx';
@@ -11,13 +11,19 @@ import { QueueBuilder } from './QueueBuilder.tsx';
 import { QueueList } from './QueueList.tsx';
 import { useCompare } from './state.ts';
 
-function Empty(): ReactElement {
+function Empty({ queue }: { readonly queue: ReactNode }): ReactElement {
   const recording = useLab((state) => state.recording.status);
   return (
-    <div className="emptyview">
-      <p className="lead-line">No runs yet.</p>
-      <p className="lead-sub">Each run you keep appears here, named by what sets it apart. Two runs make a comparison.</p>
-      <div className="acts">
+    <>
+      <header className="lead one">
+        <div>
+          <h2 className="lead-line">No runs yet.</h2>
+          <p className="lead-sub">Each run you keep appears here, named by what sets it apart. Two runs make a comparison.</p>
+        </div>
+      </header>
+      <CompareNotices />
+      {queue}
+      <div className="compare-files">
         {recording === 'none' ? (
           <button type="button" className="btn" onClick={() => void showRecording()}>
             <Icon name="eye" />
@@ -26,8 +32,7 @@ function Empty(): ReactElement {
         ) : null}
         <OpenBundle />
       </div>
-      <CompareNotices />
-    </div>
+    </>
   );
 }
 
@@ -56,11 +61,5 @@ export function CompareTab(): ReactElement {
       <QueueList />
     </div>
   ) : null;
-  if (groups.length > 0) return <CompareView groups={groups} removed={gone} kept={kept} selected={selected} narrow={narrow} queue={building} />;
-  return (
-    <>
-      <Empty />
-      {building}
-    </>
-  );
+  return groups.length === 0 ? <Empty queue={building} /> : <CompareView groups={groups} removed={gone} kept={kept} selected={selected} narrow={narrow} queue={building} />;
 }

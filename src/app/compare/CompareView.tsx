@@ -106,7 +106,7 @@ export function CompareView({ groups, removed, kept, selected, narrow, queue }: 
       </header>
       <CompareNotices />
       {queue}
-      <div className="figure-grid">
+      <div className="figure-grid compare-grid">
         <ScatterPlate comparison={comparison} selected={selected} narrow={narrow} />
         <KeptPlate comparison={comparison} />
         <RunsPlate rows={rows} selected={selected} shared={sharedSentence(settings)} />

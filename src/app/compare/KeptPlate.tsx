@@ -70,7 +70,7 @@ export function KeptPlate({ comparison }: { readonly comparison: Comparison }): 
               {rows.map(({ one, kept, marks: own }) => (
                 <tr key={one.group.id} className={one === reference ? 'refrow' : undefined}>
                   <th scope="row">
-                    <button type="button" className="kept-name" aria-pressed={one === reference} title="Compare the others with this" onClick={() => setReference(one.group.id)}>
+                    <button type="button" className="row-name" aria-pressed={one === reference} title="Compare the others with this" onClick={() => setReference(one.group.id)}>
                       <Swatch method={one.group.config.method} />
                       <span>{one.group.name}</span>
                     </button>

@@ -7,7 +7,7 @@ import { runResult } from '../run/RunList.tsx';
 import { isLive, isUnknown, type LabRun } from '../runs.ts';
 import { useLab } from '../store.ts';
 import type { KeptRun, RunGroup } from './groups.ts';
-import { annotate, deleteGroup, saveBundle } from './stored.ts';
+import { annotate, deleteGroup, goOn, saveBundle } from './stored.ts';
 
 const parseTags = (text: string): readonly string[] => [...new Set(text.split(',').map((tag) => tag.trim()).filter(Boolean))];
 
@@ -33,11 +33,12 @@ function environmentRows({ environment: { adapter, browser, modelRevision, dataH
     ['Browser', browser],
     ...(modelRevision === undefined ? [] : [['Model at', <code key="revision">{short(modelRevision)}</code>] as const]),
     ...Object.entries(dataHashes).map(([name, hash]) => [`SHA-256 of ${name}`, <code key={name} title={hash}>{short(hash)}</code>] as const),
-    ['Kept', `${formatBytes(bytes)}${hasWeights ? ', with weights' : ', log only'}`],
+    ['Kept', bytes === 0 ? 'in memory only, until the page is left' : `${formatBytes(bytes)}${hasWeights ? ', with weights' : ', log only'}`],
   ];
 }
 
 function Seeds({ runs }: { readonly runs: readonly LabRun[] }): ReactElement {
+  const live = useLab((state) => state.runs.some(isLive));
   return (
     <ul className="run-seeds">
       {runs.map((run) => (
@@ -45,6 +46,11 @@ function Seeds({ runs }: { readonly runs: readonly LabRun[] }): ReactElement {
           <b>Seed {run.config.seed}</b> {formatDay(run.startedAt)}, {run.state === 'finished' ? `${formatCount(run.completedSteps)} steps, ` : ''}
           {runResult(run)}
           {run.message === undefined ? '' : ` ${run.message}`}
+          {run.resumableFrom === undefined || isLive(run) ? null : (
+            <button type="button" className="btn" disabled={live} onClick={() => void goOn(run)}>
+              Go on from step {formatCount(run.resumableFrom)}
+            </button>
+          )}
         </li>
       ))}
     </ul>

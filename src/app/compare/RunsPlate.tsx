@@ -115,7 +115,7 @@ function Row({ row, columns, selected, opened }: { readonly row: RunRow; readonl
         />
       </td>
       <th scope="row">
-        <button type="button" className="run-name" aria-pressed={selected} disabled={group.runs.length === 0} title="Draw strongest" onClick={() => selectRunById((compared?.runs ?? group.runs).at(-1)?.id ?? '')}>
+        <button type="button" className="row-name" aria-pressed={selected} disabled={group.runs.length === 0} title="Draw strongest" onClick={() => selectRunById((compared?.runs ?? group.runs).at(-1)?.id ?? '')}>
           <Swatch method={group.config.method} />
           <span>{group.name}</span>
         </button>

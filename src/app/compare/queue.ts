@@ -1,31 +1,26 @@
 /** @file The queue as the page sees it: the worker keeps it and makes its runs, the page fills, orders and holds it. */
 import type { QueueState, RunConfig, RunId } from '../../worker/protocol.ts';
 import { lab, sentence } from '../lab.ts';
-import { runFromSummary } from '../runs.ts';
+import { isLive, runFromSummary } from '../runs.ts';
 import { useLab } from '../store.ts';
 import { useCompare } from './state.ts';
-import { loadStored } from './stored.ts';
 
 const { setState: set, getState: get } = useLab;
 
-/**
- * Takes over what the worker reports. The run that it has begun is put among the runs at once, because its events follow; what the browser keeps of a run
- * that has ended is read again.
- */
+/** Takes over what the worker reports. The run that it has begun, or taken up again, is put among the runs at once, because its events follow. */
 export function receiveQueue(queue: QueueState, at: number): void {
-  const before = get().queue;
   const begun = queue.items.find(({ state }) => state === 'running');
-  set(({ runs, selectedRun, model, datasets, recording }) => {
-    if (begun === undefined || runs.some(({ id }) => id === begun.id)) return { queue };
+  set(({ runs, selectedRun, model, datasets, recording, queue: before }) => {
+    const isNew = begun !== undefined && before.items.every(({ id, state }) => id !== begun.id || state !== 'running');
+    if (!isNew) return { queue };
+    if (runs.some(({ id }) => id === begun.id)) return { queue, runs: runs.map((run) => (run.id === begun.id && !isLive(run) ? { ...run, state: 'preparing', message: undefined, updatedAt: at } : run)) };
     const run = runFromSummary(
       { id: begun.id, config: begun.config, state: 'preparing', model: model?.name ?? '', dataset: datasets.train?.name ?? '', startedAt: new Date().toISOString(), completedSteps: 0 },
       at,
     );
     const own = runs.filter(({ recorded }) => !recorded);
-    return { queue, runs: [...own, run], selectedRun: own.length === runs.length ? selectedRun : run.id, recording: own.length === runs.length ? recording : { status: 'none' } };
+    return { queue, runs: [...own, run], ...(own.length === runs.length ? { selectedRun, recording } : { selectedRun: run.id, recording: { status: 'none' } }) };
   });
-  const ended = before.items.some(({ id, state }) => state === 'running' && id !== begun?.id);
-  if (ended) void loadStored();
 }
 
 /** Sends a change; what goes wrong is said over the queue, which stays as it was. */

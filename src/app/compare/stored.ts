@@ -5,8 +5,9 @@ import { formatCounted } from '../format.ts';
 import { lab, sentence } from '../lab.ts';
 import { forgetRun } from '../run/control.ts';
 import { applyEvents, isLive, runFromSummary, type LabRun } from '../runs.ts';
-import { useLab } from '../store.ts';
+import { selectLiveRun, useLab } from '../store.ts';
 import type { KeptRun, KeptRuns, RunGroup } from './groups.ts';
+import { receiveQueue } from './queue.ts';
 import { useCompare } from './state.ts';
 
 const { setState: set, getState: get } = useLab;
@@ -14,11 +15,10 @@ const { setState: set, getState: get } = useLab;
 /** Milliseconds for which a deleted row stays, to be brought back. */
 const undoTime = 10_000;
 
-/** A kept run as the page holds it. One that was cut off, such as by closing the page, has failed, unless the queue is at it again. */
-export function storedRun({ summary, events, hasWeights }: StoredRun, goesOn: boolean): LabRun {
-  const run = applyEvents(runFromSummary(summary, 0), events, 0);
-  const ended = { ...run, activeMs: 0, state: summary.state, completedSteps: summary.completedSteps, ...(hasWeights ? {} : { withoutWeights: true as const }) };
-  return isLive(ended) && !goesOn ? { ...ended, state: 'failed', message: 'The page was closed while it was running.' } : ended;
+/** A kept run as the page holds it: by its log, with the state that the worker found it in. */
+export function storedRun({ summary, events, hasWeights, resumableFrom }: StoredRun): LabRun {
+  const run: LabRun = { ...applyEvents(runFromSummary(summary, 0), events, 0), activeMs: 0, paceFrom: undefined, state: summary.state, completedSteps: summary.completedSteps };
+  return { ...run, ...(hasWeights || isLive(run) ? {} : { withoutWeights: true }), ...(resumableFrom === undefined ? {} : { resumableFrom }) };
 }
 
 const keptPart = ({ notes, environment, bytes, hasWeights }: StoredRun): KeptRun => ({ notes, environment, bytes, hasWeights });
@@ -26,10 +26,9 @@ const keptPart = ({ notes, environment, bytes, hasWeights }: StoredRun): KeptRun
 /** Puts kept runs among those of the page, by the time of their start. Those of the session are newer than their log on disk and stay as they are. */
 function acceptStored(stored: readonly StoredRun[]): void {
   const hidden = new Set(useCompare.getState().removed.flatMap(({ runs }) => runs.map(({ run }) => run.id)));
-  set(({ runs, kept, queue, selectedRun, recording }) => {
+  set(({ runs, kept, selectedRun, recording }) => {
     const known = new Set(runs.map(({ id }) => id));
-    const underWay = queue.items.find(({ state }) => state === 'running')?.id;
-    const added = stored.filter(({ summary: { id } }) => !known.has(id) && !hidden.has(id)).map((run) => storedRun(run, run.summary.id === underWay));
+    const added = stored.filter(({ summary: { id } }) => !known.has(id) && !hidden.has(id)).map(storedRun);
     const own = runs.filter(({ recorded }) => !recorded);
     const all = added.length === 0 ? runs : [...own, ...added].toSorted((a, b) => a.startedAt.localeCompare(b.startedAt));
     const replaced = added.length > 0 && own.length < runs.length;
@@ -49,14 +48,36 @@ export async function loadStored(): Promise<void> {
   }
 }
 
-/** Reads kept runs and the queue now, and again with each model that is opened. */
+/** Reads kept runs and the queue: of the model that is open now, and of each that is opened after it; and what is kept of a run when it has ended. */
 export async function keepStoredRuns(): Promise<void> {
   useLab.subscribe((now, before) => {
-    if (now.model !== before.model && now.model !== undefined) void loadStored();
+    const ended = selectLiveRun(before);
+    if (now.model !== before.model && now.model !== undefined) void loadAll();
+    else if (ended !== undefined && now.asked !== 'discard' && now.runs.some((run) => run.id === ended.id && !isLive(run))) void loadStored();
   });
-  const [queue] = await Promise.allSettled([lab().queue()]);
-  if (queue.status === 'fulfilled') set({ queue: queue.value });
+  await loadAll();
+}
+
+async function loadAll(): Promise<void> {
   await loadStored();
+  try {
+    receiveQueue(await lab().queue(), performance.now());
+  } catch (error) {
+    useCompare.setState({ problem: { title: 'The queue was not read.', message: sentence(error) } });
+  }
+}
+
+/** Takes up a run that was interrupted, from its last checkpoint. */
+export async function goOn(run: LabRun): Promise<void> {
+  const put = (change: LabRun): void => set(({ runs }) => ({ runs: runs.map((other) => (other.id === run.id ? change : other)) }));
+  put({ ...run, state: 'preparing', message: undefined, updatedAt: performance.now() });
+  set({ selectedRun: run.id });
+  try {
+    await lab().resumeRun(run.id);
+  } catch (error) {
+    put(run);
+    useCompare.setState({ problem: { title: 'The run does not go on.', message: sentence(error) } });
+  }
 }
 
 /** Changes what a person has added to the runs of a group. */

@@ -18,10 +18,12 @@ interface FakeEngine {
   readonly send: (event: LabEvent) => void;
   readonly begin: (config: RunConfig, id: RunId) => RunSummary;
   readonly busy: () => boolean;
+  /** Name of the open model, whose runs these are. */
+  readonly model: () => string;
   readonly made: () => readonly { readonly summary: RunSummary; readonly events: readonly LabEvent[] }[];
 }
 
-type StoreApi = Pick<LabApi, 'removeRun' | 'storedRuns' | 'annotateRun' | 'restoreRun' | 'purgeRemoved' | 'queue' | 'enqueue' | 'reorderQueue' | 'dequeue' | 'runQueue' | 'exportBundle' | 'importBundle'>;
+type StoreApi = Pick<LabApi, 'removeRun' | 'resumeRun' | 'storedRuns' | 'annotateRun' | 'restoreRun' | 'purgeRemoved' | 'queue' | 'enqueue' | 'reorderQueue' | 'dequeue' | 'runQueue' | 'exportBundle' | 'importBundle'>;
 
 const dataHashes = { 'demo-train.jsonl': '5f1c'.repeat(16), 'demo-held-out.jsonl': '9a02'.repeat(16), 'demo-out-of-domain.jsonl': '77de'.repeat(16) };
 
@@ -31,7 +33,7 @@ export const storedOf = (summary: RunSummary, events: readonly LabEvent[], notes
 });
 
 /** Kept runs and the queue of the fake engine: runs one after the other, the first of them as soon as nothing else is under way. */
-export function fakeRunStore({ stored, send, begin, busy, made }: FakeEngine): { readonly api: StoreApi; readonly heard: (event: LabEvent) => void } {
+export function fakeRunStore({ stored, send, begin, busy, model, made }: FakeEngine): { readonly api: StoreApi; readonly heard: (event: LabEvent) => void } {
   let queue: QueueState = { items: [], running: false };
   let queued = 0;
   const notes = new Map<RunId, RunNotes>(stored.map((run) => [run.summary.id, run.notes]));
@@ -69,7 +71,11 @@ export function fakeRunStore({ stored, send, begin, busy, made }: FakeEngine): {
         removed.add(id);
         return Promise.resolve();
       },
-      storedRuns: () => Promise.resolve(all().filter(({ summary }) => !removed.has(summary.id)).map(({ summary }) => kept(summary.id))),
+      resumeRun(id) {
+        const { summary } = kept(id);
+        return Promise.resolve(begin(summary.config, id));
+      },
+      storedRuns: () => Promise.resolve(all().filter(({ summary }) => !removed.has(summary.id) && summary.model === model()).map(({ summary }) => kept(summary.id))),
       annotateRun(id, next) {
         notes.set(id, next);
         return Promise.resolve();
