@@ -14,7 +14,7 @@ import type { Tensor } from '../graph/graph.ts';
 import type { Objective } from '../methods/objectives.ts';
 import { lossOf } from '../methods/objectives.ts';
 import type { Penalty, PenaltyTargets } from '../methods/penalty.ts';
-import type { BatchShape, DecoderGraph, PackedBatch } from '../models/decoder.ts';
+import type { BatchShape, DecoderGraph, LossBuilder, PackedBatch } from '../models/decoder.ts';
 import { BatchBuffers, decoderGraph } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
 import { ParameterBuffers } from '../models/parameters.ts';
@@ -47,7 +47,10 @@ export interface TrainerOptions {
 }
 
 /** The options that decide what a trainer allocates. */
-export type PlanOptions = Pick<TrainerOptions, 'batch' | 'accumulation' | 'objective' | 'penalty' | 'recompute'>;
+export type PlanOptions = Pick<TrainerOptions, 'batch' | 'accumulation' | 'objective' | 'penalty' | 'recompute'> & {
+  /** Builds the loss in place of an objective's. */
+  readonly loss?: LossBuilder;
+};
 
 /** Trains a copy of what is trainable of some weights; the model itself stays as the pretrained reference. */
 export class Trainer {
@@ -154,11 +157,13 @@ export class Trainer {
 }
 
 /** A run's buffers, and its commands before they are recorded. */
-interface TrainingPlan {
+export interface TrainingPlan {
   readonly weights: WeightSet;
   readonly gradients: ParameterBuffers;
   readonly state: OptimizerState;
   readonly batch: BatchBuffers;
+  /** Of the tokens of the last micro-batch [rows * length]. */
+  readonly perToken: { readonly nll: Slice; readonly entropy?: Slice };
   /** Clears what a window adds up. */
   readonly begin: readonly Command[];
   readonly micro: readonly Command[];
@@ -175,14 +180,15 @@ export async function planTraining(context: Context, model: Model, options: Plan
   const state = new OptimizerState(context, layout);
   const batch = new BatchBuffers(context, options.batch);
 
-  const decoder = decoderGraph(context, model, batch, options.batch, weights, lossOf(context, options.objective ?? { kind: 'sft' }, model.weights));
+  const decoder = decoderGraph(context, model, batch, options.batch, weights, options.loss ?? lossOf(context, options.objective ?? { kind: 'sft' }, model.weights));
   const slots = new Map(layout.parameters.map((placed) => [decoder.trainable.get(placed.name)!, gradientBuffers.slice(placed)]));
   const accumulates = options.accumulation > 1;
   const onto = accumulates ? boundSums(decoder, slots) : new Map<Tensor, Tensor>();
   const { of, same } = gradients(decoder.graph, decoder.nll, [...slots.keys()], onto, options.recompute);
   const [nll, loss] = [decoder.nll, decoder.loss].map((tensor) => same.get(tensor)!) as [Tensor, Tensor];
   if (!accumulates) for (const [parameter, gradient] of of) decoder.bindings.set(gradient, slots.get(parameter)!);
-  const { calls, slices } = compile(decoder.graph, [...of.values(), nll, loss], { facts: gpu.facts, pool, bindings: decoder.bindings });
+  const entropy = decoder.entropy && same.get(decoder.entropy)!;
+  const { calls, slices } = compile(decoder.graph, [...of.values(), nll, loss, ...(entropy ? [entropy] : [])], { facts: gpu.facts, pool, bindings: decoder.bindings });
   const lossSum = lossSumCall(context, state, { loss: slices.get(loss)!, nll: slices.get(nll)!, weights: batch.slices.rowWeights }, options.batch.rows * options.batch.length);
 
   const penalty = options.penalty && penaltyOf(options.penalty, { context, weights, pretrained: model.weights, gradients: gradientBuffers, value: state.penalty });
@@ -193,6 +199,7 @@ export async function planTraining(context: Context, model: Model, options: Plan
     gradients: gradientBuffers,
     state,
     batch,
+    perToken: { nll: slices.get(nll)!, ...(entropy ? { entropy: slices.get(entropy)! } : {}) },
     begin: cleared.map((slice) => ({ clear: slice })),
     micro: [...calls, lossSum],
     update: [...(penalty?.calls ?? []), ...updateCalls(context, state, trained, gradientBuffers, scratch)],
