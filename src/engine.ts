@@ -13,7 +13,8 @@ import { BatchPlan } from './data/batches.ts';
 import { stopTokenIds } from './data/endOfTurn.ts';
 import type { TokenisedExample } from './data/tokenise.ts';
 import type { TokenisedList } from './data/tokenStore.ts';
-import { encodePrompt, tokeniseExample } from './data/tokenise.ts';
+import { encodeAsked, encodePrompt, tokeniseExample } from './data/tokenise.ts';
+import { isCorrect } from './evaluation/answer.ts';
 import type { ItemResult } from './evaluation/evaluator.ts';
 import { Evaluator } from './evaluation/evaluator.ts';
 import type { ScorerSettings } from './evaluation/scorer.ts';
@@ -67,7 +68,10 @@ import { measureRepresentationDrift } from './spectral/representation.ts';
 import type { Restored, RestoredPart } from './spectral/restore.ts';
 import { restorePart } from './spectral/restore.ts';
 import type { Progress } from './spectral/workspace.ts';
+import type { GrpoSettings } from './training/grpo.ts';
+import { GrpoTrainer } from './training/grpo.ts';
 import type { AdamW, StepRecord } from './training/optimizer.ts';
+import type { Task } from './training/rollout.ts';
 import type { Schedule } from './training/schedule.ts';
 import { learningRateAt } from './training/schedule.ts';
 import type { PenaltyChoice } from './training/trainer.ts';
@@ -96,6 +100,7 @@ export { meanLoss } from './evaluation/evaluator.ts';
 export type { StepRecord } from './training/optimizer.ts';
 export type { Trial } from './gpu/trial.ts';
 export type { RunPlan, RunSize, WayToFit } from './training/memory.ts';
+export type { GrpoRecord, GrpoTrainer } from './training/grpo.ts';
 export { METRICS_RING } from './training/trainer.ts';
 
 export type { MethodId, ObjectiveId, PenaltyId } from './methods/registry.ts';
@@ -127,6 +132,12 @@ export interface FineTuneSettings extends MethodChoice, ObjectiveSettings {
   readonly seed: number;
   /** Computes the activations of a layer again in the backward pass, to hold those of one layer only; the same bits, a third more time. */
   readonly recompute?: boolean;
+}
+
+/** GRPO, of all weights or of adapters. */
+export interface ReinforceSettings extends Omit<GrpoSettings, 'penalty'> {
+  /** Absent for full fine-tuning. */
+  readonly lora?: LoraOptions | undefined;
 }
 
 /** How a folder is written. */
@@ -247,6 +258,22 @@ export class Lab {
     } catch (error) {
       release();
       throw error;
+    } finally {
+      if (own) this.release(start);
+    }
+  }
+
+  /**
+   * Prepares GRPO (arXiv 2402.03300) on questions with a gold answer: an answer is worth 1 where evaluation would count it right,
+   * else 0. One that the limit cut off counts as what it says so far.
+   * @param from.startFrom as for `fineTune`
+   * @throws {RangeError} naming the row that has no gold answer, or a setting that leaves nothing to learn
+   */
+  async reinforce(settings: ReinforceSettings, examples: readonly Example[], { startFrom }: { readonly startFrom?: WeightSet | undefined } = {}): Promise<GrpoTrainer> {
+    const tasks = examples.map((example) => this.#task(example));
+    const { start, own } = await this.#start(settings, startFrom);
+    try {
+      return await GrpoTrainer.create(this.model, settings, tasks, { ids: this.stopTokenIds.slice(0, 4), padTokenId: this.tokenizer.padTokenId }, start);
     } finally {
       if (own) this.release(start);
     }
@@ -457,8 +484,18 @@ export class Lab {
     return { weights: this.model.weights, linears: this.model.architecture.linears };
   }
 
+  #task(example: Example): Task {
+    const { answer: gold, row } = example;
+    if (gold === undefined) throw new RangeError(`Row ${row} has no gold answer to reward; leave it out, or choose the column that holds it.`);
+    const ends = this.stopTokenIds;
+    return {
+      prompt: encodeAsked(example, this.tokenizer, this.template),
+      reward: (answer) => Number(isCorrect(this.decode(answer.filter((id) => !ends.includes(id))), gold)),
+    };
+  }
+
   /** Where a run starts; `own` when it was made for that alone. */
-  async #start({ lora, seed }: FineTuneSettings, startFrom: WeightSet = this.model.weights): Promise<{ readonly start: WeightSet; readonly own: boolean }> {
+  async #start({ lora, seed }: Pick<FineTuneSettings, 'lora' | 'seed'>, startFrom: WeightSet = this.model.weights): Promise<{ readonly start: WeightSet; readonly own: boolean }> {
     const adapter = startFrom instanceof AdaptedWeights ? startFrom : undefined;
     if (!lora) return adapter ? { start: await merge(this.context, adapter), own: true } : { start: startFrom, own: false };
     const settings: LoraSettings = { r: lora.rank, alpha: lora.alpha, rsLora: lora.rsLora };
