@@ -151,6 +151,13 @@ export interface FolderOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Bases with those who work in them now. */
+interface HeldBases {
+  readonly key: string;
+  readonly value: Decomposition;
+  users: number;
+}
+
 /** How the names of an adapter's A end. */
 const A_NAME = '.lora_A.weight';
 
@@ -185,7 +192,7 @@ export class Lab {
   readonly tokenizer: Tokenizer;
   /** The model's own chat template; without one, prompts with completions keep the plain form. */
   readonly template: ChatTemplate | undefined;
-  #decomposition: { readonly key: string; readonly value: Decomposition } | undefined;
+  #decomposition: HeldBases | undefined;
 
   constructor(
     private readonly context: Context,
@@ -226,13 +233,32 @@ export class Lab {
    * @param targets only the linear layers of these names, as a run with adapters needs them; all matrices when left out
    */
   async decompose(rankFraction: number, onProgress?: Progress, targets?: readonly string[]): Promise<Decomposition> {
-    const names = targets && new Set(targetLinears(this.model.architecture.linears, targets).map(({ module }) => `${module}.weight`));
-    const key = [rankFraction, ...(names ?? ['all'])].join(' ');
+    const { names, key } = this.#decomposed(rankFraction, targets);
     if (this.#decomposition?.key === key) return this.#decomposition.value;
     this.#forgetDecomposition();
     const value = await decomposeAll(this.context, this.model.weights, { rankFraction, names }, onProgress);
-    this.#decomposition = { key, value };
+    this.#decomposition = { key, value, users: 0 };
     return value;
+  }
+
+  /**
+   * Runs `work` in the bases that `decompose` gives: its last ones where they are the same, else ones that are freed again.
+   * They stay until the work has ended, also when others are decomposed meanwhile.
+   */
+  async withBases<T>(rankFraction: number, targets: readonly string[] | undefined, work: (decomposition: Decomposition) => Promise<T>, { turn = (now) => now(), onProgress }: Measuring = {}): Promise<T> {
+    const { names, key } = this.#decomposed(rankFraction, targets);
+    const held = await turn(async (): Promise<HeldBases> => {
+      const same = this.#decomposition?.key === key ? this.#decomposition : undefined;
+      const bases = same ?? { key, value: await decomposeAll(this.context, this.model.weights, { rankFraction, names }, onProgress), users: 0 };
+      bases.users += 1;
+      return bases;
+    });
+    try {
+      return await work(held.value);
+    } finally {
+      held.users -= 1;
+      if (held !== this.#decomposition) this.#free(held);
+    }
   }
 
   /**
@@ -527,9 +553,19 @@ export class Lab {
     return { penalty: { lambda, term: penaltyTerm(id, { bases, degenerate }) }, release: () => destroyBases(this.context, bases) };
   }
 
+  #decomposed(rankFraction: number, targets: readonly string[] | undefined): { readonly names: ReadonlySet<string> | undefined; readonly key: string } {
+    const names = targets && new Set(targetLinears(this.model.architecture.linears, targets).map(({ module }) => `${module}.weight`));
+    return { names, key: [rankFraction, ...(names ?? ['all'])].join(' ') };
+  }
+
   #forgetDecomposition(): void {
-    if (this.#decomposition) destroyBases(this.context, this.#decomposition.value.bases);
+    if (this.#decomposition) this.#free(this.#decomposition);
     this.#decomposition = undefined;
+  }
+
+  /** The last who works in them frees them. */
+  #free({ value, users }: HeldBases): void {
+    if (users === 0) destroyBases(this.context, value.bases);
   }
 }
 
