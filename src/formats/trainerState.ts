@@ -11,8 +11,10 @@ import type { JsonObject } from './folder.ts';
 export interface LoggedStep {
   /** 1-based optimizer step. */
   readonly step: number;
-  /** Mean cross-entropy of the trained tokens; NaN in a step that was left out. */
+  /** What was minimised on the data, for most methods the mean cross-entropy of the trained tokens; NaN in a step that was left out. */
   readonly loss: number;
+  /** Mean cross-entropy of the trained tokens, whatever was minimised; absent in logs from before this was noted. */
+  readonly crossEntropy?: number;
   readonly penalty: number;
   /** Global norm before clipping. */
   readonly gradientNorm: number;
@@ -211,7 +213,7 @@ export function readMetricsLines(text: string, fileName = 'metrics.jsonl'): RunH
   return history;
 }
 
-const STEP = { step: 1, loss: 1, penalty: 1, gradientNorm: 1, learningRate: 1, trainedTokens: 1, tokensPerSecond: 1, skipped: false };
+const STEP = { step: 1, loss: 1, 'crossEntropy?': 1, penalty: 1, gradientNorm: 1, learningRate: 1, trainedTokens: 1, tokensPerSecond: 1, skipped: false };
 const ACCURACY = { correct: 1, items: 1, low: 0, high: 1 };
 const EVALUATION = { step: 1, heldOutLoss: 1, outOfDomainLoss: 1, 'seconds?': 1, inDomain: ACCURACY, outOfDomain: ACCURACY, groups: [{ group: '', ...ACCURACY }] } as const;
 const BLOCK = { share: 1, diagonal: 1, offDiagonal: 1, chance: 1 };

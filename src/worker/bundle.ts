@@ -33,11 +33,11 @@ const WEIGHTS = 'weights.safetensors';
 /** The files of a bundle. A run that has not ended goes as one that was interrupted. */
 export function bundleFiles(runs: readonly BundledRun[]): ModelFiles {
   return new Map(
-    runs.flatMap(({ head: { summary: _, ...origin }, stored: { summary, notes, events }, weights }): [string, Blob][] => {
+    runs.flatMap(({ head, stored: { summary, notes, events }, weights }): [string, Blob][] => {
       const last = events.findLast((event) => event.type === 'state');
       const state: RunState = STATES.includes(summary.state) ? summary.state : 'failed';
       const message = state === summary.state ? last?.message : 'It was bundled before it had ended.';
-      const record = { ...origin, summary: { ...summary, state }, notes, ...(message === undefined ? {} : { message }) };
+      const record = { ...head, summary: { ...summary, state }, notes, ...(message === undefined ? {} : { message }) };
       return [
         [`${summary.id}/run.json`, new Blob([`${JSON.stringify(record, null, 2)}\n`])],
         [`${summary.id}/metrics.jsonl`, new Blob([writeMetricsLines(historyOf(events))])],
@@ -52,7 +52,7 @@ export async function readBundle(archive: Blob, archiveName: string): Promise<Un
   const files = await unzipFiles(archive, archiveName);
   const runs: UnbundledRun[] = [];
   for (const path of files.keys()) {
-    const folder = /^(?:[^/]+\/)?([\w-]{1,64})\/run\.json$/.exec(path);
+    const folder = /^(?:.*\/)?([\w-]{1,64})\/run\.json$/.exec(path);
     if (folder) runs.push(await readRun(files, path.slice(0, -'run.json'.length), folder[1]!));
   }
   if (runs.length === 0) throw new FormatError(archiveName, '', 'holds no run: a bundle has a folder with run.json for each');

@@ -135,6 +135,11 @@ export class Run {
     };
   }
 
+  /** It is over and has weights. */
+  get hasEnded(): boolean {
+    return this.state === 'finished' || (this.state === 'stopped' && this.#request !== 'discard');
+  }
+
   /** Tells the loop what to do; it obeys at its next step. */
   request(request: Request): void {
     this.#request = request;

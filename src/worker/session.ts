@@ -9,20 +9,19 @@ import type { Directory } from '../storage/directory.ts';
 import { zipFiles } from '../formats/zip.ts';
 import { ModelCache } from '../storage/modelCache.ts';
 import { Scratch } from '../storage/scratch.ts';
-import type { BundledRun } from './bundle.ts';
-import { bundleFiles, readBundle } from './bundle.ts';
 import { Datasets } from './datasets.ts';
 import { diagnose } from './diagnosis.ts';
 import type { ProbeCache } from './estimate.ts';
 import { estimateRun, fitRun } from './estimate.ts';
 import { Evaluations } from './evaluating.ts';
-import type { ExportedRun } from './exporting.ts';
 import { exportName, exportRun, piecesOf } from './exporting.ts';
 import { HeldWeights } from './heldWeights.ts';
 import { importRun, isRunOn, UNKNOWN_CONFIG } from './imported.ts';
 import { RunKeeper } from './keeper.ts';
+import { KeptRuns } from './keptRuns.ts';
 import { Library } from './library.ts';
 import { Lock } from './lock.ts';
+import { QueueMaker } from './making.ts';
 import type { ModelOrigin, OpenModel } from './opening.ts';
 import { Opening } from './opening.ts';
 import { Playground } from './playground.ts';
@@ -33,7 +32,7 @@ import type {
 import type { QueueItem } from './queue.ts';
 import { RunQueue } from './queue.ts';
 import type { RunRecord } from './records.ts';
-import { differentData, isLive, modelKey, NO_NOTES, rewound } from './records.ts';
+import { differentData, modelKey, rewound } from './records.ts';
 import type { RunMaterial } from './runs.ts';
 import { Run } from './runs.ts';
 import { turnWarning } from './turnWarning.ts';
@@ -75,9 +74,10 @@ interface LabState extends OpenModel {
 export class Session implements LabApi {
   /** Runs that were made or opened since the page was; the library has those that the disk keeps. */
   readonly #runs = new Map<RunId, Run>();
-  readonly #notes = new Map<RunId, RunNotes>();
   readonly #library: Library;
+  readonly #kept: KeptRuns;
   readonly #queue: RunQueue;
+  readonly #queueMaker: QueueMaker;
   readonly #lock = new Lock();
   readonly #probes: ProbeCache = new Map();
   readonly #baseEvaluations = new Map<string, Evaluation>();
@@ -90,7 +90,6 @@ export class Session implements LabApi {
   #active: Run | undefined;
   /** Resolves when the latest run has ended. */
   #ended: Promise<void> = Promise.resolve();
-  #isMaking = false;
   /** Under way or done since the device was lost; undefined while it works. */
   #recovery: Promise<void> | undefined;
   #exporting = new AbortController();
@@ -103,7 +102,16 @@ export class Session implements LabApi {
     private readonly services: SessionServices,
   ) {
     this.#library = new Library(() => services.openDirectory('runs'));
+    this.#kept = new KeptRuns(this.#library, this.#runs);
     this.#queue = new RunQueue(this.#library, () => void this.#tellQueue());
+    this.#queueMaker = new QueueMaker(this.#queue, this.#library, {
+      model: () => this.#state?.key,
+      idle: () => this.#ended,
+      obstacle: ({ data }) => differentData(data, this.#require().datasets.used()),
+      begin: (...run) => this.#begin(...run),
+      isLost: () => this.#recovery !== undefined,
+      fail: (run, error) => this.#emit({ type: 'state', run, state: 'failed', message: sentenceOf(error) }),
+    });
   }
 
   async connect(events: MessagePort): Promise<Diagnosis> {
@@ -258,8 +266,7 @@ export class Session implements LabApi {
 
   async removeRun(id: RunId): Promise<void> {
     if (this.#active?.id === id) throw new Error('This run is under way. Stop it first.');
-    if (await this.#library.record(id)) await this.#library.hide(id);
-    this.#runs.delete(id);
+    await this.#kept.hide(id);
     await this.#require().weights.drop(id);
   }
 
@@ -272,16 +279,11 @@ export class Session implements LabApi {
   }
 
   async storedRuns(): Promise<readonly StoredRun[]> {
-    const records = (await this.#library.records(this.#require().key)).filter(({ removed }) => !removed);
-    const onDisk = new Set(records.map(({ stored }) => stored.summary.id));
-    const others = [...this.#runs.values()].filter(({ id }) => !onDisk.has(id)).toReversed();
-    return [...others.map((run) => this.#inMemory(run)), ...records.map(({ stored }) => this.#asItIsNow(stored))];
+    return this.#kept.list(this.#require().key);
   }
 
   async annotateRun(id: RunId, notes: RunNotes): Promise<void> {
-    if (await this.#library.record(id)) await this.#library.annotate(id, notes);
-    else if (this.#runs.has(id)) this.#notes.set(id, notes);
-    else throw new Error('This run is not kept any more.');
+    await this.#kept.annotate(id, notes);
   }
 
   queue(): Promise<QueueState> {
@@ -292,7 +294,7 @@ export class Session implements LabApi {
     const { key: model, datasets } = this.#require();
     const data = datasets.used();
     await this.#queue.enqueue(configs.map((config): QueueItem => ({ id: crypto.randomUUID(), config, model, data })));
-    void this.#makeQueued();
+    void this.#queueMaker.makeAll();
     return this.queue();
   }
 
@@ -307,32 +309,21 @@ export class Session implements LabApi {
   }
 
   async runQueue(on: boolean): Promise<QueueState> {
-    await this.#queue.setRunning(on);
-    const obstacle = await this.#obstacle();
-    if (obstacle !== undefined) {
-      await this.#queue.setRunning(false);
-      throw new Error(obstacle);
-    }
-    void this.#makeQueued();
+    await (on ? this.#queueMaker.start() : this.#queue.setRunning(false));
     return this.queue();
   }
 
   async exportBundle(ids: readonly RunId[], withWeights: boolean): Promise<File> {
-    const runs: BundledRun[] = [];
-    for (const id of ids) runs.push(await this.#bundled(id, withWeights));
+    const read = (id: RunId): Promise<Blob> => this.#withWeights([id], ([set]) => inMemory('', this.#require().lab.saveWeights(set!)));
+    const files = await this.#kept.bundle(ids, withWeights ? read : undefined);
     const name = `gimbal-runs-${new Date().toISOString().slice(0, 10)}`;
     const writeFile = await this.#scratchWriter();
-    return new File([await writeFile(`${name}.zip`, piecesOf(zipFiles(bundleFiles(runs), name)))], `${name}.zip`, { type: 'application/zip' });
+    return new File([await writeFile(`${name}.zip`, piecesOf(zipFiles(files, name)))], `${name}.zip`, { type: 'application/zip' });
   }
 
   async importBundle(file: File): Promise<readonly StoredRun[]> {
     const { key, summary } = this.#require();
-    const runs = await readBundle(file, file.name);
-    const other = runs.find(({ head }) => head.model !== key)?.head.summary.model;
-    if (other !== undefined) throw new Error(`${file.name} holds runs of ${other}, and not of ${summary.name} as it is open now. Open that model, then import them again. Nothing was imported.`);
-    const ids = await this.#library.add(runs);
-    const records = await Promise.all(ids.map((id) => this.#library.record(id)));
-    return records.map((record) => record!.stored);
+    return this.#kept.unbundle(file, key, summary.name);
   }
 
   async ask(prompt: string, columns: readonly ('base' | RunId)[], options: SamplingOptions, stream: MessagePort): Promise<void> {
@@ -373,12 +364,13 @@ export class Session implements LabApi {
   }
 
   async exportRun(id: RunId, options: ExportOptions, folder?: FileSystemDirectoryHandle): Promise<ExportResult> {
-    const { origin, lab } = this.#require();
+    const { origin, lab, datasets } = this.#require();
     this.#exporting = new AbortController();
     const { signal } = this.#exporting;
     return this.#withWeights([id], async ([weights]) => {
-      const { run, environment } = await this.#exported(id, weights);
-      const facts = { adapter: environment.adapter, dataHashes: environment.dataHashes, base: { name: origin.name, revision: origin.revision }, chat: lab.template !== undefined };
+      const run = await this.#kept.exported(id, weights, { lab, train: (maxLength) => datasets.examples('train', maxLength) });
+      const { adapter, dataHashes } = run.environment;
+      const facts = { adapter, dataHashes, base: { name: origin.name, revision: origin.revision }, chat: lab.template !== undefined };
       const writeFile = folder ? await folderWriter(folder, exportName(run, options)) : await this.#scratchWriter();
       const onProgress = (done: number, total: number): void => this.#emit({ type: 'phase', phase: 'save', done, total, unit: 'tensors' });
       return this.#lock.run(() => exportRun(this.#requireEngine(), run, options, facts, { writeFile, zip: !folder, onProgress, signal }));
@@ -432,7 +424,7 @@ export class Session implements LabApi {
     }
     if (before) this.#letGo(before);
     void this.#tellQueue();
-    void this.#makeQueued();
+    void this.#queueMaker.makeAll();
     return this.#opened();
   }
 
@@ -455,8 +447,7 @@ export class Session implements LabApi {
     playground.stop();
     this.#evaluations.cancel();
     weights.clear(false);
-    this.#runs.clear();
-    this.#notes.clear();
+    this.#kept.clear();
     this.#baseEvaluations.clear();
     this.#probes.clear();
     void this.#lock.run(async () => lab.destroy());
@@ -569,60 +560,13 @@ export class Session implements LabApi {
     this.#active = undefined;
     if (run.weights) this.#keepOnDevice(run);
     else this.#runs.delete(run.id);
-    void this.#makeQueued();
+    void this.#queueMaker.makeAll();
   }
 
   /** From now on the weights of an ended run are among those that make room for others. */
   #keepOnDevice(run: Run): void {
     this.#require().weights.put(run.id, run.weights!, run.keeper?.keeps ?? false);
     run.weights = undefined;
-  }
-
-  /** Makes the runs of the queue, one after the other, until it is held or empty. */
-  async #makeQueued(): Promise<void> {
-    if (this.#isMaking) return;
-    this.#isMaking = true;
-    try {
-      for (;;) {
-        await this.#ended;
-        const item = await this.#queue.next(this.#require().key);
-        if (!item) return;
-        if ((await this.#obstacle()) === undefined) {
-          await this.#make(item);
-          await this.#queue.end(item);
-        } else await this.#queue.setRunning(false);
-      }
-    } finally {
-      this.#isMaking = false;
-    }
-  }
-
-  /** Makes a run of the queue; goes on with it after a lost device as long as that gets it further. */
-  async #make({ id, config }: QueueItem): Promise<void> {
-    for (let reached = -1; ; ) {
-      const record = await this.#library.record(id);
-      const state = record?.stored.summary.state;
-      const step = record?.stored.resumableFrom ?? 0;
-      if (state === 'finished' || state === 'stopped' || step <= reached) return;
-      reached = step;
-      try {
-        if (record && step === 0) await this.#library.delete(id);
-        const run = await this.#begin(id, config, step > 0 ? record : undefined);
-        this.#queue.begin(id);
-        await this.#ended;
-        if (run.state !== 'failed' || !this.#recovery) return;
-      } catch (error) {
-        this.#emit({ type: 'state', run: id, state: 'failed', message: sentenceOf(error) });
-        return;
-      }
-    }
-  }
-
-  /** Why the run whose turn it is cannot be made now. */
-  async #obstacle(): Promise<string | undefined> {
-    const { key, datasets } = this.#require();
-    const item = await this.#queue.next(key);
-    return item && differentData(item.data, datasets.used());
   }
 
   async #tellQueue(): Promise<void> {
@@ -637,40 +581,6 @@ export class Session implements LabApi {
       const rest = [...held];
       return work(own.map((set) => set ?? rest.shift()!));
     });
-  }
-
-  async #exported(id: RunId, weights: WeightSet | undefined): Promise<{ readonly run: ExportedRun; readonly environment: StoredRun['environment'] }> {
-    const { lab, datasets } = this.#require();
-    const own = this.#runs.get(id);
-    const record = own ? undefined : await this.#library.record(id);
-    const { summary, events, environment } = record ? record.stored : this.#inMemory(own!);
-    const { config, startedAt, completedSteps } = summary;
-    const train = own?.material.train ?? (await datasets.examples('train', config.maxLength));
-    return { run: { config, startedAt, completedSteps, summary, events: [...events], weights, material: { lab, train, datasetName: summary.dataset } }, environment };
-  }
-
-  async #bundled(id: RunId, withWeights: boolean): Promise<BundledRun> {
-    const record = await this.#library.record(id);
-    if (record) return { head: record.head, stored: this.#asItIsNow(record.stored), weights: withWeights ? record.weights : undefined };
-    const run = this.#runs.get(id);
-    if (!run) throw new Error('This run is not kept any more.');
-    const head = { format: 1, ...run.material.origin, summary: run.summary } as const;
-    const read = (): Promise<Blob> => this.#withWeights([id], ([set]) => inMemory('', this.#require().lab.saveWeights(set!)));
-    return { head, stored: this.#inMemory(run), weights: withWeights ? await read() : undefined };
-  }
-
-  /** A run that only the page has. */
-  #inMemory(run: Run): StoredRun {
-    const { summary, events, material, id } = run;
-    return { summary, events: [...events], notes: this.#notes.get(id) ?? NO_NOTES, environment: material.origin.environment, bytes: 0, hasWeights: run.state === 'finished' || run.state === 'stopped' };
-  }
-
-  /** A journal ends where the disk has it; a run that is under way is further. */
-  #asItIsNow(stored: StoredRun): StoredRun {
-    const run = this.#active;
-    if (run?.id !== stored.summary.id) return stored;
-    const { resumableFrom: _, ...rest } = stored;
-    return { ...rest, summary: run.summary, events: [...run.events], hasWeights: !isLive(run.state) && run.weights !== undefined };
   }
 
   #require(): LabState {
