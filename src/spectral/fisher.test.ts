@@ -28,7 +28,9 @@ describe('measureFisher', () => {
     expect(count).toBe(examples.length - 1);
     expect(cost).toMatchObject({ tokens: 41, backwardTokens: 41 });
     expect(cost.seconds).toBeGreaterThan(0);
-    expect(done).toEqual([1 / 3, 2 / 3, 1]);
+    // The tail directions of each matrix, and each example.
+    const slices = matrices.length + 3;
+    expect(done).toEqual(Array.from({ length: slices }, (_, i) => (i + 1) / slices));
     const expected = fisher[folder]!;
     expect(new Set(matrices.map(({ name }) => name))).toEqual(new Set(Object.keys(expected)));
     for (const { name, energy, top, tail, random, chance, k, shape } of matrices) {
@@ -110,6 +112,10 @@ describe('measureFisher', () => {
     const stop = new AbortController();
     const stopped = measureFisher(model, model.weights, bases, examples, 0, { against: [], signal: stop.signal, onProgress: () => stop.abort(new Error('stopped')) });
     await expect(stopped).rejects.toThrow('stopped');
+    expect(Object.fromEntries(context.pool.bytes)).toMatchObject(held);
+    const early = new AbortController();
+    const stoppedEarly = measureFisher(model, model.weights, bases, examples, 0, { signal: early.signal, onProgress: (count) => count >= 2 && early.abort(new Error('stopped early')) });
+    await expect(stoppedEarly).rejects.toThrow('stopped early');
     expect(Object.fromEntries(context.pool.bytes)).toMatchObject(held);
     destroyBases(context, bases);
     model.destroy();

@@ -92,15 +92,15 @@ export async function measureFisher(model: Model, weights: WeightSet, bases: rea
   const trained = examples.filter((example) => countTrained(example.trained) > 0);
   if (trained.length === 0) throw new RangeError('Fisher alignment needs examples with trained tokens; none of these has any. Choose other examples, or a longer maximum length.');
   if (bases.length === 0) throw new RangeError('Fisher alignment needs matrices whose k is below their smaller side; none is. Decompose with a smaller k.');
-  const { against = ['random', 'tail'], seed = 0, signal } = options;
+  const { against = ['random', 'tail'], seed = 0 } = options;
+  const directions = against.length * bases.reduce((sum, { batch }) => sum + batch.names.length, 0);
+  const slices = new Slices(options, directions + trained.length);
   const context = childContext(model.context);
   try {
     const kinds = new Map<Kind, readonly Directions[]>([['top', bases]]);
-    // Between matrices this gives way by itself.
-    for (const kind of against) kinds.set(kind, await controlDirections(context, model.weights, bases, kind, seed, () => signal?.throwIfAborted()));
+    for (const kind of against) kinds.set(kind, await slices.runFree((onProgress) => controlDirections(context, model.weights, bases, kind, seed, onProgress)));
     const length = Math.max(...trained.map(({ ids }) => ids.length));
     const meter = await FisherMeter.create(context, model, weights, kinds, length);
-    const slices = new Slices(options, trained.length);
     for (const index of trained.keys()) await slices.run(() => meter.add(batchOf([index], trained, length, padTokenId)));
     const tokens = trained.reduce((sum, { ids }) => sum + ids.length, 0);
     const order = new Map(model.layout.weights.map(({ name }, i) => [name, i]));

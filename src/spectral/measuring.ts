@@ -32,22 +32,39 @@ export class Slices {
 
   /** Runs one slice. @throws the signal's reason when it was stopped */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    const { turn = (now) => now(), onProgress, signal } = this.measuring;
-    const timed = async (): Promise<T> => {
-      signal?.throwIfAborted();
-      const start = performance.now();
-      try {
-        return await work();
-      } finally {
-        this.#milliseconds += performance.now() - start;
-      }
-    };
-    const result = await turn(timed);
-    onProgress?.((this.#done += 1), this.total);
+    const { turn = (now) => now() } = this.measuring;
+    const result = await turn(() => this.#timed(work));
+    this.#tell(this.#done + 1);
     return result;
+  }
+
+  /** Runs work that gives way by itself and says how many slices of it are done. @throws the signal's reason when it was stopped */
+  runFree<T>(work: (onProgress: Progress) => Promise<T>): Promise<T> {
+    const before = this.#done;
+    return this.#timed(() =>
+      work((done) => {
+        this.#tell(before + done);
+        this.measuring.signal?.throwIfAborted();
+      }),
+    );
   }
 
   get seconds(): number {
     return this.#milliseconds / 1000;
+  }
+
+  async #timed<T>(work: () => Promise<T>): Promise<T> {
+    this.measuring.signal?.throwIfAborted();
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.#milliseconds += performance.now() - start;
+    }
+  }
+
+  #tell(done: number): void {
+    this.#done = done;
+    this.measuring.onProgress?.(done, this.total);
   }
 }
