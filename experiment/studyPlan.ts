@@ -1,0 +1,151 @@
+/** @file What `npm run study` runs: a grid for every method on one seed, the setting each method is judged at, and that setting on more seeds. */
+import type { FineTuneSettings, MethodId } from '../src/engine.ts';
+import { methodInfo } from '../src/methods/registry.ts';
+import type { RunResult } from './studyResults.ts';
+import { outOfDomainAt } from './studyResults.ts';
+
+/** What a run is made of, besides what all runs share. */
+export interface Setting {
+  readonly method: MethodId;
+  readonly lora: boolean;
+  readonly learningRate: number;
+  /** 0 where nothing holds the weights. */
+  readonly lambda: number;
+  /** Meaningless, and left at the registry's default, where the method holds no directions. */
+  readonly rankFraction: number;
+  readonly beta: number;
+}
+
+export interface PlannedRun extends Setting {
+  readonly seed: number;
+}
+
+export const STEPS = 400;
+/** Tokens of a packed row. Every row of the demo data fits. */
+export const LENGTH = 64;
+export const EVALUATE_EVERY = 40;
+/** Rows of an evaluation batch. */
+export const EVALUATION_ROWS = 24;
+/** The grid runs on the first. */
+export const SEEDS = [1, 2, 3] as const;
+/** k at which drift is measured and parts are restored, whatever k a method holds. */
+export const MEASURED_FRACTION = 0.5;
+export const FISHER_FRACTIONS = [0.2, 0.5] as const;
+/** Examples of each suite whose gradients Fisher alignment is taken from. */
+export const FISHER_EXAMPLES = 200;
+
+/** `count` items of a list, spread over it so that all groups of a suite are among them. */
+export function everyNth<Item>(items: readonly Item[], count: number): readonly Item[] {
+  const stride = Math.max(1, Math.floor(items.length / count));
+  return items.filter((_, i) => i % stride === 0).slice(0, count);
+}
+
+const LORA = { rank: 8, alpha: 16, rsLora: false, targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] } as const;
+
+const setting = (method: MethodId, learningRate: number, given: Partial<Omit<Setting, 'method' | 'learningRate'>> = {}): Setting => ({ method, lora: false, learningRate, lambda: 0, rankFraction: 0.5, beta: 0.1, ...given });
+
+/** Settings that are searched on the first seed. The first of a method is what the pilot study of the built-in model found. */
+export const GRID: readonly Setting[] = [
+  setting('rpsft', 5e-4, { lambda: 10 }),
+  setting('sft', 3e-4),
+  setting('l2sp', 5e-4, { lambda: 0.001 }),
+  setting('two-sided-rpsft', 5e-4, { lambda: 0.003, rankFraction: 0.2 }),
+  setting('kl-sft', 5e-4, { beta: 0.1 }),
+  setting('iw-sft', 3e-4),
+  setting('dft', 5e-4),
+  setting('sft', 1e-3, { lora: true }),
+  setting('rpsft', 1e-3, { lora: true, lambda: 10 }),
+  setting('sft', 5e-4),
+  setting('sft', 2e-4),
+  setting('l2sp', 5e-4, { lambda: 0.003 }),
+  setting('two-sided-rpsft', 5e-4, { lambda: 0.01, rankFraction: 0.2 }),
+  setting('rpsft', 3e-4, { lambda: 10 }),
+  setting('rpsft', 5e-4, { lambda: 30 }),
+  setting('l2sp', 1e-3, { lambda: 0.003 }),
+  setting('two-sided-rpsft', 1e-3, { lambda: 0.01, rankFraction: 0.2 }),
+  setting('kl-sft', 3e-4, { beta: 0.1 }),
+  setting('iw-sft', 2e-4),
+  setting('dft', 1e-3),
+  setting('sft', 5e-4, { lora: true }),
+  setting('rpsft', 2e-3, { lora: true, lambda: 10 }),
+];
+
+/** Run at the setting RPSFT is judged at, since they show what of its effect is owed to the directions it holds. */
+const CONTROLS = ['random-basis', 'tail-basis', 'projection'] as const;
+
+/** The chosen settings run on further seeds in this order, the most important first. */
+const LINES: readonly (readonly [method: MethodId, lora: boolean])[] = [
+  ['rpsft', false], ['sft', false], ['l2sp', false], ['two-sided-rpsft', false], ['random-basis', false], ['tail-basis', false],
+  ['sft', true], ['kl-sft', false], ['iw-sft', false], ['rpsft', true], ['projection', false], ['dft', false],
+];
+
+/** Levels of in-domain accuracy that decide which setting a method is judged at, the first that any of its settings reaches. */
+export const CHOICE_LEVELS = [0.75, 0.5] as const;
+
+const isSame = (a: Setting, b: Setting): boolean => nameOf({ ...a, seed: 0 }) === nameOf({ ...b, seed: 0 });
+
+/**
+ * The setting of a method that keeps most out-of-domain where it first reaches 75% in-domain on the first seed; where none gets
+ * there, the same at 50%; where none gets there either, the one that ends highest in-domain. Undefined while runs are missing.
+ */
+export function chosenSetting(runs: readonly RunResult[], method: MethodId, lora: boolean): Setting | undefined {
+  const control = CONTROLS.find((name) => name === method);
+  if (control) {
+    const judged = chosenSetting(runs, 'rpsft', false);
+    return judged && { ...judged, method: control, lambda: control === 'projection' ? 0 : judged.lambda };
+  }
+  const grid = GRID.filter((each) => each.method === method && each.lora === lora);
+  const searched = grid.flatMap((each) => runs.find((run) => run.seed === SEEDS[0] && isSame(run, each)) ?? []);
+  if (searched.length < grid.length) return undefined;
+  for (const level of CHOICE_LEVELS) {
+    const [best] = searched
+      .flatMap((run) => {
+        const kept = outOfDomainAt(run, level);
+        return kept === undefined ? [] : [{ run, kept }];
+      })
+      .toSorted((a, b) => b.kept - a.kept);
+    if (best) return settingOf(best.run);
+  }
+  const end = (run: RunResult): number => run.points.at(-1)!.heldOut.correct;
+  return settingOf(searched.toSorted((a, b) => end(b) - end(a))[0]!);
+}
+
+const settingOf = ({ method, lora, learningRate, lambda, rankFraction, beta }: Setting): Setting => ({ method, lora, learningRate, lambda, rankFraction, beta });
+
+/** The settings that methods are judged at, as far as they are known. */
+export const chosenSettings = (runs: readonly RunResult[]): Setting[] => LINES.flatMap(([method, lora]) => chosenSetting(runs, method, lora) ?? []);
+
+/** The runs of these settings. */
+export const judgedRuns = (runs: readonly RunResult[]): PlannedRun[] => chosenSettings(runs).flatMap((each) => SEEDS.map((seed) => ({ ...each, seed })));
+
+/** The next run that `runs` does not have: first the grid, then the settings it chose. */
+export function nextRun(runs: readonly RunResult[]): PlannedRun | undefined {
+  const isMissing = (planned: PlannedRun): boolean => !runs.some(({ name }) => name === nameOf(planned));
+  return GRID.map((each): PlannedRun => ({ ...each, seed: SEEDS[0] })).find(isMissing) ?? judgedRuns(runs).find(isMissing);
+}
+
+/** Name of a run in the results, and the identity by which a finished one is not run again. */
+export function nameOf(run: PlannedRun): string {
+  return `${labelOf(run)} seed ${run.seed}`;
+}
+
+/** A setting in the words of the tables: "RPSFT, lr 0.0005, λ 10, k 50%". */
+export function labelOf({ method, lora, learningRate, lambda, rankFraction, beta }: Setting): string {
+  const { name, holds, objective } = methodInfo(method);
+  const parts = [`${lora ? 'LoRA ' : ''}${name}`, `lr ${learningRate}`, lambda > 0 && `λ ${lambda}`, holds && `k ${100 * rankFraction}%`, objective === 'kl-sft' && `β ${beta}`];
+  return parts.filter(Boolean).join(', ');
+}
+
+export const settingsOf = ({ method, lora, learningRate, lambda, rankFraction, beta, seed }: PlannedRun, steps = STEPS): FineTuneSettings => ({
+  method,
+  lambda,
+  rankFraction,
+  beta,
+  ...(lora ? { lora: LORA } : {}),
+  optimizer: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 },
+  schedule: { kind: 'constant', learningRate, warmupSteps: 20, steps },
+  batchSize: 16,
+  accumulation: 1,
+  length: LENGTH,
+  seed,
+});

@@ -1,0 +1,84 @@
+/**
+ * @file The PyTorch twin as a backend of the study: reference/twin.py in a process of its own, one line of JSON a message. It gets what the engine
+ * would train on, token for token and batch for batch, and needs no GPU.
+ */
+import { spawn } from 'node:child_process';
+import { mkdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { repository } from '../bench/node.ts';
+import { ensurePython } from '../scripts/python.mjs';
+import { BatchPlan } from '../src/data/batches.ts';
+import { importDataset } from '../src/data/dataset.ts';
+import type { TokenisedExample } from '../src/data/tokenise.ts';
+import { tokeniseExample } from '../src/data/tokenise.ts';
+import type { FineTuneSettings } from '../src/engine.ts';
+import { loadTokenizer } from '../src/formats/tokenizer.ts';
+import { objectiveOf } from '../src/methods/objectives.ts';
+import { heldBy, partsOf } from '../src/methods/registry.ts';
+import { initialA, targetLinears } from '../src/models/adapter.ts';
+import { architectureOf } from '../src/models/architecture.ts';
+import type { PlannedRun } from './studyPlan.ts';
+import { EVALUATE_EVERY, FISHER_EXAMPLES, LENGTH, MEASURED_FRACTION, nameOf, settingsOf } from './studyPlan.ts';
+import type { Backend, CurvePoint, FisherResult, Measures, Trained } from './studyResults.ts';
+
+const MODEL = join(repository, 'public/model');
+const SUITES = { train: 'demo-train.jsonl', heldOut: 'demo-heldout.jsonl', outOfDomain: 'ood.jsonl' } as const;
+
+const readJson = async (name: string): Promise<Record<string, unknown>> => JSON.parse(await readFile(join(MODEL, name), 'utf8')) as Record<string, unknown>;
+
+/**
+ * Starts the twin. Weights of finished runs stay in the system's folder for temporary files.
+ * @param modelHash of model.safetensors; weights of another model are never taken for this one's
+ * @throws when there is no Python with PyTorch
+ */
+export async function startTwin(modelHash: string): Promise<Backend> {
+  const { python, missing } = await ensurePython(true);
+  if (!python) throw new Error(`The twin needs Python with what reference/requirements.txt pins: ${missing}.`);
+  const tokenizer = loadTokenizer(await readJson('tokenizer.json'), await readJson('tokenizer_config.json'), await readJson('generation_config.json'));
+  const { linears } = architectureOf(await readJson('config.json'));
+  const load = async (name: string): Promise<TokenisedExample[]> => {
+    const examples = await (await importDataset(new File([await readFile(join(repository, 'public/data', name))], name))).examples.read();
+    return examples.map((example) => tokeniseExample(example, tokenizer, { maxLength: LENGTH }));
+  };
+  const suites = { train: await load(SUITES.train), heldOut: await load(SUITES.heldOut), outOfDomain: await load(SUITES.outOfDomain) };
+  const folder = join(tmpdir(), `gimbal-study-${modelHash.slice(0, 12)}`);
+  await mkdir(folder, { recursive: true });
+
+  const child = spawn(python, [join(repository, 'reference/twin.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ask = async (job: unknown): Promise<unknown> => {
+    child.stdin.write(`${JSON.stringify(job)}\n`);
+    const { value, done } = await answers.next();
+    if (done) throw new Error('The twin ended; the lines above say why.');
+    return JSON.parse(value) as unknown;
+  };
+  const plain = Object.fromEntries(Object.entries(suites).map(([name, list]) => [name, list.map(({ ids, trained }) => ({ ids: [...ids], trained: [...trained] }))]));
+  const { device } = (await ask({ model: MODEL, suites: plain })) as { device: string };
+
+  const weightsOf = (run: PlannedRun): string => join(folder, `${nameOf(run).replaceAll(/[^\w.]+/g, '-')}.safetensors`);
+  const jobOf = (settings: FineTuneSettings): object => {
+    const { objective, penalty } = partsOf(settings);
+    const { batchSize, seed, schedule, lora } = settings;
+    const plan = new BatchPlan(suites.train, { batchSize, seqLen: LENGTH, seed, padTokenId: tokenizer.padTokenId, steps: schedule.steps });
+    return {
+      job: 'train',
+      settings: { ...settings, ...objectiveOf(objective, settings), objective, penalty, held: heldBy(penalty) },
+      order: Array.from({ length: schedule.steps }, (_, step) => [...plan.examplesOf(step)]).flat(),
+      adapter: lora && Object.fromEntries(targetLinears(linears, lora.targets).map((linear) => [`${linear.module}.weight`, [...initialA(linear, linears, lora.rank, seed)]])),
+    };
+  };
+  return {
+    source: 'twin',
+    device,
+    train: async (run) => (await ask({ ...jobOf(settingsOf(run)), evaluateEvery: EVALUATE_EVERY, save: weightsOf(run) })) as Trained,
+    measure: async (run) => (await ask({ job: 'measure', weights: weightsOf(run), fraction: MEASURED_FRACTION, seed: run.seed })) as Measures | undefined,
+    fisher: async (suite, fraction) => ({ suite, fraction, source: 'twin', ...((await ask({ job: 'fisher', suite, fraction, count: FISHER_EXAMPLES })) as object) }) as FisherResult,
+    curve: async (settings) => ((await ask({ ...jobOf(settings), curve: true })) as { curve: readonly CurvePoint[] }).curve,
+    async close() {
+      child.stdin.end();
+      await new Promise((done) => child.once('close', done));
+    },
+  };
+}
