@@ -44,7 +44,7 @@ test.describe('a session', () => {
 
   test('numbers open tabs, letters open stations, Esc closes, ? lists the keys', async () => {
     await page.locator('body').click({ position: { x: 700, y: 20 } });
-    for (const [key, name] of [['2', 'Spectrum'], ['3', 'Playground'], ['4', 'Export'], ['1', 'Train']] as const) {
+    for (const [key, name] of [['2', 'Compare'], ['3', 'Spectrum'], ['4', 'Playground'], ['5', 'Export'], ['1', 'Train']] as const) {
       await page.keyboard.press(key);
       await expect(selectedTab()).toHaveText(name);
     }
@@ -70,8 +70,8 @@ test.describe('a session', () => {
   test('arrows move on tabs, and text fields keep their letters', async () => {
     await page.getByRole('tab', { name: 'Train' }).focus();
     await page.keyboard.press('ArrowRight');
-    await expect(page.getByRole('tab', { name: 'Spectrum' })).toBeFocused();
-    await expect(selectedTab()).toHaveText('Spectrum');
+    await expect(page.getByRole('tab', { name: 'Compare' })).toBeFocused();
+    await expect(selectedTab()).toHaveText('Compare');
     await page.keyboard.press('End');
     await expect(selectedTab()).toHaveText('Export');
     await page.keyboard.press('ArrowLeft');
@@ -119,7 +119,7 @@ test.describe('a session', () => {
     await page.keyboard.press('t');
     await expect(loss).toBeFocused();
 
-    await page.keyboard.press('2');
+    await page.keyboard.press('3');
     const cells = page.getByRole('grid').locator('td[data-key]');
     const first = page.getByRole('grid').locator('td[tabindex="0"]');
     await first.focus();
@@ -144,6 +144,9 @@ test.describe('a session', () => {
     await expectAccessible(page, 'station Run after a run');
     await page.getByRole('img', { name: /^Loss per trained token/ }).press('t');
     await expectAccessible(page, 'a figure as a table');
+    await showTab(page, 'Compare');
+    await page.getByRole('button', { name: /^More of / }).first().click();
+    await expectAccessible(page, 'Compare');
     await showTab(page, 'Spectrum');
     await expectAccessible(page, 'Spectrum');
     await showTab(page, 'Playground');

@@ -22,6 +22,11 @@ const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (
   { key: 'schedule', text: (config) => config.schedule },
   { key: 'steps', text: (config) => `${config.steps} steps` },
   { key: 'batchSize', text: (config) => `batch ${config.batchSize}` },
+  { key: 'warmupSteps', text: (config) => `warm-up ${config.warmupSteps}` },
+  { key: 'maxLength', text: (config) => `rows to ${config.maxLength}` },
+  { key: 'weightDecay', text: (config) => `decay ${formatParameter(config.weightDecay)}` },
+  { key: 'clipNorm', text: (config) => (config.clipNorm === 0 ? 'unclipped' : `clip ${formatParameter(config.clipNorm)}`) },
+  { key: 'evaluateEvery', text: (config) => `measured every ${config.evaluateEvery}` },
   { key: 'startFrom', text: (config) => (config.startFrom === undefined ? '' : 'continued') },
   { key: 'seed', text: (config) => `seed ${config.seed}` },
 ];
