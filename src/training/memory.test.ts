@@ -135,6 +135,8 @@ describe('the plan of a run', () => {
       expect(way.saves).toBe(plan.total - way.total);
       expect(way.saves).toBeGreaterThan(0);
     }
+    const projected = await waysToFit(model, { ...size, penalty: 'projection', batch: { rows: 2, length: 2048 } }, 0);
+    expect(projected.map(({ change }) => change), 'projection has no form for adapters').toEqual(['recompute', 'micro-batch', 'half', 'shorter', 'smaller-k']);
     expect(ways[1]!.size).toMatchObject({ batch: { rows: 1, length: 128 }, accumulation: 2 });
     const gpu = { ...context.gpu, memoryLimit: plan.total - 1 };
     const limited = { ...context, gpu, pool: new BufferPool(gpu) };

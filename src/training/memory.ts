@@ -10,7 +10,7 @@ import { objectiveOf } from '../methods/objectives.ts';
 import type { HeldDirections } from '../methods/penalty.ts';
 import { NO_DIRECTIONS, penaltyTerm } from '../methods/penalties.ts';
 import type { ObjectiveId, PenaltyId } from '../methods/registry.ts';
-import { heldBy } from '../methods/registry.ts';
+import { heldBy, methodInfo } from '../methods/registry.ts';
 import { AdaptedWeights, targetLinears } from '../models/adapter.ts';
 import type { BatchShape } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
@@ -54,7 +54,7 @@ export interface WayToFit {
   readonly total: number;
 }
 
-/** @throws {RangeError} for targets that select nothing */
+/** @throws {RangeError} for targets that select nothing, or a penalty that has no form for adapters */
 export async function planRun(model: Model, size: RunSize): Promise<RunPlan> {
   const { objective: kind, penalty: id, throughScale, rankFraction, lora, recompute, precision, batch, accumulation } = size;
   const context = countingContext(model.context);
@@ -75,6 +75,8 @@ export async function planRun(model: Model, size: RunSize): Promise<RunPlan> {
   const { bytes, buffers } = context.pool;
   return { size, bytes, total: totalBytes(bytes), buffers };
 }
+
+const goesWithAdapters = ({ penalty }: RunSize): boolean => !penalty || methodInfo(penalty).adapters;
 
 /** Shorter rows than this say little about a text. */
 const SHORTEST = 64;
@@ -98,7 +100,7 @@ export async function waysToFit(model: Model, size: RunSize, limit: number): Pro
   const candidates: readonly [WayToFit['change'], readonly RunSize[]][] = [
     ['recompute', size.recompute ? [] : [{ ...size, recompute: true }]],
     ['micro-batch', batch.rows === 1 ? [] : [{ ...size, batch: { ...batch, rows: 1 }, accumulation: accumulation * batch.rows }]],
-    ['lora', size.lora ? [] : [{ ...size, lora: { rank: LORA_RANK, targets } }]],
+    ['lora', size.lora || !goesWithAdapters(size) ? [] : [{ ...size, lora: { rank: LORA_RANK, targets } }]],
     ['half', size.precision === 'f32' ? [{ ...size, precision: 'bf16' }] : []],
     ['shorter', halvings(batch.length, SHORTEST).map((length) => ({ ...size, batch: { ...batch, length: Math.floor(length) } }))],
     ['smaller-k', heldBy(size.penalty) ? halvings(rankFraction, SMALLEST_FRACTION).map((fraction) => ({ ...size, rankFraction: fraction })) : []],

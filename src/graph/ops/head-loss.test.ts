@@ -127,6 +127,30 @@ describe('headLoss', () => {
     expect(results[2]).toEqual(results[0]);
   });
 
+  it('goes through several chunks of logits, those of the reference beside its own', async () => {
+    const [tokens, width, vocabulary] = [300, 4, 8320];
+    expect(logitsChunk(tokens, vocabulary, { limits: { maxStorageBufferBindingSize: 128 * 2 ** 20 } } as never)).toBe(256);
+    const graph = new Graph();
+    const values = new Map<Tensor, ReferenceArray>();
+    const source = (name: string, shape: readonly number[], data: ArrayLike<number>, dtype: 'f32' | 'u32' = 'f32'): Tensor => {
+      const tensor = graph.source(name === 'head' ? 'parameter' : 'input', name, shape, dtype);
+      values.set(tensor, Float64Array.from(data));
+      return tensor;
+    };
+    const normal = (name: string, shape: readonly [number, number], seed: number): Tensor => source(name, shape, randomNormal(shape[0] * shape[1], seed));
+    const head = normal('head', [vocabulary, width], 1);
+    const labels = Array.from({ length: tokens }, (_, i) => (i % 5 === 0 ? IGNORED : (i * 31) % vocabulary));
+    const weights = Array.from({ length: tokens }, (_, i) => (i % 5 === 0 ? 0 : (1 + (i % 3)) / 512));
+    const { nll, loss } = headLoss(graph, normal('x', [tokens, width], 2), head, source('labels', [tokens], labels, 'u32'), source('weights', [tokens], weights), {
+      divergence: { x: normal('reference x', [tokens, width], 3), head: normal('reference head', [vocabulary, width], 4), beta: source('beta', [1], [0.5]) },
+    });
+    const { of, same } = gradients(graph, nll, [head]);
+    const wanted = [of.get(head)!, same.get(nll)!, same.get(loss)!];
+    const expected = evaluateReference(graph, wanted, values);
+    const actual = await runOnGpu(graph, wanted, values);
+    for (const tensor of wanted) expect(relativeError(actual.get(tensor)!, expected.get(tensor)!), tensor.name).toBeLessThan(200 * 2 ** -24);
+  });
+
   it('says which input does not fit', () => {
     expect(() => tiedModel('f32', (source) => ({ gradientWeights: source('gradient weights', [3], [1, 2, 3]) }))).toThrow('headLoss: the weights of the gradient is f32[3], expected f32[90].');
     expect(() => tiedModel('f32', (source) => ({ divergence: { ...divergence(source, 1).divergence!, beta: source('two', [2], [1, 2]) } }))).toThrow('headLoss: beta is f32[2], expected f32[1].');
