@@ -329,6 +329,11 @@ export function methodInfo(id: MethodId): MethodInfo {
   return info;
 }
 
+/** For settings that come from a file. */
+export const isMethod = (id: unknown): id is MethodId => byId.has(id as MethodId);
+
+export const isPenalty = (id: unknown): id is PenaltyId => METHODS.some(({ penalty }) => penalty === id && id !== undefined);
+
 /** The settings that decide what a run is made of. */
 export interface MethodChoice {
   readonly method: MethodId;
@@ -353,4 +358,22 @@ export function defaultOf(method: MethodId, id: NumberParameter['id']): number {
   const parameter = methodInfo(method).parameters.find((each) => each.id === id);
   if (parameter?.kind !== 'number') throw new RangeError(`${method} has no parameter ${id}.`);
   return parameter.default;
+}
+
+/** The penalty that was put beside a plain objective, also while its strength is 0; undefined where the method has its own or takes none. */
+export function addedPenalty(choice: MethodChoice): PenaltyId | undefined {
+  if (choice.method === 'sft' || methodInfo(choice.method).penalty) return undefined;
+  return choice.penalty ?? partsOf(choice).penalty;
+}
+
+/** "RPSFT", "DFT + RPSFT". */
+export function choiceName(choice: MethodChoice): string {
+  const added = addedPenalty(choice);
+  return added ? `${methodInfo(choice.method).name} + ${methodInfo(added).name}` : methodInfo(choice.method).name;
+}
+
+/** What a run can be set by: the parameters of its method, and those of the penalty beside it. */
+export function parametersOf(choice: MethodChoice): readonly MethodParameter[] {
+  const added = addedPenalty(choice);
+  return [...methodInfo(choice.method).parameters, ...(added ? methodInfo(added).parameters : [])];
 }

@@ -9,6 +9,7 @@ import { isJsonObject, readJson } from '../formats/folder.ts';
 import { openSafetensors } from '../formats/safetensors.ts';
 import { readMetricsLines, writeMetricsLines } from '../formats/trainerState.ts';
 import { unzipFiles } from '../formats/zip.ts';
+import { isMethod, isPenalty } from '../methods/registry.ts';
 import { UNKNOWN_CONFIG } from './imported.ts';
 import type { LabEvent, LoraConfig, Precision, RunConfig, RunNotes, RunState, RunSummary, StoredRun } from './protocol.ts';
 import { type RunHead, type RunRecord, historyEvents, historyOf } from './records.ts';
@@ -104,6 +105,8 @@ function configOf(told: unknown, fail: Fail): RunConfig {
   const { lora, startFrom, ...rest } = told as Partial<RunConfig>;
   const wrong = Object.entries(config).find(([, value]) => typeof value === 'number' && !Number.isFinite(value));
   if (wrong) fail(`summary.config.${wrong[0]} is no number`);
+  if (!isMethod(config.method)) fail(`summary.config.method is ${show(config.method)}, which this version does not have`);
+  if (rest.penalty !== undefined && !isPenalty(rest.penalty)) fail(`summary.config.penalty is ${show(rest.penalty)}, which this version does not have`);
   if (startFrom !== undefined && typeof startFrom !== 'string') fail(`summary.config.startFrom is ${show(startFrom)}, not the id of a run`);
   return {
     ...rest,

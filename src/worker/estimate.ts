@@ -2,6 +2,7 @@
 import type { Lab, RunSize, WayToFit as EngineWay } from '../engine.ts';
 import { runSize } from '../engine.ts';
 import { BatchPlan } from '../data/batches.ts';
+import { partsOf } from '../methods/registry.ts';
 import { effectiveRank } from '../spectral/decompose.ts';
 import type { Lock } from './lock.ts';
 import type { Estimate, Fit, RunConfig, WayToFit } from './protocol.ts';
@@ -28,7 +29,7 @@ export async function estimateRun(material: RunMaterial, config: RunConfig, prob
   const ranks = matrices.map((batch) => effectiveRank(batch, config.rankFraction));
   const degenerate = matrices.filter((batch, i) => ranks[i]! >= Math.min(batch.rows, batch.columns)).flatMap(({ names }) => names);
   const tokensPerStep = (config.batchSize * material.trainTokens) / Math.max(1, train.length);
-  const key = [config.batchSize, config.accumulation, config.maxLength, config.recompute, JSON.stringify(config.lora), material.datasetName, train.length].join(' ');
+  const key = [partsOf(config).objective, config.throughScale, config.batchSize, config.accumulation, config.maxLength, config.recompute, JSON.stringify(config.lora), material.datasetName, train.length].join(' ');
   if (lock && !probes.has(key)) probes.set(key, await lock.run(() => probe(material, config)));
   const secondsPerToken = probes.get(key);
   return {
@@ -81,9 +82,10 @@ function asChange({ change, size, saves, total }: EngineWay, config: RunConfig, 
   }
 }
 
-/** Seconds a token of three steps without a penalty, compilation left out. */
+/** Seconds a token of three steps of the objective without a penalty, compilation left out. */
 async function probe({ lab, train }: RunMaterial, config: RunConfig): Promise<number> {
-  const fineTune = await lab.fineTune(settingsOf({ ...config, method: 'sft' }, config.maxLength), train);
+  const { penalty: _without, ...rest } = config;
+  const fineTune = await lab.fineTune(settingsOf({ ...rest, method: partsOf(config).objective, lambda: 0 }, config.maxLength), train);
   try {
     fineTune.submitStep();
     await fineTune.readMetrics();

@@ -7,6 +7,7 @@ import { writePeftAdapter } from '../formats/peft.ts';
 import type { RunPlan } from '../formats/trainerState.ts';
 import { writeMetricsCsv, writeMetricsLines, writeTrainerState } from '../formats/trainerState.ts';
 import { unzipFiles, zipFiles } from '../formats/zip.ts';
+import { addedPenalty } from '../methods/registry.ts';
 import { AdaptedWeights } from '../models/adapter.ts';
 import { writeLogits } from './comparedLogits.ts';
 import { modelCard } from './modelCard.ts';
@@ -83,7 +84,7 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
 
 /** Name of the zip or the folder. */
 export const exportName = ({ config, completedSteps }: Pick<Run, 'config' | 'completedSteps'>, { kind }: ExportOptions): string =>
-  ['gimbal', config.method, `${completedSteps}-steps`, ...(kind === 'model' ? [] : [kind])].join('-');
+  ['gimbal', config.method, ...[addedPenalty(config) ?? []].flat(), `${completedSteps}-steps`, ...(kind === 'model' ? [] : [kind])].join('-');
 
 /** The adapter of a LoRA run, or what comes nearest to the change of all linear layers. */
 async function adapterOf(lab: Lab, weights: WeightSet, { rank }: ExportOptions, { onProgress, signal }: ExportPlace): Promise<{ readonly adapter: LoraAdapter; readonly retainedEnergy?: number }> {

@@ -8,6 +8,7 @@ import { isMlxConfig, readMlxAdapter } from '../formats/mlx.ts';
 import { readPeftAdapter } from '../formats/peft.ts';
 import { readMetricsLines } from '../formats/trainerState.ts';
 import type { Lab, WeightSet } from '../engine.ts';
+import { isMethod, isPenalty } from '../methods/registry.ts';
 import type { LabEvent, Measure, RunConfig, SuiteMeasures } from './protocol.ts';
 import { historyEvents } from './records.ts';
 
@@ -16,6 +17,9 @@ export const UNKNOWN_CONFIG = {
   method: 'sft',
   lambda: 0,
   rankFraction: 0.5,
+  tau: 1,
+  throughScale: false,
+  beta: 0.1,
   learningRate: 1e-3,
   schedule: 'constant',
   warmupSteps: 0,
@@ -92,7 +96,8 @@ async function readAdapter({ files }: Dropped, base: BaseModel): Promise<LoraAda
 function configOf(run: JsonObject | undefined, fallback: RunConfig): RunConfig {
   const told = run?.['config'];
   if (!isJsonObject(told)) return fallback;
-  const fits = ([name, value]: [string, unknown]): boolean => name in fallback && typeof value === typeof fallback[name as keyof RunConfig];
+  const fits = ([name, value]: [string, unknown]): boolean =>
+    name === 'method' ? isMethod(value) : name === 'penalty' ? isPenalty(value) : name in fallback && typeof value === typeof fallback[name as keyof RunConfig];
   return { ...fallback, ...Object.fromEntries(Object.entries(told).filter(fits)) };
 }
 

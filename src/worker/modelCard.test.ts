@@ -11,6 +11,9 @@ const FACTS: CardFacts = {
     recompute: false,
     lambda: 10,
     rankFraction: 0.5,
+    tau: 1,
+    throughScale: false,
+    beta: 0.1,
     learningRate: 5e-4,
     schedule: 'constant',
     warmupSteps: 0,
@@ -59,6 +62,14 @@ describe('model card', () => {
     expect(metadataOf(modelCard({ ...FACTS, ...ADAPTER }))).toEqual(expect.arrayContaining(['library_name: peft', 'base_model_relation: adapter', '  - lora']));
     // The Hub takes names of repositories there, and no others.
     expect(modelCard({ ...FACTS, base: { name: 'Built-in model' } })).not.toContain('base_model:');
+  });
+
+  it('names the method with its paper, and the penalty beside it', () => {
+    const title = (change: Partial<CardFacts['config']>): string => /^# .*$/m.exec(modelCard({ ...FACTS, config: { ...FACTS.config, ...change } }))![0];
+    expect(title({})).toBe('# org/base, fine-tuned with RPSFT (arXiv 2605.10973)');
+    expect(title({ method: 'random-basis' })).toBe('# org/base, fine-tuned with Random basis');
+    expect(title({ method: 'dft', penalty: 'rpsft' })).toBe('# org/base, fine-tuned with DFT (arXiv 2508.05629) + RPSFT (arXiv 2605.10973)');
+    expect(metadataOf(modelCard({ ...FACTS, config: { ...FACTS.config, method: 'dft', penalty: 'rpsft' } }))).toEqual(expect.arrayContaining(['  - dft', '  - rpsft']));
   });
 
   it('states configuration, seed, hashes, revision, and what was measured on which adapter', () => {

@@ -1,8 +1,8 @@
 /** @file The README.md of an export: what it is, how it was made, what it scored and on which adapter, and the commands that use it. */
 import type { LoraSettings } from '../formats/lora.ts';
+import { addedPenalty, methodInfo, type MethodId } from '../methods/registry.ts';
 import type { Accuracy, Evaluation, ExportOptions, RunConfig } from './protocol.ts';
 
-const METHOD_NAMES = { sft: 'SFT', rpsft: 'RPSFT (arXiv 2605.10973)', l2sp: 'L2-SP (arXiv 1802.01483)' } as const;
 const DTYPE_NAMES = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' } as const;
 
 /** Everything that a card states. */
@@ -31,7 +31,7 @@ export function modelCard(facts: CardFacts): string {
   const { options, base, config, startedAt, completedSteps, datasetName, dataHashes, adapter } = facts;
   const { maxLength, seed } = config;
   return `${metadata(facts)}
-# ${base.name}, fine-tuned with ${METHOD_NAMES[config.method]}
+# ${base.name}, fine-tuned with ${methodIds(config).map(cited).join(' + ')}
 
 ${description(facts)} ${completedSteps} of ${config.steps} optimizer steps on ${datasetName}, in the browser with Gimbal. Started ${startedAt}.
 
@@ -67,6 +67,18 @@ Every measurement is in metrics.jsonl (all of it), metrics.csv (a row a step) an
 `;
 }
 
+/** The method, and the penalty beside it. */
+function methodIds(config: RunConfig): readonly MethodId[] {
+  const added = addedPenalty(config);
+  return [config.method, ...(added ? [added] : [])];
+}
+
+/** "RPSFT (arXiv 2605.10973)". */
+function cited(method: MethodId): string {
+  const { name, source } = methodInfo(method);
+  return source.url === undefined ? name : `${name} (${source.url.replace('https://arxiv.org/abs/', 'arXiv ')})`;
+}
+
 /** Names that the Hub takes: of a repository there, not of a folder here. */
 const isHubName = (name: string): boolean => /^[\w.-]+\/[\w.-]+$/.test(name);
 
@@ -75,7 +87,7 @@ const yaml = (text: string): string => JSON.stringify(text);
 
 function metadata({ options, base, config, datasetName }: CardFacts): string {
   const { kind } = options;
-  const tags = [config.method, ...(kind === 'model' ? [] : ['lora']), ...(kind === 'mlx' ? ['mlx'] : []), 'gimbal'];
+  const tags = [...methodIds(config), ...(kind === 'model' ? [] : ['lora']), ...(kind === 'mlx' ? ['mlx'] : []), 'gimbal'];
   return [
     '---',
     `library_name: ${{ model: 'transformers', peft: 'peft', mlx: 'mlx' }[kind]}`,

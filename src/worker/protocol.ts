@@ -6,15 +6,14 @@
  * (`RecordedRun`) is the same events in a file, which is how the page shows a real run where there is no GPU.
  */
 import type { DatasetColumns } from '../data/mapping.ts';
-import type { MethodId as EngineMethodId } from '../engine.ts';
+import type { MethodId, PenaltyId } from '../engine.ts';
 import type { Measure } from '../evaluation/scorer.ts';
 import type { MatrixDrift } from '../spectral/drift.ts';
 
 export type { Measure } from '../evaluation/scorer.ts';
 export type { MatrixDrift } from '../spectral/drift.ts';
 
-/** The methods that the page offers. */
-export type MethodId = Extract<EngineMethodId, 'sft' | 'rpsft' | 'l2sp'>;
+export type { MethodId, PenaltyId } from '../engine.ts';
 
 export type RunId = string;
 
@@ -40,7 +39,9 @@ export interface RunConfig {
   readonly recompute: boolean;
   /** A run whose weights this one starts from; the pretrained reference stays the open model. */
   readonly startFrom?: RunId;
-  /** Penalty weight λ. */
+  /** Beside DFT, IW-SFT or KL-SFT; absent where the objective stands alone or the method has its own. */
+  readonly penalty?: PenaltyId;
+  /** Penalty weight λ; 0 where nothing is penalised. */
   readonly lambda: number;
   /** k as a fraction of min(m, n) of each matrix. */
   readonly rankFraction: number;
@@ -51,6 +52,12 @@ export interface RunConfig {
   /** Examples an optimizer step. */
   readonly batchSize: number;
   /** Micro-batches an optimizer step; divides `batchSize`. */
+  /** Sharpness τ of IW-SFT. */
+  readonly tau: number;
+  /** Differentiates through the factors of IW-SFT, as released with RPSFT. */
+  readonly throughScale: boolean;
+  /** Weight β of the divergence of KL-SFT. */
+  readonly beta: number;
   readonly accumulation: number;
   readonly maxLength: number;
   readonly beta1: number;

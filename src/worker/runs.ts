@@ -5,6 +5,7 @@ import { METRICS_RING } from '../engine.ts';
 import type { Example } from '../data/examples.ts';
 import { scoreInterval } from '../evaluation/intervals.ts';
 import type { Measure, ScoredItem, Scorer } from '../evaluation/scorer.ts';
+import { heldBy, partsOf } from '../methods/registry.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
 import type { ImportedRun } from './imported.ts';
 import type { RunKeeper } from './keeper.ts';
@@ -62,8 +63,12 @@ type Request = 'run' | 'pause' | 'step' | 'keep' | 'discard';
 /** Settings of the engine from those of the page. */
 export const settingsOf = (config: RunConfig, length: number): Parameters<Lab['fineTune']>[0] => ({
   method: config.method,
+  penalty: config.penalty,
   lambda: config.lambda,
   rankFraction: config.rankFraction,
+  tau: config.tau,
+  throughScale: config.throughScale,
+  beta: config.beta,
   optimizer: { beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon, weightDecay: config.weightDecay, clipNorm: config.clipNorm },
   schedule: { kind: config.schedule, learningRate: config.learningRate, warmupSteps: config.warmupSteps, steps: config.steps },
   batchSize: config.batchSize,
@@ -182,13 +187,13 @@ export class Run {
     const decompose = (done: number, total: number): void => this.#phase('decompose', done, total, 'matrices');
     // Drift is measured in the bases too; a run that neither penalises nor measures needs none.
     const measuresDrift = config.driftEvery > 0;
-    const decomposition = measuresDrift || config.method === 'rpsft' ? await lock.run(() => lab.decompose(config.rankFraction, decompose, config.lora?.targets)) : undefined;
+    const decomposition = measuresDrift || heldBy(partsOf(config).penalty) === 'top' ? await lock.run(() => lab.decompose(config.rankFraction, decompose, config.lora?.targets)) : undefined;
     this.#phase('compile', 0, 1, 'kernels');
     if (this.#isStopped()) {
       this.#setState('stopped', 'discarded');
       return;
     }
-    const create = (startFrom: WeightSet | undefined): Promise<FineTune> => lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train, { startFrom }));
+    const create = (startFrom: WeightSet | undefined): Promise<FineTune> => lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train, { startFrom, decompose }));
     const from = this.#from;
     const fineTune = own(await (from ? create(undefined) : material.withStart(create)));
     if (from) await fineTune.restoreState(from.file, `the checkpoint of step ${from.step}`);
