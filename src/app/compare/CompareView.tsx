@@ -85,7 +85,7 @@ export function CompareView({ groups, removed, kept, selected, narrow, queue }: 
   const sort = useCompare((state) => state.sort);
   const present = useMemo(() => groups.filter(({ id }) => !removed.has(id)), [groups, removed]);
   const comparison = useMemo(() => compare(present, kept), [present, kept]);
-  const finding = useMemo(() => comparisonFinding(comparison), [comparison]);
+  const finding = useMemo(() => comparisonFinding(comparison, true), [comparison]);
   const settings = useMemo(() => settingsTable(present, kept), [present, kept]);
   const rows = useMemo(() => sortRows(groups.map((group) => runRow(group, removed.has(group.id))), sort), [groups, removed, sort]);
   const drawn = useMemo(() => {

@@ -91,6 +91,7 @@ function sweepOf(builder: Builder, config: RunConfig, lambdas: Readonly<Record<M
 
 export function QueueBuilder(): ReactElement {
   const seedsId = useId();
+  const sumId = useId();
   const builder = useCompare((state) => state.builder);
   const config = useLab((state) => state.config);
   const lambdas = useLab((state) => state.lambdas);
@@ -124,11 +125,11 @@ export function QueueBuilder(): ReactElement {
         <label htmlFor={seedsId}>Seeds</label>
         <input id={seedsId} className="num" size={3} inputMode="numeric" value={builder.seeds} aria-invalid={seedsOf(builder.seeds) === undefined || undefined} onChange={(event) => editBuilder({ seeds: event.target.value })} />
       </span>
-      <span className="queue-sum" role="status">
+      <span className="queue-sum" id={sumId}>
         {tooMany ? `${formatCounted(added.length, 'run')}: at most ${mostRuns} at once` : `${formatCounted(added.length, 'run')}${time}`}
         {known === 0 ? null : <small>{known} of {all.length} are here already</small>}
       </span>
-      <button type="submit" className="btn" disabled={!ready || added.length === 0 || tooMany}>
+      <button type="submit" className="btn" aria-describedby={sumId} disabled={!ready || added.length === 0 || tooMany}>
         <Icon name="plus" />
         Add to queue
       </button>

@@ -97,7 +97,7 @@ export function QueueList(): ReactElement {
   return (
     <section className="queue-list" aria-label="Queued runs">
       <div className="queue-head">
-        <span role="status">
+        <span>
           {underWay > 0 ? '1 running, ' : ''}
           {formatCounted(waiting.length, 'run')} waiting{time}
           {running ? '' : ', held'}

@@ -41,22 +41,25 @@ function entriesAt({ groups, kept }: Comparison, index: number): readonly Entry[
 const bestOfEach = (entries: readonly Entry[]): readonly Entry[] =>
   entries.filter((entry, index) => entries.findIndex((other) => familyOf(other.one.group.config) === familyOf(entry.one.group.config)) === index);
 
-/** "has 1 seed", "reaches this level in 2 of 3": why nothing can be said of an order; undefined when something could. */
-function gapOf({ name, one, kept }: Entry): string | undefined {
-  if (kept.reached < kept.of) return `${one.group.name} reaches this level in ${kept.reached} of ${kept.of}`;
-  return hasRange(kept) ? undefined : `${one.group.name === '' ? name : one.group.name} has 1 seed`;
+/** Why nothing can be said of an order: "RPSFT has 1 seed", "SFT reaches this level in 2 of 3". Empty when something can. */
+function gapsOf(entries: readonly Entry[]): readonly string[] {
+  const single = entries.filter(({ kept }) => kept.reached === kept.of && !hasRange(kept)).map(({ one }) => one.group.name);
+  const partly = entries.filter(({ kept }) => kept.reached < kept.of).map(({ one, kept }) => `${one.group.name} reaches this level in ${kept.reached} of ${kept.of}`);
+  return [...(single.length === 0 ? [] : [single.length === 1 ? `${single[0]} has 1 seed` : `${listOf(single)} have 1 seed each`]), ...partly];
 }
 
-/** What is known of the order of the best two. */
-export function orderSentence([first, second]: readonly [Entry, Entry]): string {
+/** What is known of the order of the best two, and whether more seeds would tell more. */
+function orderOf(first: Entry, second: Entry): { readonly sentence: string; readonly wantsSeeds: boolean } {
   const names = [first.one.group.name, second.one.group.name] as const;
-  const gaps = [first, second].flatMap((entry) => gapOf(entry) ?? []);
-  if (gaps.length > 0) return `${listOf(gaps)}, so which of the two is ahead is open. Add seeds to the queue.`;
+  const gaps = gapsOf([first, second]);
+  if (gaps.length > 0) return { sentence: `${listOf(gaps)}, so which of the two is ahead is open.`, wantsSeeds: true };
   const ranges = [first, second].map(({ value, one }) => formatInterval(value.low, value.high, itemsOf(one, 'outOfDomain')));
   const seeds = Math.min(first.kept.of, second.kept.of);
   const said = `${ranges[0]} for ${names[0]} and ${ranges[1]} for ${names[1]}`;
-  if (verdict(first.kept, second.kept) === 'up') return `Their ranges over ${seeds} seeds or more are apart, ${said}: ${names[0]} is ahead at this level.`;
-  return `Their ranges over seeds overlap, ${said}, so which of the two is ahead is open.${seeds < 3 ? ' Add seeds to the queue.' : ''}`;
+  const most = Math.max(first.kept.of, second.kept.of);
+  const over = seeds === most ? `${seeds} seeds each` : `${seeds} and ${most} seeds`;
+  if (verdict(first.kept, second.kept) === 'up') return { sentence: `Their ranges over ${over} are apart, ${said}: ${names[0]} is ahead at this level.`, wantsSeeds: false };
+  return { sentence: `Their ranges over ${over} overlap, ${said}, so which of the two is ahead is open.`, wantsSeeds: seeds < 3 };
 }
 
 const levelText = ({ inDomain }: Level): string => formatPercent(inDomain, 0);
@@ -95,15 +98,15 @@ const leftOutSentence = ({ leftOut }: Comparison): string =>
 const inWords = (sentences: readonly string[]): string => sentences.filter(Boolean).join(' ');
 
 /** No group has gained anything that could be held equal. */
-function gainless(comparison: Comparison): Finding {
+function gainless(comparison: Comparison, onPage: boolean): Finding {
   const { groups } = comparison;
   const least = groups.reduce<ComparedGroup | undefined>((most, one) => (most === undefined || one.last.change.mean > most.last.change.mean ? one : most), undefined);
   const kept = least === undefined ? '' : `${least.group.name} ${least.last.change.mean < 0 ? 'lost least' : 'kept most'} out-of-domain: ${formatPointsSize(least.last.change.mean)} points ${least.last.change.mean < 0 ? 'lost' : 'gained'}.`;
-  return { line: ['No run has gained in-domain, so there is nothing to hold equal yet.'], detail: inWords([kept, 'More steps or a higher learning rate may help.', leftOutSentence(comparison)]) };
+  return { line: ['No run has gained in-domain, so there is nothing to hold equal yet.'], detail: inWords([kept, onPage ? 'More steps or a higher learning rate may help.' : '', leftOutSentence(comparison)]) };
 }
 
-/** What the comparison shows, and how far it can be trusted. */
-export function comparisonFinding(comparison: Comparison): Finding {
+/** What the comparison shows, and how far it can be trusted; with what to do next where there is a page to do it on. */
+export function comparisonFinding(comparison: Comparison, onPage = false): Finding {
   const { groups, levels } = comparison;
   if (groups.length === 0) {
     const line = comparison.leftOut > 0 ? 'The runs here cannot be compared by accuracy.' : 'No run has been measured yet.';
@@ -111,11 +114,12 @@ export function comparisonFinding(comparison: Comparison): Finding {
   }
   const chosen = chooseLevel(comparison);
   const level = levels[chosen?.index ?? -1];
-  if (chosen === undefined || level === undefined) return gainless(comparison);
+  if (chosen === undefined || level === undefined) return gainless(comparison, onPage);
   const { entries, perMethod } = chosen;
   const [first, second] = entries;
   const count = `${formatCounted(runsIn(groups), 'run')} in ${formatCounted(groups.length, 'group')}${perMethod && groups.length > new Set(groups.map(({ group }) => familyOf(group.config))).size ? ', the best of each method' : ''}.`;
-  const order = first !== undefined && second !== undefined ? orderSentence([first, second]) : 'Another method, in the queue or in Method, makes a comparison.';
+  const order = first !== undefined && second !== undefined ? orderOf(first, second) : undefined;
+  const next = !onPage ? '' : order === undefined ? 'Another method, in the queue or in Method, makes a comparison.' : order.wantsSeeds ? 'Add seeds to the queue.' : '';
   const items = first === undefined ? '' : `Measured on ${formatCount(itemsOf(first.one, 'inDomain'))} items in-domain and ${formatCount(itemsOf(first.one, 'outOfDomain'))} out-of-domain.`;
-  return { line: keptSentence(level, entries, perMethod), detail: inWords([count, order, absentSentence(comparison, entries, perMethod), items, leftOutSentence(comparison)]) };
+  return { line: keptSentence(level, entries, perMethod), detail: inWords([count, order?.sentence ?? '', next, absentSentence(comparison, entries, perMethod), items, leftOutSentence(comparison)]) };
 }

@@ -38,4 +38,4 @@ export function settingsTable(groups: readonly RunGroup[], kept: KeptRuns = {}):
 
 /** "The same in all: SFT, 400 steps of 16 rows." Empty without groups. */
 export const sharedSentence = ({ shared }: SettingsTable): string =>
-  shared.length === 0 ? '' : `The same in all: ${shared.map(([name, value]) => `${name.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase())} ${value}`).join('; ')}.`;
+  shared.length === 0 ? '' : `The same in all: ${shared.map(([name, value]) => `${name.replace(/^[A-Z](?=[a-z, -]+$)/, (letter) => letter.toLowerCase())} ${value}`).join('; ')}.`;
