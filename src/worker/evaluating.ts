@@ -52,7 +52,7 @@ export class Evaluations {
       id: crypto.randomUUID(),
       request,
       dataset,
-      columns: columns.map(({ column }, i) => ({ column, ...summary(request.measure, scored[i]!), groups: groupsOf(request.measure, items, scored[i]!) })),
+      columns: columns.map(({ column }, i) => ({ column, ...scoresOf(request.measure, scored[i]!), groups: groupsOf(request.measure, items, scored[i]!) })),
       seconds: (performance.now() - started) / 1000,
     };
     this.#kept.set(report.id, { report, items: items.map((example, i) => itemOf(example, columns.map(({ column }, c) => ({ column, ...scored[c]![i]! })))) });
@@ -96,7 +96,8 @@ const isChange = ({ answers }: EvaluatedItem): boolean => new Set(answers.map(({
 
 const scoreOf = ({ mean, low, high, count }: Interval): Score => ({ value: mean, items: count, low, high });
 
-function summary(measure: Measure, items: readonly ScoredItem[]): { score: Score; normalised?: Score; stopRate?: Score } {
+/** What items come to by a measure. */
+export function scoresOf(measure: Measure, items: readonly ScoredItem[]): { score: Score; normalised?: Score; stopRate?: Score } {
   if (measure === 'perplexity') return { score: perplexityOf(items) };
   return {
     score: scoreOf(scoreInterval(items.map(({ score }) => score!))),
@@ -117,7 +118,7 @@ function groupsOf(measure: Measure, examples: readonly Example[], scored: readon
     if (own) own.push(scored[i]!);
     else byGroup.set(group, [scored[i]!]);
   }
-  return [...byGroup].map(([group, items]) => ({ group, ...summary(measure, items).score })).toSorted((a, b) => a.group.localeCompare(b.group));
+  return [...byGroup].map(([group, items]) => ({ group, ...scoresOf(measure, items).score })).toSorted((a, b) => a.group.localeCompare(b.group));
 }
 
 function itemOf(example: Example, answers: readonly ({ readonly column: 'base' | RunId } & ScoredItem)[]): EvaluatedItem {

@@ -8,10 +8,17 @@
 import type { DatasetColumns } from '../data/mapping.ts';
 import type { MethodId, PenaltyId } from '../engine.ts';
 import type { Measure } from '../evaluation/scorer.ts';
-import type { MatrixDrift } from '../spectral/drift.ts';
+import type { MatrixDrift, MatrixDriftDetail } from '../spectral/drift.ts';
+import type { FisherAlignment } from '../spectral/fisher.ts';
+import type { Divergences } from '../spectral/outputDrift.ts';
+import type { RepresentationDrift } from '../spectral/representation.ts';
+import type { RestoredPart } from '../spectral/restore.ts';
 
 export type { Measure } from '../evaluation/scorer.ts';
-export type { MatrixDrift } from '../spectral/drift.ts';
+export type { MatrixDrift, MatrixDriftDetail } from '../spectral/drift.ts';
+export type { FisherAlignment, FisherShare, MatrixFisher } from '../spectral/fisher.ts';
+export type { RepresentationDrift, StateDrift } from '../spectral/representation.ts';
+export type { RestoredPart } from '../spectral/restore.ts';
 
 export type { MethodId, PenaltyId } from '../engine.ts';
 
@@ -45,6 +52,12 @@ export interface RunConfig {
   readonly lambda: number;
   /** k as a fraction of min(m, n) of each matrix. */
   readonly rankFraction: number;
+  /** Sharpness τ of IW-SFT. */
+  readonly tau: number;
+  /** Differentiates through the factors of IW-SFT, as released with RPSFT. */
+  readonly throughScale: boolean;
+  /** Weight β of the divergence of KL-SFT. */
+  readonly beta: number;
   readonly learningRate: number;
   readonly schedule: 'constant' | 'linear' | 'cosine';
   readonly warmupSteps: number;
@@ -52,12 +65,6 @@ export interface RunConfig {
   /** Examples an optimizer step. */
   readonly batchSize: number;
   /** Micro-batches an optimizer step; divides `batchSize`. */
-  /** Sharpness τ of IW-SFT. */
-  readonly tau: number;
-  /** Differentiates through the factors of IW-SFT, as released with RPSFT. */
-  readonly throughScale: boolean;
-  /** Weight β of the divergence of KL-SFT. */
-  readonly beta: number;
   readonly accumulation: number;
   readonly maxLength: number;
   readonly beta1: number;
@@ -246,7 +253,7 @@ export interface Estimate {
   readonly rank: { readonly least: number; readonly most: number; readonly degenerate: readonly string[] };
 }
 
-export type PhaseId = 'import' | 'download' | 'read-cache' | 'verify' | 'weights' | 'trial' | 'compile' | 'decompose' | 'evaluate-base' | 'train' | 'evaluate' | 'save';
+export type PhaseId = 'import' | 'download' | 'read-cache' | 'verify' | 'weights' | 'trial' | 'compile' | 'decompose' | 'evaluate-base' | 'train' | 'evaluate' | 'save' | 'probe';
 
 export interface StepMetrics {
   /** 1-based optimizer step. */
@@ -313,6 +320,61 @@ export interface EvaluationReport {
   readonly seconds: number;
 }
 
+/** A measurement on demand of what a run has done to the model. The blocks are those of the run's own k and layers. */
+export type ProbeRequest =
+  /** `of`: the weights whose gradients are taken. `tail`: the block of the smallest singular values too, which takes long for wide models. */
+  | { readonly kind: 'fisher'; readonly run: RunId; readonly role: DatasetRole; readonly items: number; readonly of: 'base' | 'run'; readonly tail: boolean }
+  | { readonly kind: 'representation'; readonly run: RunId; readonly role: DatasetRole; readonly items: number }
+  | { readonly kind: 'output'; readonly run: RunId; readonly role: DatasetRole; readonly items: number }
+  /** On both suites, each by its own measure. */
+  | { readonly kind: 'restore'; readonly run: RunId; readonly items: number };
+
+export type ProbeKind = ProbeRequest['kind'];
+
+/** A mean over examples with its 95% interval. */
+export interface Estimated {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Weights that a restore compares: the two ends, and the tuned ones with a part of the pretrained block put back. */
+export type RestoredWeights = 'base' | 'tuned' | RestoredPart;
+
+export interface RestoredScore {
+  readonly score: Score;
+  /** Score minus that of the tuned weights on the same items; absent for those themselves and for a perplexity. */
+  readonly change?: Estimated;
+}
+
+export interface RestoreRow {
+  readonly weights: RestoredWeights;
+  readonly inDomain: RestoredScore;
+  readonly outOfDomain: RestoredScore;
+}
+
+/** What a probe found: of the weights after `step`, on so many `examples`. `items` of a request are counted from the start of the dataset; 0 = all. */
+export type ProbeReport = {
+  readonly step: number;
+  /** Names of the datasets. */
+  readonly dataset: string;
+  readonly examples: number;
+  /** Of work, without waiting for turns. */
+  readonly seconds: number;
+} & (
+  | { readonly request: Extract<ProbeRequest, { kind: 'fisher' }>; readonly fisher: Pick<FisherAlignment, 'matrices' | 'whole'>; readonly tokens: number }
+  | { readonly request: Extract<ProbeRequest, { kind: 'representation' }>; readonly states: RepresentationDrift['states']; readonly tokens: number }
+  | { readonly request: Extract<ProbeRequest, { kind: 'output' }>; readonly divergences: Readonly<Record<keyof Divergences, Estimated>>; readonly tokens: number }
+  /** A matrix whose k reaches its smaller side cannot be taken apart; then there are the ends and the block alone. */
+  | { readonly request: Extract<ProbeRequest, { kind: 'restore' }>; readonly measures: SuiteMeasures; readonly rows: readonly RestoreRow[] }
+);
+
+/** One matrix of a run as its weights are after `step`. */
+export interface MatrixDetail {
+  readonly step: number;
+  readonly matrix: MatrixDriftDetail;
+}
+
 /** One item of an evaluation, as it can be browsed. */
 export interface EvaluatedItem {
   readonly row: number;
@@ -355,7 +417,7 @@ export interface Drift {
 export type RunState = 'preparing' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed';
 
 export type LabEvent =
-  | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' | 'rows' }
+  | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' | 'rows' | 'parts' }
   /** `resumableFrom`: the step from which a run that failed can go on, bit for bit. */
   | { readonly type: 'state'; readonly run: RunId; readonly state: RunState; readonly message?: string; readonly resumableFrom?: number }
   | { readonly type: 'steps'; readonly run: RunId; readonly steps: readonly StepMetrics[] }
@@ -557,6 +619,11 @@ export interface LabApi {
   cancelEvaluation(): Promise<void>;
   /** Items of a report; `failures`: some column is wrong, `changed`: a column is right where another is wrong. */
   evaluatedItems(report: string, which: 'all' | 'failures' | 'changed', from: number, count: number): Promise<{ readonly total: number; readonly items: readonly EvaluatedItem[] }>;
+  /** Measures what a run has done to the model; progress comes as `probe` phases without a run. One at a time. */
+  probe(request: ProbeRequest): Promise<ProbeReport>;
+  cancelProbe(): Promise<void>;
+  /** One matrix of a run with the alignment of its singular vectors. */
+  matrixDetail(run: RunId, matrix: string): Promise<MatrixDetail>;
   /** Writes a run to a zip on disk, or into a folder the person chose, reads it again and compares. */
   exportRun(run: RunId, options: ExportOptions, folder?: FileSystemDirectoryHandle): Promise<ExportResult>;
   cancelExport(): Promise<void>;

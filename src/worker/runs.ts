@@ -53,7 +53,7 @@ const EVALUATION_ROWS = 8;
 const ANSWER_TOKENS = 256;
 
 /** One greedy answer an item. */
-const GREEDY = { samples: 1, temperature: 0, maxNewTokens: ANSWER_TOKENS, seed: 0 } as const;
+export const GREEDY = { samples: 1, temperature: 0, maxNewTokens: ANSWER_TOKENS, seed: 0 } as const;
 
 type Emit = (event: LabEvent) => void;
 

@@ -1,7 +1,9 @@
 /** @file The worker's side of the protocol: one engine, one model, its datasets and its runs. */
 import type { DatasetColumns } from '../data/mapping.ts';
-import type { Engine, Gpu, GpuLostError, ModelFiles, WeightSet } from '../engine.ts';
+import type { TokenisedList } from '../data/tokenStore.ts';
+import type { Decomposition, Engine, Gpu, GpuLostError, ModelFiles, TokenisedExample, WeightSet } from '../engine.ts';
 import { createEngine, GpuUnavailableError, requestGpu } from '../engine.ts';
+import type { Scorer } from '../evaluation/scorer.ts';
 import { inMemory } from '../formats/folder.ts';
 import type { BaseModel } from '../formats/lora.ts';
 import { folderWriter } from '../storage/chosenFolder.ts';
@@ -25,16 +27,18 @@ import { QueueMaker } from './making.ts';
 import type { ModelOrigin, OpenModel } from './opening.ts';
 import { Opening } from './opening.ts';
 import { Playground } from './playground.ts';
+import type { ProbeMaterial } from './probing.ts';
+import { Probing } from './probing.ts';
 import type {
   DatasetRole, DatasetSummary, Diagnosis, Estimate, EvaluatedItem, Evaluation, EvaluationReport, EvaluationRequest, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, ImportResult, LabApi, LabEvent,
-  NamedFile, Opened, Precision, PreviewRow, QueueState, RecordedRun, RunConfig, RunId, RunNotes, RunSummary, SamplingOptions, StorageReport, StoredRun,
+  MatrixDetail, NamedFile, Opened, Precision, PreviewRow, ProbeReport, ProbeRequest, QueueState, RecordedRun, RunConfig, RunId, RunNotes, RunSummary, SamplingOptions, StorageReport, StoredRun,
 } from './protocol.ts';
 import type { QueueItem } from './queue.ts';
 import { RunQueue } from './queue.ts';
 import type { RunRecord } from './records.ts';
 import { differentData, modelKey, rewound } from './records.ts';
 import type { RunMaterial } from './runs.ts';
-import { Run } from './runs.ts';
+import { GREEDY, Run } from './runs.ts';
 import { turnWarning } from './turnWarning.ts';
 
 /** Fetches the files that ship with the page, by path below `public/`. */
@@ -82,6 +86,7 @@ export class Session implements LabApi {
   readonly #probes: ProbeCache = new Map();
   readonly #baseEvaluations = new Map<string, Evaluation>();
   readonly #evaluations = new Evaluations();
+  readonly #probing = new Probing();
   #events: MessagePort | undefined;
   #gpu: Gpu | undefined;
   #engine: Engine | undefined;
@@ -146,6 +151,7 @@ export class Session implements LabApi {
     before?.playground.stop();
     before?.weights.clear(true);
     this.#evaluations.cancel();
+    this.#probing.cancel();
     await this.#ended;
     await this.#requestGpu();
     if (before) {
@@ -357,10 +363,31 @@ export class Session implements LabApi {
 
   async cancelEvaluation(): Promise<void> {
     this.#evaluations.cancel();
+    this.#probing.cancel();
   }
 
   async evaluatedItems(report: string, which: 'all' | 'failures' | 'changed', from: number, count: number): Promise<{ readonly total: number; readonly items: readonly EvaluatedItem[] }> {
     return this.#evaluations.items(report, which, from, count);
+  }
+
+  async probe(request: ProbeRequest): Promise<ProbeReport> {
+    return this.#probing.measure(
+      request,
+      (work) => this.#probed(request, work),
+      (work) => this.#lock.run(work),
+      (done, total, unit) => this.#emit({ type: 'phase', phase: 'probe', done, total, unit }),
+    );
+  }
+
+  async cancelProbe(): Promise<void> {
+    this.#probing.cancel();
+  }
+
+  async matrixDetail(id: RunId, matrix: string): Promise<MatrixDetail> {
+    const { lab } = this.#require();
+    return this.#withStill(id, (weights, { config, completedSteps }) =>
+      this.#withBases(config, (bases) => this.#lock.run(async () => ({ step: completedSteps, matrix: await lab.driftDetail(weights, bases, matrix) }))),
+    );
   }
 
   async exportRun(id: RunId, options: ExportOptions, folder?: FileSystemDirectoryHandle): Promise<ExportResult> {
@@ -446,6 +473,7 @@ export class Session implements LabApi {
   #letGo({ lab, playground, weights }: LabState): void {
     playground.stop();
     this.#evaluations.cancel();
+    this.#probing.cancel();
     weights.clear(false);
     this.#kept.clear();
     this.#baseEvaluations.clear();
@@ -583,6 +611,48 @@ export class Session implements LabApi {
     });
   }
 
+  /** Runs `work` on the weights of a run as they are now; those of a run that is under way are copied, so that they stand still. */
+  async #withStill<T>(id: RunId, work: (weights: WeightSet, summary: RunSummary) => Promise<T>): Promise<T> {
+    const { lab } = this.#require();
+    const active = this.#active?.id === id ? this.#active : undefined;
+    if (!active) {
+      const summary = this.#runs.get(id)?.summary ?? (await this.#library.record(id))?.stored.summary;
+      if (!summary) throw new Error('This run is not kept any more.');
+      return this.#withWeights([id], ([weights]) => work(weights!, summary));
+    }
+    const still = await this.#lock.run(async () => {
+      if (!active.weights) throw new Error('This run has no weights of its own yet. Wait for its first step.');
+      return { weights: await lab.keep(active.weights), summary: active.summary };
+    });
+    try {
+      return await work(still.weights, still.summary);
+    } finally {
+      await this.#lock.run(async () => lab.release(still.weights));
+    }
+  }
+
+  /** Runs `work` in the bases of a run's k, which stay for the next time unless a run is under way that may need its own. */
+  async #withBases<T>({ rankFraction, lora }: RunConfig, work: (bases: Decomposition) => Promise<T>, onProgress?: (done: number, total: number) => void): Promise<T> {
+    const { lab } = this.#require();
+    await this.#lock.run(async () => {
+      if (!this.#active) await lab.decompose(rankFraction, onProgress, lora?.targets);
+    });
+    return lab.withBases(rankFraction, lora?.targets, work, { turn: (slice) => this.#lock.run(slice), onProgress });
+  }
+
+  async #probed(request: ProbeRequest, work: (material: ProbeMaterial) => Promise<ProbeReport>): Promise<ProbeReport> {
+    const { lab, datasets } = this.#require();
+    return this.#withStill(request.run, async (weights, { config, completedSteps }) => {
+      const { maxLength } = config;
+      const tokenised = request.kind === 'restore' ? [] : await datasets.examples(request.role, maxLength);
+      const suites = { inDomain: await datasets.suite('heldOut'), outOfDomain: await datasets.suite('outOfDomain') };
+      const dataset = request.kind === 'restore' ? `${datasets.name('heldOut')} and ${datasets.name('outOfDomain')}` : datasets.name(request.role);
+      const scorer = (set: WeightSet): Scorer => lab.scorer(set, { ...GREEDY, maxLength, template: lab.template, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS });
+      const withBases: ProbeMaterial['withBases'] = (inBases, onProgress) => this.#withBases(config, inBases, onProgress);
+      return work({ lab, weights, step: completedSteps, dataset, examples: firstOf(tokenised, request.items), suites, scorer, withBases });
+    });
+  }
+
   #require(): LabState {
     if (!this.#state) throw new Error('No model is open yet.');
     return this.#state;
@@ -613,6 +683,10 @@ export class Session implements LabApi {
     this.#events?.postMessage(event);
   }
 }
+
+/** The first of a list; all for 0. */
+const firstOf = (list: TokenisedList, count: number): TokenisedExample[] =>
+  Array.from({ length: count > 0 ? Math.min(count, list.length) : list.length }, (_, index) => list.at(index)!);
 
 const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

@@ -16,6 +16,7 @@ const names: Readonly<Record<PhaseId, string>> = {
   train: 'Train',
   evaluate: 'Evaluate',
   save: 'Save',
+  probe: 'Measure',
 };
 
 export const phaseName = (phase: PhaseId): string => names[phase];
@@ -29,6 +30,7 @@ const doing: Readonly<Partial<Record<PhaseId, string>>> = {
   evaluate: 'Evaluating',
   weights: 'Loading weights',
   save: 'Writing',
+  probe: 'Measuring',
 };
 
 export const phaseDoing = (phase: PhaseId): string => doing[phase] ?? names[phase];
