@@ -19,7 +19,7 @@ export default defineConfig({
   workers: 1,
   forbidOnly: CI !== undefined,
   timeout: 120_000,
-  globalTimeout: 10 * 60_000,
+  globalTimeout: 20 * 60_000,
   use: {
     baseURL,
     viewport: { width: 1440, height: 900 },

@@ -82,7 +82,7 @@ export async function openStation(page: Page, name: StationName): Promise<Locato
 
 export const status = (page: Page): Locator => page.getByRole('contentinfo', { name: 'Status' });
 
-export const showTab = (page: Page, name: 'Train' | 'Spectrum' | 'Playground' | 'Export'): Promise<void> => page.getByRole('tab', { name }).click();
+export const showTab = (page: Page, name: 'Train' | 'Compare' | 'Spectrum' | 'Playground' | 'Export'): Promise<void> => page.getByRole('tab', { name }).click();
 
 /** Steps that the live run has made. */
 export async function completedSteps(page: Page): Promise<number> {
