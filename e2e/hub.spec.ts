@@ -99,8 +99,8 @@ test('the adapter is exported, drops back onto the model, and is ready for PEFT'
 
   const path = writeFile('adapter.zip', zip);
   await dropFile(page, path);
-  const region = await openStation(page, 'Run');
-  await expect(region).toContainText('adapter', patience);
+  // The page opens the Run station when the run is there.
+  await expect(stationBody(page, 'Run')).toContainText('adapter', patience);
 });
 
 /** Where the interop stage looks for exports; without it only this test runs and nobody asks. */
