@@ -61,13 +61,9 @@ export const GRID: readonly Setting[] = [
   setting('two-sided-rpsft', 5e-4, { lambda: 0.01, rankFraction: 0.2 }),
   setting('rpsft', 3e-4, { lambda: 10 }),
   setting('rpsft', 5e-4, { lambda: 30 }),
-  setting('l2sp', 1e-3, { lambda: 0.003 }),
-  setting('two-sided-rpsft', 1e-3, { lambda: 0.01, rankFraction: 0.2 }),
-  setting('kl-sft', 3e-4, { beta: 0.1 }),
+  setting('kl-sft', 5e-4, { beta: 0.02 }),
   setting('iw-sft', 2e-4),
-  setting('dft', 1e-3),
   setting('sft', 5e-4, { lora: true }),
-  setting('rpsft', 2e-3, { lora: true, lambda: 10 }),
 ];
 
 /** Run at the setting RPSFT is judged at, since they show what of its effect is owed to the directions it holds. */
@@ -78,6 +74,17 @@ const LINES: readonly (readonly [method: MethodId, lora: boolean])[] = [
   ['rpsft', false], ['sft', false], ['l2sp', false], ['two-sided-rpsft', false], ['random-basis', false], ['tail-basis', false],
   ['sft', true], ['kl-sft', false], ['iw-sft', false], ['rpsft', true], ['projection', false], ['dft', false],
 ];
+
+/** A setting of every kind of run: the first of each method's grid, and RPSFT's first for the controls. */
+export function firstOfEach(): Setting[] {
+  const first = (method: MethodId, lora: boolean): Setting => GRID.find((each) => each.method === method && each.lora === lora)!;
+  return LINES.map(([method, lora]) => {
+    const control = CONTROLS.find((name) => name === method);
+    return control ? asControl(control, first('rpsft', false)) : first(method, lora);
+  });
+}
+
+const asControl = (method: (typeof CONTROLS)[number], judged: Setting): Setting => ({ ...judged, method, lambda: method === 'projection' ? 0 : judged.lambda });
 
 /** Levels of in-domain accuracy that decide which setting a method is judged at, the first that any of its settings reaches. */
 export const CHOICE_LEVELS = [0.75, 0.5] as const;
@@ -92,7 +99,7 @@ export function chosenSetting(runs: readonly RunResult[], method: MethodId, lora
   const control = CONTROLS.find((name) => name === method);
   if (control) {
     const judged = chosenSetting(runs, 'rpsft', false);
-    return judged && { ...judged, method: control, lambda: control === 'projection' ? 0 : judged.lambda };
+    return judged && asControl(control, judged);
   }
   const grid = GRID.filter((each) => each.method === method && each.lora === lora);
   const searched = grid.flatMap((each) => runs.find((run) => run.seed === SEEDS[0] && isSame(run, each)) ?? []);

@@ -11,7 +11,8 @@ import type { PlannedRun } from './studyPlan.ts';
 export interface SuiteResult {
   readonly correct: number;
   readonly items: number;
-  readonly loss: number;
+  /** Not told of the out-of-domain suite by runs that were taken over. */
+  readonly loss?: number;
 }
 
 /** After a number of steps; 0 = the base model. */
@@ -126,7 +127,7 @@ export async function writeResults(results: StudyResults): Promise<void> {
 export function measuredOf({ points }: Trained): Measured {
   const accuracy = ({ correct, items }: SuiteResult): Accuracy => ({ correct, items, low: correct / items, high: correct / items });
   return {
-    evaluations: points.map(({ step, heldOut, outOfDomain }) => ({ step, heldOutLoss: heldOut.loss, outOfDomainLoss: outOfDomain.loss, inDomain: accuracy(heldOut), outOfDomain: accuracy(outOfDomain), groups: [] })),
+    evaluations: points.map(({ step, heldOut, outOfDomain }) => ({ step, heldOutLoss: heldOut.loss ?? Number.NaN, outOfDomainLoss: outOfDomain.loss ?? Number.NaN, inDomain: accuracy(heldOut), outOfDomain: accuracy(outOfDomain), groups: [] })),
   };
 }
 

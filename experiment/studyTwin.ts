@@ -47,12 +47,12 @@ export async function startTwin(modelHash: string): Promise<Backend> {
   await mkdir(folder, { recursive: true });
 
   const child = spawn(python, [join(repository, 'reference/twin.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const answers: AsyncIterator<string, undefined> = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ask = async (job: unknown): Promise<unknown> => {
     child.stdin.write(`${JSON.stringify(job)}\n`);
-    const { value, done } = await answers.next();
-    if (done) throw new Error('The twin ended; the lines above say why.');
-    return JSON.parse(value) as unknown;
+    const answer = await answers.next();
+    if (answer.done) throw new Error('The twin ended; the lines above say why.');
+    return JSON.parse(answer.value) as unknown;
   };
   const plain = Object.fromEntries(Object.entries(suites).map(([name, list]) => [name, list.map(({ ids, trained }) => ({ ids: [...ids], trained: [...trained] }))]));
   const { device } = (await ask({ model: MODEL, suites: plain })) as { device: string };

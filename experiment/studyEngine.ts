@@ -1,0 +1,124 @@
+/** @file The engine on this machine's GPU as a backend of the study. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { folderFiles, repository } from '../bench/node.ts';
+import { importDataset } from '../src/data/dataset.ts';
+import type { FineTuneSettings, ItemResult, Lab, TokenisedExample, WeightSet } from '../src/engine.ts';
+import { createEngine, meanLoss } from '../src/engine.ts';
+import { testGpu } from '../src/gpu/testing.ts';
+import type { MatrixDrift } from '../src/spectral/drift.ts';
+import type { PlannedRun } from './studyPlan.ts';
+import { EVALUATE_EVERY, EVALUATION_ROWS, everyNth, FISHER_EXAMPLES, LENGTH, MEASURED_FRACTION, nameOf, settingsOf, STEPS } from './studyPlan.ts';
+import type { Backend, CurvePoint, DriftResult, Measures, Point, SuiteResult } from './studyResults.ts';
+
+const SHAPE = { rows: EVALUATION_ROWS, length: LENGTH };
+
+type Suites = Readonly<Record<'train' | 'heldOut' | 'outOfDomain', readonly TokenisedExample[]>>;
+
+/** Opens the built-in model on the GPU. The weights of finished runs are held until it is closed. */
+export async function startEngine(): Promise<Backend> {
+  const engine = createEngine(await testGpu());
+  const lab = await engine.open(await folderFiles(join(repository, 'public/model')));
+  const load = async (name: string): Promise<TokenisedExample[]> => {
+    const file = new File([await readFile(join(repository, 'public/data', name))], name);
+    return lab.tokenise(await (await importDataset(file)).examples.read(), LENGTH);
+  };
+  const suites = { train: await load('demo-train.jsonl'), heldOut: await load('demo-heldout.jsonl'), outOfDomain: await load('ood.jsonl') };
+  const finished = new Map<string, WeightSet>();
+  return {
+    source: 'engine',
+    device: engine.gpu.facts.description,
+    async train(planned) {
+      const started = performance.now();
+      const { points, trainingSeconds, weights } = await train(lab, planned, suites);
+      finished.set(nameOf(planned), weights);
+      engine.gpu.assertHealthy();
+      return { points, trainingSeconds, seconds: (performance.now() - started) / 1000 };
+    },
+    measure: async (planned) => {
+      const weights = finished.get(nameOf(planned));
+      return weights && measure(lab, weights, suites);
+    },
+    async fisher(suite, fraction) {
+      const { whole, examples } = await lab.fisher(lab.model.weights, await lab.decompose(fraction), everyNth(suites[suite], FISHER_EXAMPLES));
+      return { suite, fraction, source: 'engine', examples, chance: whole.chance, top: whole.top.share, random: whole.random!.share, tail: whole.tail!.share };
+    },
+    curve: (settings) => curve(lab, settings, suites),
+    async close() {
+      for (const weights of finished.values()) lab.release(weights);
+      lab.destroy();
+    },
+  };
+}
+
+async function train(lab: Lab, planned: PlannedRun, { train: rows, heldOut, outOfDomain }: Suites): Promise<{ points: Point[]; trainingSeconds: number; weights: WeightSet }> {
+  const run = await lab.fineTune(settingsOf(planned), rows);
+  const evaluator = await lab.evaluator(run.weights, SHAPE);
+  const points: Point[] = [];
+  let trainingSeconds = 0;
+  try {
+    for (;;) {
+      points.push({ step: run.step, heldOut: scored(await evaluator.evaluate(heldOut)), outOfDomain: scored(await evaluator.evaluate(outOfDomain)) });
+      if (run.step === STEPS) return { points, trainingSeconds, weights: await lab.keep(run.weights) };
+      const before = performance.now();
+      for (let i = 0; i < EVALUATE_EVERY; i++) run.submitStep();
+      const skipped = (await run.readMetrics()).filter((record) => record.skipped).length;
+      trainingSeconds += (performance.now() - before) / 1000;
+      if (skipped) throw new Error(`${nameOf(planned)}: ${skipped} steps were not finite.`);
+    }
+  } finally {
+    evaluator.destroy();
+    run.destroy();
+  }
+}
+
+async function curve(lab: Lab, settings: FineTuneSettings, suites: Suites): Promise<CurvePoint[]> {
+  const run = await lab.fineTune(settings, suites.train);
+  try {
+    while (run.step < settings.schedule.steps) run.submitStep();
+    return await run.readMetrics();
+  } finally {
+    run.destroy();
+  }
+}
+
+const scored = (results: readonly ItemResult[]): SuiteResult => ({ correct: results.filter(({ exact }) => exact).length, items: results.length, loss: meanLoss(results) });
+
+async function measure(lab: Lab, weights: WeightSet, { heldOut, outOfDomain }: Suites): Promise<Measures> {
+  const decomposition = await lab.decompose(MEASURED_FRACTION);
+  const meter = await lab.driftMeter(weights, decomposition);
+  const drift = driftOf(await meter.measure());
+  meter.destroy();
+  const { states } = await lab.representationDrift(weights, outOfDomain, SHAPE);
+  const { cka, cosine, pcaShift } = states.at(-1)!;
+  const { baseToTuned, tunedToBase, jensenShannon } = await lab.outputDrift(weights, outOfDomain, SHAPE);
+  const restored = async (part: 'block' | 'values' | 'rotation') => {
+    const { weights: copy } = await lab.restore(weights, decomposition, part);
+    const results = { heldOut: scored(await lab.evaluate(heldOut, SHAPE, copy)), outOfDomain: scored(await lab.evaluate(outOfDomain, SHAPE, copy)) };
+    lab.release(copy);
+    return results;
+  };
+  return {
+    drift,
+    representation: { cka, cosine, pcaShift, layerCka: states.slice(0, -1).map((state) => state.cka) },
+    output: { baseToTuned, tunedToBase, jensenShannon },
+    restore: { block: await restored('block'), values: await restored('values'), rotation: await restored('rotation') },
+  };
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function driftOf(matrices: readonly MatrixDrift[]): DriftResult {
+  const over = (value: (matrix: MatrixDrift) => number): number => mean(matrices.map(value));
+  return {
+    leftAngle: over(({ leftAngles }) => mean(leftAngles)),
+    rightAngle: over(({ rightAngles }) => mean(rightAngles)),
+    largestAngle: over(({ leftAngles, rightAngles }) => Math.max(leftAngles.at(-1)!, rightAngles.at(-1)!)),
+    vectorAlignment: over(({ vectorAlignment }) => vectorAlignment),
+    blockShare: over(({ block }) => block.share),
+    blockDiagonal: over(({ block }) => block.diagonal),
+    blockChance: over(({ block }) => block.chance),
+    singularValueChange: over(({ sigma0, sigma }) => mean(sigma0.map((before, i) => Math.abs(sigma[i]! - before) / before))),
+    relativeChange: over(({ relativeChange }) => relativeChange),
+  };
+}

@@ -1,0 +1,62 @@
+/** @file Writes what the results say into docs/study.md, between the marks that its text has for it, and the figures beside it. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { repository } from '../bench/node.ts';
+import type { Results as ExperimentResults } from './results.ts';
+import type { Agreement } from './studyAgree.ts';
+import { AGREEMENT_FILE } from './studyAgree.ts';
+import { drawKept, drawPaths } from './studyFigure.ts';
+import { judgedRuns, nameOf } from './studyPlan.ts';
+import { readExperiment, sameRun } from './studyTaken.ts';
+import type { StudyResults } from './studyResults.ts';
+import { agreementTable, driftTable, fisherTable, linesOf, matchedTable, representationTable, restoreTable, searchTable, verdicts } from './studyTables.ts';
+
+const TEXT = join(repository, 'docs/study.md');
+
+/** @throws when the text has no place for a part */
+export async function writeReport(results: StudyResults): Promise<void> {
+  const lines = linesOf(results);
+  const parts: Readonly<Record<string, string>> = {
+    runs: runsOf(results),
+    agreement: agreementTable(JSON.parse(await readFile(AGREEMENT_FILE, 'utf8')) as Agreement[]),
+    experiment: againstExperiment(results, await readExperiment()),
+    search: searchTable(results),
+    matched: matchedTable(lines),
+    verdicts: verdicts(lines),
+    drift: driftTable(lines),
+    representation: representationTable(lines),
+    restore: restoreTable(lines),
+    fisher: fisherTable(results),
+  };
+  let text = await readFile(TEXT, 'utf8');
+  for (const [name, content] of Object.entries(parts)) {
+    const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`docs/study.md has no place for ${name}: put ${begin} and ${end} where it belongs.`);
+    text = `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
+  }
+  await writeFile(TEXT, text);
+  await writeFile(join(repository, 'docs/study/paths.svg'), drawPaths(lines));
+  await writeFile(join(repository, 'docs/study/kept.svg'), drawKept(lines, 0.7));
+}
+
+/** What ran where, and what is missing. */
+function runsOf({ runs, devices, date, model }: StudyResults): string {
+  const hours = runs.reduce((sum, { seconds }) => sum + seconds, 0) / 3600;
+  const by = Object.entries(devices).map(([source, device]) => `${runs.filter((run) => run.source === source).length} by the ${source} (${device})`);
+  const missing = judgedRuns(runs).filter((planned) => !runs.some(({ name }) => name === nameOf(planned)));
+  const rest = missing.length > 0 ? ` Missing, and run by the next \`npm run study\`: ${missing.map(nameOf).join('; ')}.` : ' None is missing.';
+  return `${runs.length} runs in ${hours.toFixed(1)} h, last on ${date}: ${by.join(', ')}. model.safetensors ${model.slice(0, 12)}….${rest}`;
+}
+
+/** The engine's own experiment has runs with the settings and seeds of these: how far their right answers are apart, at every evaluation. */
+function againstExperiment({ runs }: StudyResults, experiment: ExperimentResults): string {
+  const pairs = runs.flatMap((run) => {
+    const other = run.source === 'twin' ? sameRun(experiment, run) : undefined;
+    return other ? [{ run, other }] : [];
+  });
+  const differences = (suite: 'inDomain' | 'outOfDomain'): number[] =>
+    pairs.flatMap(({ run, other }) => run.points.map((point, i) => Math.abs((suite === 'inDomain' ? point.heldOut : point.outOfDomain).correct - other.points[i]![suite])));
+  const [inDomain, outOfDomain] = [differences('inDomain'), differences('outOfDomain')];
+  return `${pairs.length} runs of the twin have the settings and seeds of runs of the engine in experiment/results.json (${experiment.adapter}). Over their ${inDomain.length} evaluations the right answers differ by ${Math.max(...inDomain)} of 200 in-domain items and ${Math.max(...outOfDomain)} of 930 out-of-domain items at most, and in ${inDomain.filter((each, i) => each === 0 && outOfDomain[i] === 0).length} evaluations not at all.`;
+}
