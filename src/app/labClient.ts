@@ -57,11 +57,12 @@ function collectEvents(port: MessagePort): void {
   };
 }
 
-/** A phase of no run belongs to what the page is waiting for: a file, an evaluation, an export, a model that is being opened, or the start of the page. */
+/** A phase of no run belongs to what the page is waiting for: a file, an evaluation, a measurement, an export, a model that is being opened, or the start of the page. */
 function receivePhase({ phase, done, total, unit }: Extract<LabEvent, { type: 'phase' }>): void {
   const progress = { phase, done, total, unit };
-  set(({ exported, opening, connection, importing, evaluation }) => {
+  set(({ exported, opening, connection, importing, evaluation, probes }) => {
     if (phase === 'import') return { importing: importing && { ...importing, progress } };
+    if (phase === 'probe') return { probes: { ...probes, going: probes.going && { ...probes.going, progress } } };
     if (phase === 'evaluate') return { evaluation: { ...evaluation, going: evaluation.going && { ...evaluation.going, progress } } };
     if (opening !== undefined) return { opening: { ...opening, progress } };
     if (exported?.state === 'writing') return { exported: { ...exported, progress } };

@@ -13,6 +13,7 @@ import { initialEvaluation, type EvaluationState } from './evaluate/form.ts';
 import { defaultConfig, defaultLambdas, defaultLora, loraForModel, moveUsual, usualConfig } from './method/defaults.ts';
 import { defaultSampling, type Column, type Trial } from './playground/answers.ts';
 import { isLive, type LabRun, type PhaseProgress } from './runs.ts';
+import { initialProbes, type ProbesState } from './spectrum/probes/probes.ts';
 
 /** `unavailable`: the diagnosis says what is missing. `failed`: the worker itself did not start or the model did not load. */
 export type Connection = 'connecting' | 'loading' | 'ready' | 'unavailable' | 'failed';
@@ -176,6 +177,8 @@ export interface LabState {
   readonly deviceProblem: string | undefined;
   readonly playground: Playground;
   readonly evaluation: EvaluationState;
+  /** What was measured on demand beside the drift that runs record. */
+  readonly probes: ProbesState;
   readonly exported: Exported | undefined;
   readonly tab: TabId;
   readonly station: StationId | undefined;
@@ -222,6 +225,7 @@ export const initialState: LabState = {
   deviceProblem: undefined,
   playground: { prompt: '', source: undefined, sampling: defaultSampling, columns: undefined, reference: 'base', asking: false, trials: [] },
   evaluation: initialEvaluation,
+  probes: initialProbes,
   exported: undefined,
   tab: 'train',
   station: undefined,

@@ -9,6 +9,7 @@ import type {
 } from '../worker/protocol.ts';
 import { fakeRunStore } from './compare/testing.ts';
 import { defaultConfig } from './method/defaults.ts';
+import { fakeDetail, fakeProbe } from './spectrum/probes/testing.ts';
 
 export interface FakeOptions {
   /** Milliseconds of one step. */
@@ -216,7 +217,7 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
   };
 
   /** Tells of a phase in tenths, until it is cancelled. */
-  const phases = async (phase: 'download' | 'read-cache' | 'verify' | 'weights' | 'save' | 'evaluate' | 'import', from: number, total: number, unit: 'bytes' | 'items', onPart: (done: number) => void = () => {}): Promise<void> => {
+  const phases = async (phase: 'download' | 'read-cache' | 'verify' | 'weights' | 'save' | 'evaluate' | 'import' | 'probe', from: number, total: number, unit: 'bytes' | 'items' | 'parts', onPart: (done: number) => void = () => {}): Promise<void> => {
     for (let part = 0; part <= 10; part++) {
       if (cancelled) throw new Error('It was cancelled.');
       const done = from + Math.round(((total - from) * part) / 10);
@@ -407,6 +408,19 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
     },
     stopAsking: () => Promise.resolve(),
     alternatives: () => Promise.resolve([0.5, 0.3, 0.1, 0.05, 0.02].map((probability, index) => ({ text: ` ${index + 5}`, probability }))),
+    async probe(request) {
+      cancelled = false;
+      await phases('probe', 0, 64, 'parts');
+      return fakeProbe(request, { drift: driftAt(1, { ...defaultConfig, steps: 1 }, model), layers: model.layers });
+    },
+    cancelProbe() {
+      cancelled = true;
+      return Promise.resolve();
+    },
+    matrixDetail(_run, name) {
+      const matrix = driftAt(1, { ...defaultConfig, steps: 1 }, model).matrices.find((one) => one.name === name);
+      return matrix === undefined ? Promise.reject(new Error(`${name} has no singular basis.`)) : Promise.resolve(fakeDetail(matrix));
+    },
     async evaluate(request) {
       cancelled = false;
       await phases('evaluate', 0, request.items || 200, 'items');

@@ -46,7 +46,7 @@ export class Probing {
     if (this.#going) throw new Error('A measurement is going on. Cancel it, or wait for it.');
     const going = (this.#going = new AbortController());
     try {
-      return await prepare((material) => measure(request, material, { turn, signal: going.signal }, report));
+      return await prepare((material) => probe(request, material, { turn, signal: going.signal }, report));
     } finally {
       this.#going = undefined;
     }
@@ -62,7 +62,7 @@ interface Slicing {
   readonly signal: AbortSignal;
 }
 
-function measure(request: ProbeRequest, material: ProbeMaterial, slicing: Slicing, report: Report): Promise<ProbeReport> {
+function probe(request: ProbeRequest, material: ProbeMaterial, slicing: Slicing, report: Report): Promise<ProbeReport> {
   const measuring: Measuring = { ...slicing, onProgress: (done, total) => report(done, total, 'parts') };
   switch (request.kind) {
     case 'fisher':

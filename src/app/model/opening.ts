@@ -109,7 +109,7 @@ export function acceptModel(opened: Opened): void {
     return {
       ...data, model, lambdas: { sft: lambda('sft'), rpsft: lambda('rpsft'), l2sp: lambda('l2sp') }, config: configForModel(state.config, state.model, model),
       runs: [...recorded, ...added], selectedRun: recorded.length > 0 ? state.selectedRun : undefined, ...(recorded.length > 0 ? {} : { recording: { status: 'none' } }),
-      estimate: undefined, fitCheck: undefined, exported: undefined, evaluation: initialState.evaluation, playground: { ...initialState.playground, sampling: state.playground.sampling }, ...shown,
+      estimate: undefined, fitCheck: undefined, exported: undefined, evaluation: initialState.evaluation, probes: initialState.probes, playground: { ...initialState.playground, sampling: state.playground.sampling }, ...shown,
     };
   });
 }

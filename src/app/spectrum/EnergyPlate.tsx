@@ -17,9 +17,10 @@ function tableOf(runs: readonly RunMatrix[]): TableData {
       { title: 'Inside', format: fine },
       { title: 'Values', format: fine },
       { title: 'Rotation', format: fine },
+      { title: 'Outside', format: fine },
       { title: 'Chance', format: fine },
     ],
-    rows: runs.map(({ name, matrix: { block } }) => [name, block.share, block.diagonal, block.offDiagonal, block.chance]),
+    rows: runs.map(({ name, matrix: { block } }) => [name, block.share, block.diagonal, block.offDiagonal, 1 - block.share, block.chance]),
   };
 }
 
@@ -38,7 +39,7 @@ export function EnergyPlate({ runs }: { readonly runs: readonly RunMatrix[] }): 
       table={() => tableOf(runs)}
       foot={
         <>
-          Values: the diagonal of UᵀΔWV. Rotation: the rest of the block, where top singular vectors mix. Chance is {formatPercent(chance)}{' '}
+          Values: the diagonal of UᵀΔWV. Rotation: the rest of the block, where top singular vectors mix. Outside: everything else, the turn of the subspaces against the rest included. Chance is {formatPercent(chance)}{' '}
           for this shape and k. It is a share: a small one does not say that the weights moved little.
         </>
       }
@@ -56,6 +57,9 @@ export function EnergyPlate({ runs }: { readonly runs: readonly RunMatrix[] }): 
             </th>
             <th scope="col" className="n">
               Rotation
+            </th>
+            <th scope="col" className="n">
+              Outside
             </th>
           </tr>
         </thead>
@@ -81,6 +85,7 @@ export function EnergyPlate({ runs }: { readonly runs: readonly RunMatrix[] }): 
               <td className="n">{fine(block.share)}</td>
               <td className="n">{fine(block.diagonal)}</td>
               <td className="n">{fine(block.offDiagonal)}</td>
+              <td className="n">{fine(1 - block.share)}</td>
             </tr>
           ))}
         </tbody>

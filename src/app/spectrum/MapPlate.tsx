@@ -21,7 +21,7 @@ interface MapPlateProps {
   readonly rows: readonly HeatRow[];
   /** Values behind the cells. */
   readonly values: () => TableData;
-  readonly span: 4 | 12;
+  readonly span: 4 | 6 | 12;
   readonly selected: string | undefined;
   readonly onSelect: (key: string) => void;
 }

@@ -6,6 +6,7 @@ import { formatAngle, formatAngleTick, formatCount, formatParameter } from '../f
 import { Icon } from '../parts/Icon.tsx';
 import { Segments } from '../parts/Segments.tsx';
 import { angleAxis, angleCurve, changeAxis, sigmaAxis, sigmaChangeCurve, sigmaCurve, signedPercent } from './detailCurves.ts';
+import { AlignmentPlate } from './AlignmentPlate.tsx';
 import { EnergyPlate } from './EnergyPlate.tsx';
 import { IndexPlate } from './IndexPlate.tsx';
 import { matrixLabel } from './mapCells.ts';
@@ -125,6 +126,7 @@ export function MatrixDetail({ runs, onMove, narrow }: MatrixDetailProps): React
           }
           foot={metricOf('singularValues').meansNot}
         />
+        <AlignmentPlate runs={runs} label={label} />
         <EnergyPlate runs={runs} />
         <NumbersPlate runs={runs} />
       </div>

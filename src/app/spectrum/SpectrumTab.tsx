@@ -6,6 +6,8 @@ import { cursor } from '../cursor.ts';
 import type { LabRun } from '../runs.ts';
 import { selectRun, useLab, useVisibleRuns } from '../store.ts';
 import { emptySpectrum } from './findings.ts';
+import { MeasureMore } from './probes/MeasureMore.tsx';
+import { obstacle } from './probes/probes.ts';
 import type { SpectrumRun } from './spectrumRun.ts';
 import { SpectrumView } from './SpectrumView.tsx';
 import './spectrum.css';
@@ -32,5 +34,12 @@ export function SpectrumTab(): ReactElement {
   );
   const run = runs.find(({ id }) => id === current?.id);
   const others = runs.filter((other) => other !== run);
-  return run ? <SpectrumView key={run.id} run={run} others={others} narrow={narrow} /> : <Empty run={current} />;
+  if (run) return <SpectrumView key={run.id} run={run} others={others} narrow={narrow} />;
+  const at = visible.findIndex((other) => other === current);
+  return (
+    <>
+      <Empty run={current} />
+      {current !== undefined && at >= 0 && obstacle(current) === undefined ? <MeasureMore runs={[{ id: current.id, name: names[at]!, method: current.config.method }]} narrow={narrow} /> : null}
+    </>
+  );
 }

@@ -2,11 +2,17 @@
 import { memo, useCallback, useMemo, useState, type ReactElement } from 'react';
 import { Phrases } from '../charts/Phrases.tsx';
 import { Segments } from '../parts/Segments.tsx';
+import { useLab } from '../store.ts';
+import { FisherMaps } from './FisherMaps.tsx';
 import { spectrumFinding } from './findings.ts';
 import { Maps } from './Maps.tsx';
 import { driftAt, matrixLabel } from './mapCells.ts';
 import { MatrixDetail } from './MatrixDetail.tsx';
 import { metricOf, metrics, type MetricId } from './metrics.ts';
+import { fisherFinding, probeInfos } from './probes/findings.ts';
+import { fisherName } from './probes/FisherPlate.tsx';
+import { MeasureMore } from './probes/MeasureMore.tsx';
+import { comparable } from './probes/probes.ts';
 import type { RunMatrix, SpectrumRun } from './spectrumRun.ts';
 import { StepSlider } from './StepSlider.tsx';
 import './spectrum.css';
@@ -18,7 +24,11 @@ export interface SpectrumViewProps {
   readonly narrow: boolean;
 }
 
-const options = metrics.map(({ id, label }) => ({ value: id, label }));
+/** Fisher shares are measured on demand and belong to no step. */
+type Shown = MetricId | 'fisher';
+
+const options: readonly { readonly value: Shown; readonly label: string }[] = metrics.map(({ id, label }) => ({ value: id, label }));
+const withFisher = [...options, { value: 'fisher', label: 'Fisher share' } as const];
 
 /** The matrix that opens with the view: the one that has changed most. */
 function mostChanged({ drifts }: SpectrumRun): string | undefined {
@@ -38,12 +48,15 @@ const sameProps = (a: SpectrumViewProps, b: SpectrumViewProps): boolean =>
 
 /** Follows the newest step until the slider is moved. */
 export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: SpectrumViewProps): ReactElement {
-  const [metricId, setMetric] = useState<MetricId>('vectorAlignment');
+  const [metricId, setMetric] = useState<Shown>('vectorAlignment');
   const [chosenStep, setChosenStep] = useState<number>();
   const [chosenMatrix, setMatrix] = useState<string>();
   const [referenceId, setReference] = useState<string>();
-  const metric = metricOf(metricId);
   const reference = referenceId === '' ? undefined : (others.find(({ id }) => id === referenceId) ?? others[0]);
+  const runs = useMemo(() => [run, ...(reference ? [reference] : [])], [run, reference]);
+  const reports = useLab((state) => state.probes.reports);
+  const fisher = useMemo(() => comparable('fisher', reports, runs.map(({ id }) => id)), [reports, runs]);
+  const metric = metricId === 'fisher' ? undefined : metricOf(metricId);
   const steps = useMemo(() => run.drifts.map(({ step }) => step), [run]);
   const found = chosenStep === undefined ? -1 : steps.indexOf(chosenStep);
   const index = found < 0 ? steps.length - 1 : found;
@@ -55,18 +68,21 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
   const referenceDrift = reference && driftAt(reference.drifts, step);
   const detail = useMemo(
     () =>
-      [run, ...(reference ? [reference] : [])].flatMap((one, place): RunMatrix[] => {
+      runs.flatMap((one, place): RunMatrix[] => {
         const matrix = driftAt(one.drifts, step)?.matrices.find(({ name }) => name === selected);
         return matrix ? [{ id: one.id, name: one.name, method: one.method, emphasis: place === 0 ? 'current' : 'overlay', matrix }] : [];
       }),
-    [run, reference, step, selected],
+    [runs, step, selected],
   );
   if (!drift) return <p className="spectrum-say">Nothing recorded yet.</p>;
-  const finding = spectrumFinding(
-    metric,
-    { name: run.name, drift, adapted: run.adapted },
-    reference && referenceDrift ? { name: reference.name, drift: referenceDrift } : undefined,
-  );
+  const [measured] = fisher;
+  const finding = metric
+    ? spectrumFinding(
+        metric,
+        { name: run.name, drift, adapted: run.adapted },
+        reference && referenceDrift ? { name: reference.name, drift: referenceDrift } : undefined,
+      )
+    : { line: measured ? fisherFinding(fisherName(measured, runs), measured) : ['No Fisher share is measured for these runs.'], detail: 'Whatever the step: it was measured on the weights as they were then.' };
   const move = (by: -1 | 1): void => {
     const names = drift.matrices.map(({ name }) => name);
     const at = names.indexOf(selected ?? '');
@@ -81,7 +97,7 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
         <p className="spectrum-detail-line">{finding.detail}</p>
       </header>
       <div className="spectrum-tools">
-        <Segments legend="Metric" options={options} value={metricId} onChange={setMetric} />
+        <Segments legend="Metric" options={fisher.length > 0 || metricId === 'fisher' ? withFisher : options} value={metricId} onChange={setMetric} />
         <StepSlider steps={steps} index={index} onChange={moveTo} />
         {others.length > 0 && (
           <label className="spectrum-reference">
@@ -97,12 +113,24 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
           </label>
         )}
       </div>
-      <Maps metric={metric} run={run} reference={reference} step={step} selected={selected} onSelect={setMatrix} />
-      <p className="spectrum-say">
-        {metric.means} {metric.meansNot} More ink means more change
-        {reference ? '; in the difference, teal changed less than the reference and brass more' : ''}.
-      </p>
+      {metric ? (
+        <>
+          <Maps metric={metric} run={run} reference={reference} step={step} selected={selected} onSelect={setMatrix} />
+          <p className="spectrum-say">
+            {metric.means} {metric.meansNot} More ink means more change
+            {reference ? '; in the difference, teal changed less than the reference and brass more' : ''}.
+          </p>
+        </>
+      ) : (
+        <>
+          <FisherMaps reports={fisher} runs={runs} selected={selected} onSelect={setMatrix} />
+          <p className="spectrum-say">
+            {probeInfos.fisher.means} {probeInfos.fisher.meansNot} More ink means more than chance.
+          </p>
+        </>
+      )}
       {detail.length > 0 && <MatrixDetail key={matrixLabel(detail[0]!.matrix)} runs={detail} onMove={move} narrow={narrow} />}
+      <MeasureMore runs={runs} narrow={narrow} />
     </>
   );
 }, sameProps);

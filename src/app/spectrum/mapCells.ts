@@ -11,8 +11,11 @@ export interface MapScale {
   readonly most: number;
 }
 
+/** Where a matrix stands in the model. */
+export type MatrixPlace = Pick<MatrixDrift, 'name' | 'layer' | 'module'>;
+
 /** What a matrix is called on the page: "layer 2, gate_proj", or its module where it has no layer. */
-export const matrixLabel = ({ layer, module }: MatrixDrift): string => (layer === undefined ? module : `layer ${layer}, ${module}`);
+export const matrixLabel = ({ layer, module }: Pick<MatrixPlace, 'layer' | 'module'>): string => (layer === undefined ? module : `layer ${layer}, ${module}`);
 
 /** Round end of the ink for a largest distance from "unchanged". */
 const roundEnd = (distance: number): number => {
@@ -47,12 +50,13 @@ export const driftAt = (drifts: readonly Drift[], step: number): Drift | undefin
   ];
 
 /** Layers of a model, ascending. */
-export const layersOf = ({ matrices }: Drift): readonly number[] =>
+export const layersOf = ({ matrices }: { readonly matrices: readonly MatrixPlace[] }): readonly number[] =>
   [...new Set(matrices.flatMap(({ layer }) => (layer === undefined ? [] : [layer])))].sort((a, b) => a - b);
 
-function rowsOf(drift: Drift, cell: (matrix: MatrixDrift) => HeatCell): readonly HeatRow[] {
-  const layers = layersOf(drift);
-  const inLayers = drift.matrices.filter(({ layer }) => layer !== undefined);
+/** Modules down, layers across, matrices without a layer in rows of their own. */
+export function rowsOf<Matrix extends MatrixPlace>(matrices: readonly Matrix[], cell: (matrix: Matrix) => HeatCell): readonly HeatRow[] {
+  const layers = layersOf({ matrices });
+  const inLayers = matrices.filter(({ layer }) => layer !== undefined);
   const modules = [...new Set(inLayers.map(({ module }) => module))];
   const byPlace = new Map(inLayers.map((matrix) => [`${matrix.layer} ${matrix.module}`, matrix]));
   const missing = (layer: number, module: string): HeatCell => ({
@@ -69,7 +73,7 @@ function rowsOf(drift: Drift, cell: (matrix: MatrixDrift) => HeatCell): readonly
         return matrix ? cell(matrix) : missing(layer, module);
       }),
     })),
-    ...drift.matrices
+    ...matrices
       .filter(({ layer }) => layer === undefined)
       .map((matrix) => ({ name: matrix.module.replace('_tokens', ''), cells: [cell(matrix)] })),
   ];
@@ -77,7 +81,7 @@ function rowsOf(drift: Drift, cell: (matrix: MatrixDrift) => HeatCell): readonly
 
 /** The map of one run: more ink means more change. */
 export function runRows(metric: Metric, drift: Drift, { none, most }: MapScale): readonly HeatRow[] {
-  return rowsOf(drift, (matrix) => {
+  return rowsOf(drift.matrices, (matrix) => {
     const value = metric.value(matrix);
     return {
       key: matrix.name,
@@ -122,7 +126,7 @@ export function differenceEnd(metric: Metric, drifts: readonly Drift[], referenc
 /** The map of the difference: the number is run minus reference, the colour says whether the run changed less or more. */
 export function differenceRows(metric: Metric, drift: Drift, reference: Drift, end: number): readonly HeatRow[] {
   const others = byName(reference);
-  return rowsOf(drift, (matrix) => {
+  return rowsOf(drift.matrices, (matrix) => {
     const other = others.get(matrix.name);
     if (!other) return { key: matrix.name, text: '', label: `${matrixLabel(matrix)}: not in the reference`, position: null };
     const difference = metric.value(matrix) - metric.value(other);

@@ -1,0 +1,63 @@
+/** @file The Fisher share of each matrix, of the base model and of the runs that were measured, on one scale. */
+import type { ReactElement } from 'react';
+import type { MatrixFisher } from '../../worker/protocol.ts';
+import type { HeatRow } from '../charts/Heatmap.tsx';
+import { niceStep } from '../charts/scales.ts';
+import { layersOf, matrixLabel, rowsOf } from './mapCells.ts';
+import { MapPlate } from './MapPlate.tsx';
+import { formatTimes, ratioOf, timesInterval } from './probes/findings.ts';
+import { fisherName } from './probes/FisherPlate.tsx';
+import type { ReportOf } from './probes/probes.ts';
+import { shownRun, type ShownRun } from './probes/shown.ts';
+
+interface FisherMapsProps {
+  readonly reports: readonly ReportOf<'fisher'>[];
+  readonly runs: readonly ShownRun[];
+  readonly selected: string | undefined;
+  readonly onSelect: (key: string) => void;
+}
+
+/** Ink from chance on; at and below it is paper. */
+export const fisherRows = (matrices: readonly MatrixFisher[], end: number): readonly HeatRow[] =>
+  rowsOf(matrices, (matrix) => ({
+    key: matrix.name,
+    text: formatTimes(matrix.top.ratio),
+    label: `${matrixLabel(matrix)}: ${formatTimes(matrix.top.ratio).replace('×', '')} times chance`,
+    position: (matrix.top.ratio - 1) / (end - 1),
+  }));
+
+export function FisherMaps({ reports, runs, selected, onSelect }: FisherMapsProps): ReactElement {
+  const most = Math.max(2, ...reports.flatMap(({ fisher }) => fisher.matrices.map(({ top }) => top.ratio)));
+  const step = niceStep(most / 8);
+  const end = Math.ceil(most / step) * step;
+  const span = reports.length === 1 ? 12 : reports.length === 2 ? 6 : 4;
+  return (
+    <div className="figure-grid spectrum-maps">
+      {reports.map((report) => {
+        const { matrices } = report.fisher;
+        const { request } = report;
+        return (
+          <MapPlate
+            key={`${request.run} ${request.of}`}
+            title={fisherName(report, runs)}
+            {...(request.of === 'run' ? { method: shownRun(runs, request.run).method } : {})}
+            metric="Fisher share"
+            unit="top block ÷ chance"
+            ramp="seq"
+            from="1×"
+            to={formatTimes(end)}
+            layers={layersOf({ matrices })}
+            rows={fisherRows(matrices, end)}
+            values={() => ({
+              columns: [{ title: 'Matrix' }, { title: 'Times chance', format: formatTimes }, { title: '95%' }],
+              rows: matrices.map((matrix) => [matrixLabel(matrix), matrix.top.ratio, timesInterval(ratioOf(matrix.top))]),
+            })}
+            span={span}
+            selected={selected}
+            onSelect={onSelect}
+          />
+        );
+      })}
+    </div>
+  );
+}

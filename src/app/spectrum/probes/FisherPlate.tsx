@@ -1,0 +1,84 @@
+/** @file Where the loss is sensitive: the share of the squared gradient in the top block, in a random one and in the tail. */
+import type { ReactElement } from 'react';
+import type { FisherShare } from '../../../worker/protocol.ts';
+import { seriesColour } from '../../charts/series.ts';
+import type { TableData } from '../../charts/table.ts';
+import { useLab } from '../../store.ts';
+import { matrixLabel } from '../mapCells.ts';
+import { fisherFinding, formatTimes, ratioOf, timesInterval } from './findings.ts';
+import { comparable, type ReportOf } from './probes.ts';
+import { ProbePlate } from './ProbePlate.tsx';
+import { shownRun, type ShownRun } from './shown.ts';
+import { Whisker } from './Whisker.tsx';
+
+/** Whose gradients a report took. */
+export const fisherName = ({ request }: ReportOf<'fisher'>, runs: readonly ShownRun[]): string => (request.of === 'base' ? `Base model, blocks of ${shownRun(runs, request.run).name}` : shownRun(runs, request.run).name);
+
+function tableOf(reports: readonly ReportOf<'fisher'>[], runs: readonly ShownRun[]): TableData {
+  const ratio = (share: FisherShare | undefined): number | null => share?.ratio ?? null;
+  return {
+    columns: [{ title: 'Matrix' }, ...['Top', 'Low', 'High', 'Random', 'Tail'].map((title) => ({ title, format: formatTimes })), { title: 'Chance', format: (share: number) => `${(share * 100).toFixed(2)}%` }],
+    rows: reports.flatMap((report) => {
+      const name = fisherName(report, runs);
+      const line = (label: string, { top, random, tail, chance }: Pick<ReportOf<'fisher'>['fisher']['whole'], 'top' | 'random' | 'tail' | 'chance'>): (string | number | null)[] => {
+        const { mean, low, high } = ratioOf(top);
+        return [`${name}: ${label}`, mean, low, high, ratio(random), ratio(tail), chance];
+      };
+      return [line('all matrices', report.fisher.whole), ...report.fisher.matrices.map((matrix) => line(matrixLabel(matrix), matrix))];
+    }),
+  };
+}
+
+/** One block after the other, each with its interval; the line is chance. */
+export function FisherPlate({ runs }: { readonly runs: readonly ShownRun[] }): ReactElement {
+  const all = useLab((state) => state.probes.reports);
+  const reports = comparable('fisher', all, runs.map(({ id }) => id));
+  const lines = reports.flatMap((report) => {
+    const { top, random, tail } = report.fisher.whole;
+    const blocks = [['Top block', top], ['Random block', random], ['Tail block', tail]] as const;
+    return blocks.flatMap(([block, share]) => (share ? [{ report, block, name: fisherName(report, runs), ratio: ratioOf(share), share }] : []));
+  });
+  const end = Math.max(2, ...lines.map(({ ratio }) => ratio.high)) * 1.05;
+  const [focus] = runs;
+  const targets = [...(focus ? [{ run: focus.id, of: 'base', name: 'base model' } as const] : []), ...runs.map(({ id, name }) => ({ run: id, of: 'run', name }) as const)];
+  return (
+    <ProbePlate
+      kind="fisher"
+      targets={targets}
+      reports={reports}
+      findings={reports.map((report) => fisherFinding(fisherName(report, runs), report))}
+      legend={runs.map(({ name, method }) => ({ name, method }))}
+      table={() => tableOf(reports, runs)}
+      height={200}
+    >
+      <table className="tbl probe-table">
+        <thead>
+          <tr>
+            <th scope="col">Gradients of</th>
+            <th scope="col">Block</th>
+            <td />
+            <th scope="col" className="n">
+              Times chance
+            </th>
+            <th scope="col" className="n">
+              95%
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map(({ report, block, name, ratio }) => (
+            <tr key={`${report.request.run} ${report.request.of} ${block}`}>
+              <th scope="row">{name}</th>
+              <td>{block}</td>
+              <td className="probe-bar">
+                <Whisker value={ratio.mean} low={ratio.low} high={ratio.high} from={0} to={end} mark={1} colour={report.request.of === 'base' || block !== 'Top block' ? 'var(--ink-3)' : seriesColour(shownRun(runs, report.request.run).method)} bar />
+              </td>
+              <td className="n">{formatTimes(ratio.mean)}</td>
+              <td className="n">{timesInterval(ratio)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </ProbePlate>
+  );
+}

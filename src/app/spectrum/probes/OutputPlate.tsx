@@ -1,0 +1,70 @@
+/** @file How far predictions have moved: divergences of the next token both ways and in the middle, with intervals over examples. */
+import type { ReactElement } from 'react';
+import type { Estimated } from '../../../worker/protocol.ts';
+import { seriesColour } from '../../charts/series.ts';
+import { Swatch } from '../../charts/Swatch.tsx';
+import { useLab } from '../../store.ts';
+import { formatNats, natsInterval, outputFinding } from './findings.ts';
+import { comparable } from './probes.ts';
+import { ProbePlate } from './ProbePlate.tsx';
+import { shownRun, type ShownRun } from './shown.ts';
+import { Whisker } from './Whisker.tsx';
+
+const kinds = [
+  ['baseToTuned', 'KL(base ‖ tuned)'],
+  ['tunedToBase', 'KL(tuned ‖ base)'],
+  ['jensenShannon', 'Jensen–Shannon'],
+] as const;
+
+/** A row for each run and divergence, all on one scale. */
+export function OutputPlate({ runs }: { readonly runs: readonly ShownRun[] }): ReactElement {
+  const all = useLab((state) => state.probes.reports);
+  const reports = comparable('output', all, runs.map(({ id }) => id));
+  const lines = kinds.flatMap(([key, title]) => reports.map((report) => ({ title, run: shownRun(runs, report.request.run), value: report.divergences[key] satisfies Estimated })));
+  const end = Math.max(1e-9, ...lines.map(({ value }) => value.high)) * 1.05;
+  return (
+    <ProbePlate
+      kind="output"
+      targets={runs.map(({ id, name }) => ({ run: id, of: 'run', name }))}
+      reports={reports}
+      findings={reports.map((report) => outputFinding(shownRun(runs, report.request.run).name, report))}
+      legend={runs.map(({ name, method }) => ({ name, method }))}
+      table={() => ({
+        columns: [{ title: 'Run and divergence' }, ...['Nats a token', 'Low', 'High'].map((title) => ({ title, format: formatNats }))],
+        rows: lines.map(({ title, run, value }) => [`${run.name}, ${title}`, value.mean, value.low, value.high]),
+      })}
+      height={200}
+    >
+      <table className="tbl probe-table">
+        <thead>
+          <tr>
+            <th scope="col">Divergence</th>
+            <th scope="col">Run</th>
+            <td />
+            <th scope="col" className="n">
+              Nats a token
+            </th>
+            <th scope="col" className="n">
+              95%
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map(({ title, run, value }) => (
+            <tr key={`${run.id} ${title}`}>
+              <th scope="row">{title}</th>
+              <td>
+                <Swatch method={run.method} /> {run.name}
+              </td>
+              <td className="probe-bar">
+                <Whisker value={value.mean} low={value.low} high={value.high} from={0} to={end} colour={seriesColour(run.method)} bar />
+              </td>
+              <td className="n">{formatNats(value.mean)}</td>
+              <td className="n">{natsInterval(value)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </ProbePlate>
+  );
+}
