@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { changeMapping, importFile, restoreDemoData } from './data/importing.ts';
 import { connectLab } from './labClient.ts';
 import { pauseRun, removeRun, resumeRun, startObstacle, startRun, stopRun } from './run/control.ts';
-import { chooseMethod, editConfig, initialState, selectLiveRun, selectRun, selectWelcome, useLab } from './store.ts';
+import { chooseMethod, editConfig, holdBeside, initialState, selectLiveRun, selectRun, selectWelcome, useLab } from './store.ts';
 import { fakeLab, type FakeOptions } from './testing.ts';
 
 const state = useLab.getState;
@@ -130,5 +130,24 @@ describe('methods', () => {
     expect(state().config.lambda).toBe(0.003);
     chooseMethod('rpsft');
     expect(state().config.lambda).toBe(3);
+  });
+
+  it('remember the penalty beside them, and leave nothing of it to the next one', () => {
+    chooseMethod('kl-sft');
+    expect(state().config).toMatchObject({ lambda: 0, beta: 0.1 });
+    editConfig({ beta: 0.5 });
+    holdBeside('rpsft');
+    expect(state().config).toMatchObject({ penalty: 'rpsft', lambda: 10, beta: 0.5 });
+    editConfig({ lambda: 4, rankFraction: 0.3 });
+    holdBeside(undefined);
+    expect(state().config.lambda).toBe(0);
+    expect(state().config).not.toHaveProperty('penalty');
+    holdBeside('rpsft');
+    expect(state().config).toMatchObject({ lambda: 4, rankFraction: 0.3 });
+    chooseMethod('sft');
+    expect(state().config).toMatchObject({ lambda: 0, beta: 0.1, rankFraction: 0.3 });
+    expect(state().config).not.toHaveProperty('penalty');
+    chooseMethod('kl-sft');
+    expect(state().config).toMatchObject({ penalty: 'rpsft', lambda: 4, beta: 0.5 });
   });
 });

@@ -5,12 +5,13 @@
 import { create } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
 import type {
-  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, LoraConfig, MethodId, ModelSummary, NamedFile, Precision, QueueState, RecordedRun, RunConfig,
+  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, LoraConfig, MethodId, ModelSummary, PenaltyId, NamedFile, Precision, QueueState, RecordedRun, RunConfig,
   RunId, SamplingOptions, StorageReport,
 } from '../worker/protocol.ts';
 import type { KeptRuns } from './compare/groups.ts';
 import { initialEvaluation, type EvaluationState } from './evaluate/form.ts';
-import { defaultConfig, defaultLambdas, defaultLora, loraForModel, moveUsual, usualConfig } from './method/defaults.ts';
+import { defaultConfig, defaultLora, loraForModel, moveUsual, usualConfig } from './method/defaults.ts';
+import { memoryKey, pickSettings, remember, switchMethod, type MethodMemory } from './method/methodSettings.ts';
 import { defaultSampling, type Column, type Trial } from './playground/answers.ts';
 import { isLive, type LabRun, type PhaseProgress } from './runs.ts';
 import { initialProbes, type ProbesState } from './spectrum/probes/probes.ts';
@@ -145,8 +146,8 @@ export interface LabState {
   readonly datasets: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>;
   /** The run being edited: the next one to start. */
   readonly config: RunConfig;
-  /** What λ was for each method, so that switching back finds it again. */
-  readonly lambdas: Readonly<Record<MethodId, number>>;
+  /** How each method was last set, so that switching back finds it again. */
+  readonly memory: MethodMemory;
   /** How LoRA was last set, so that switching back finds it again. */
   readonly lora: LoraConfig;
   readonly estimate: Estimate | undefined;
@@ -205,7 +206,7 @@ export const initialState: LabState = {
   hubAsked: false,
   datasets: {},
   config: defaultConfig,
-  lambdas: defaultLambdas,
+  memory: {},
   lora: defaultLora,
   estimate: undefined,
   estimating: false,
@@ -286,9 +287,16 @@ export const editConfig = (change: Partial<RunConfig>): void => set(({ config })
 
 /** Switches the method and brings back the λ that was last set for it. */
 export const chooseMethod = (method: MethodId): void =>
-  set(({ config, lambdas }) => {
-    const remembered = { ...lambdas, [config.method]: config.lambda };
-    return { lambdas: remembered, config: { ...config, method, lambda: remembered[method] } };
+  set(({ config, memory, model }) => ({ memory: remember(memory, config), config: switchMethod(config, memory[memoryKey(method)] ?? pickSettings(usualConfig(model, { method }))) }));
+
+/** Puts a penalty beside the objective, as it was last set there, or takes it away. */
+export const holdBeside = (penalty: PenaltyId | undefined): void =>
+  set(({ config, memory, model }) => {
+    const { penalty: _before, ...rest } = config;
+    const remembered = remember(memory, config);
+    if (penalty === undefined) return { memory: remembered, config: { ...rest, lambda: 0 } };
+    const { lambda, rankFraction } = remembered[memoryKey(config.method, penalty)] ?? usualConfig(model, { method: config.method, penalty });
+    return { memory: remembered, config: { ...rest, penalty, lambda, rankFraction } };
   });
 
 /** Trains all weights or adapters; brings back how LoRA was last set, and moves a learning rate that nobody has touched. */
@@ -297,7 +305,7 @@ export const trainLora = (on: boolean): void =>
     if (on === (config.lora !== undefined)) return {};
     const { lora: kept, ...full } = config;
     const wanted = on ? loraForModel(lora, model ?? { linears: [] }) : undefined;
-    const moved = moveUsual(full, usualConfig(model, config.method, kept), usualConfig(model, config.method, wanted));
+    const moved = moveUsual(full, usualConfig(model, { ...config, lora: kept }), usualConfig(model, { ...config, lora: wanted }));
     return { config: wanted === undefined ? moved : { ...moved, lora: wanted }, lora: kept ?? lora };
   });
 

@@ -87,15 +87,15 @@ const accuracy = (share: number, items: number): Accuracy => {
 };
 
 /** How much a method forgets at the end. */
-const forgetting: Readonly<Record<RunConfig['method'], number>> = { sft: 0.31, rpsft: 0.15, l2sp: 0.12 };
+const forgettingOf = (method: RunConfig['method']): number => ({ rpsft: 0.15, l2sp: 0.12 } as Partial<Record<RunConfig['method'], number>>)[method] ?? 0.31;
 
 function evaluationAt(step: number, { method, steps, evaluationItems }: RunConfig): Evaluation {
   const progress = step / steps;
   const items = step === 0 || step === steps ? 200 : evaluationItems;
-  const out = 0.952 - forgetting[method] * progress ** 1.4;
+  const out = 0.952 - forgettingOf(method) * progress ** 1.4;
   const groups = ['Knowledge', 'Skills', 'Instructions', 'Arithmetic'].map((group, index) => ({ group, ...accuracy(out + noise(step + index) * 0.06, 60 + 40 * index) }));
   return {
-    step, heldOutLoss: 2.6 * Math.exp(-4 * progress) + 0.1, outOfDomainLoss: 0.4 + forgetting[method] * progress, groups,
+    step, heldOutLoss: 2.6 * Math.exp(-4 * progress) + 0.1, outOfDomainLoss: 0.4 + forgettingOf(method) * progress, groups,
     inDomain: accuracy(1 / (1 + Math.exp(10 * (0.55 - progress))) - 0.004, items), outOfDomain: accuracy(out, step === steps || step === 0 ? 642 : items),
   };
 }

@@ -1,8 +1,10 @@
 /** @file Short names that tell the runs of one figure apart: the method, and what differs. */
-import type { LoraConfig, MethodId, RunConfig } from '../../worker/protocol.ts';
-import { formatParameter, formatRate, formatShare } from '../format.ts';
+import { choiceName, METHODS, type MethodId } from '../../worker/methods.ts';
+import type { LoraConfig, RunConfig } from '../../worker/protocol.ts';
+import { formatParameter, formatRate } from '../format.ts';
 import { isUnknown } from '../runs.ts';
-import { methodLabel } from '../method/methods.ts';
+import { parameterText } from '../method/configLine.ts';
+import { isIdle } from '../method/fields.ts';
 
 /** One row of a legend. */
 export interface LegendEntry {
@@ -13,11 +15,13 @@ export interface LegendEntry {
 /** What tells two settings of adapters apart, in the shortest form that does. */
 const loraDetails: readonly ((lora: LoraConfig) => string)[] = [({ rank }) => `r ${rank}`, ({ alpha }) => `α ${formatParameter(alpha)}`, ({ rsLora }) => (rsLora ? 'rsLoRA' : ''), ({ targets }) => targets.join('+')];
 
+/** Every parameter that some method has, once. */
+const parameters = [...new Map(METHODS.flatMap((method) => method.parameters).map((parameter) => [parameter.id, parameter])).values()];
+
 /** Settings that a name may mention, in this order, and how. */
 const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (config: RunConfig) => string }[] = [
   ...loraDetails.map((text) => ({ key: 'lora', text: ({ lora }: RunConfig) => (lora === undefined ? '' : text(lora)) }) as const),
-  { key: 'lambda', text: (config) => `λ ${formatParameter(config.lambda)}` },
-  { key: 'rankFraction', text: (config) => `k ${formatShare(config.rankFraction)}` },
+  ...parameters.map((parameter) => ({ key: parameter.id, text: (config: RunConfig) => parameterText(config, parameter) })),
   { key: 'learningRate', text: (config) => `lr ${formatRate(config.learningRate)}` },
   { key: 'schedule', text: (config) => config.schedule },
   { key: 'steps', text: (config) => `${config.steps} steps` },
@@ -32,11 +36,7 @@ const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (
 ];
 
 /** What is trained with which method: "RPSFT", "RPSFT LoRA". */
-const nameOf = ({ method, lora }: RunConfig): string => (lora === undefined ? methodLabel(method) : `${methodLabel(method)} LoRA`);
-
-/** λ means nothing to SFT and k only something to RPSFT. */
-const applies = (key: keyof RunConfig, method: MethodId): boolean =>
-  key === 'lambda' ? method !== 'sft' : key === 'rankFraction' ? method === 'rpsft' : true;
+export const familyOf = (config: RunConfig): string => (config.lora === undefined ? choiceName(config) : `${choiceName(config)} LoRA`);
 
 /** What a name is made of. */
 interface NamedRun {
@@ -53,9 +53,9 @@ export function runNames(runs: readonly NamedRun[]): readonly string[] {
   const names = runs.map((run) => {
     const { config, importedFrom } = run;
     if (importedFrom !== undefined && isUnknown({ importedFrom, config })) return importedFrom;
-    const same = runs.filter((other) => nameOf(other.config) === nameOf(config));
-    const differing = distinguishing.filter(({ key, text }) => applies(key, config.method) && same.some((other) => text(other.config) !== text(config)));
-    return [nameOf(config), ...differing.map(({ text }) => text(config)).filter(Boolean)].join(' ');
+    const same = runs.filter((other) => familyOf(other.config) === familyOf(config));
+    const differing = distinguishing.filter(({ key, text }) => !isIdle(key, config) && same.some((other) => text(other.config) !== text(config)));
+    return [familyOf(config), ...differing.map(({ text }) => text(config)).filter(Boolean)].join(' ');
   });
   return names.map((name, index) => {
     const twins = names.flatMap((other, position) => (other === name ? [position] : []));

@@ -2,7 +2,7 @@
  * @file A figure as a file of its own. What stands on the page, drawings and HTML alike, becomes one SVG without style sheets: shapes are
  * copied with their computed paint, backgrounds become rectangles, words become text at their place. A PNG is that SVG drawn twice as large.
  */
-import { methodLabel } from '../method/methods.ts';
+import { methodInfo } from '../../worker/methods.ts';
 import type { LegendEntry } from './names.ts';
 import { markerPath } from './series.ts';
 
@@ -141,7 +141,7 @@ function legendOf(legend: readonly LegendEntry[], font: string, ink: string, col
     const dash = getComputedStyle(document.documentElement).getPropertyValue(`--dash-${method}`).trim();
     group.append(make('line', { x1: left, x2: left + 28, y1: 0, y2: 0, stroke: paint, 'stroke-width': 2, 'stroke-dasharray': dash }));
     group.append(make('path', { d: markerPath(method), transform: `translate(${left + 14} 0)`, fill: paint }));
-    group.append(make('text', { x: left + 34, y: 0, 'dominant-baseline': 'central' }, name === '' ? methodLabel(method) : name));
+    group.append(make('text', { x: left + 34, y: 0, 'dominant-baseline': 'central' }, name === '' ? methodInfo(method).name : name));
     left += 34 + name.length * 7 + 20;
   }
   return group;

@@ -12,6 +12,13 @@ const markers: Readonly<Record<MethodId, string>> = {
   rpsft: 'M3.2 0a3.2 3.2 0 1 1-6.4 0a3.2 3.2 0 1 1 6.4 0z',
   sft: 'M-2.9-2.9h5.8v5.8h-5.8z',
   l2sp: 'M0-3.8L3.7 2.7H-3.7z',
+  'two-sided-rpsft': 'M0 3.8L3.7-2.7H-3.7z',
+  dft: 'M-1.1-3.6h2.2v2.5h2.5v2.2h-2.5v2.5h-2.2v-2.5h-2.5v-2.2h2.5z',
+  'iw-sft': 'M-3.3-1.8L-1.8-3.3L0-1.5L1.8-3.3L3.3-1.8L1.5 0L3.3 1.8L1.8 3.3L0 1.5L-1.8 3.3L-3.3 1.8L-1.5 0z',
+  'kl-sft': 'M0-4L3.4 0L0 4L-3.4 0z',
+  'random-basis': 'M0-4L1.1-1.1L4 0L1.1 1.1L0 4L-1.1 1.1L-4 0L-1.1-1.1z',
+  'tail-basis': 'M-3.2-3.4H3.2L-3.2 3.4H3.2z',
+  projection: 'M-4-1.4h8v2.8h-8z',
 };
 
 /** Path data of the method's marker. */

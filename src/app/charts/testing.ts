@@ -55,7 +55,7 @@ interface Shape {
   readonly turn: number;
 }
 
-const shapes: Readonly<Record<MethodId, Shape>> = {
+const shapes: Readonly<Partial<Record<MethodId, Shape>>> & { readonly sft: Shape } = {
   rpsft: { speed: 0.9, gain: 0.79, loss: 0.15, turn: 0.4 },
   sft: { speed: 1.3, gain: 0.87, loss: 0.31, turn: 1 },
   l2sp: { speed: 0.8, gain: 0.74, loss: 0.11, turn: 0.3 },
@@ -143,7 +143,7 @@ function driftAt(step: number, config: RunConfig, shape: Shape, layers: number, 
 export function madeUpRun(change: Partial<RunConfig> = {}, until = Infinity, layers = 4): LabRun {
   const config: RunConfig = { ...defaultConfig, steps: 300, evaluateEvery: 30, driftEvery: 30, ...change };
   const random = randomOf(config.seed * 97 + config.method.length);
-  const shape = shapes[config.method];
+  const shape = shapes[config.method] ?? shapes.sft;
   const end = Math.min(until, config.steps);
   const evaluated = Array.from({ length: Math.floor(end / config.evaluateEvery) + 1 }, (_, index) => index * config.evaluateEvery);
   const id = `${config.method}-${config.seed}-${config.learningRate}`;

@@ -1,12 +1,13 @@
 /** @file Fills the queue: methods with their own parameters, learning rates and seeds, the number of runs they make and the time these take. */
 import { useId, type ReactElement } from 'react';
-import type { MethodId, RunConfig } from '../../worker/protocol.ts';
+import { choiceName, METHODS, type MethodId } from '../../worker/methods.ts';
+import type { RunConfig } from '../../worker/protocol.ts';
 import { formatAbout, formatCounted } from '../format.ts';
 import { readNumber, type NumberKey } from '../method/fields.ts';
-import { methodLabel, methods } from '../method/methods.ts';
+import { usualConfig, type ModelFacts } from '../method/defaults.ts';
+import { memoryKey, needsAllWeights, numbersOf, pickSettings, type MethodMemory, type MethodSettings } from '../method/methodSettings.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { useLab } from '../store.ts';
-import { usesLambda, usesRank } from './groups.ts';
 import { addToQueue } from './queue.ts';
 import { editBuilder, useCompare, type Builder } from './state.ts';
 import { mostRuns, newConfigs, parseList, sweepConfigs, writeList, type Sweep } from './sweep.ts';
@@ -48,11 +49,22 @@ function ListField({ label, name, field, text, onChange }: ListProps): ReactElem
   );
 }
 
-/** The texts of a method's fields: as typed, else as the edited run has them. */
-const textsOf = (builder: Builder, method: MethodId, config: RunConfig, lambda: number): { readonly lambdas: string; readonly ranks: string } => ({
-  lambdas: builder.lambdas[method] ?? writeList([lambda], 'lambda'),
-  ranks: builder.ranks[method] ?? writeList([config.rankFraction], 'rankFraction'),
-});
+/** What is edited in the Method station. */
+interface Edited {
+  readonly config: RunConfig;
+  readonly memory: MethodMemory;
+  readonly model: ModelFacts | undefined;
+}
+
+/** A method as it was last set there. */
+const settingsOf = (method: MethodId, { config, memory, model }: Edited): MethodSettings =>
+  method === config.method ? pickSettings(config) : (memory[memoryKey(method)] ?? pickSettings(usualConfig(model, { method })));
+
+/** The fields of a method with their texts: as typed, else as the method is set. */
+const fieldsOf = (builder: Builder, settings: MethodSettings): readonly { readonly id: ReturnType<typeof numbersOf>[number]['id']; readonly symbol: string; readonly text: string }[] =>
+  numbersOf(settings).map(({ id, symbol }) => ({ id, symbol, text: builder.values[settings.method]?.[id] ?? writeList([settings[id]], id) }));
+
+const isPossible = (method: MethodId, { lora }: RunConfig): boolean => lora === undefined || !needsAllWeights(method);
 
 /** Counted seeds: at most as many as runs are meant. */
 const seedsOf = (text: string): number | undefined => {
@@ -60,33 +72,37 @@ const seedsOf = (text: string): number | undefined => {
   return Number.isInteger(value) && value >= 1 && value <= mostRuns ? value : undefined;
 };
 
-function Method({ method, label, builder, config, lambda }: { readonly method: MethodId; readonly label: string; readonly builder: Builder; readonly config: RunConfig; readonly lambda: number }): ReactElement {
-  const chosen = builder.methods.includes(method);
-  const { lambdas, ranks } = textsOf(builder, method, config, lambda);
+function Method({ method, builder, edited }: { readonly method: MethodId; readonly builder: Builder; readonly edited: Edited }): ReactElement {
+  const possible = isPossible(method, edited.config);
+  const chosen = possible && builder.methods.includes(method);
+  const settings = settingsOf(method, edited);
+  const label = choiceName(settings);
   return (
     <span className="queue-method">
-      <label className="chk">
-        <input type="checkbox" checked={chosen} onChange={(event) => editBuilder({ methods: event.target.checked ? [...builder.methods, method] : builder.methods.filter((other) => other !== method) })} />
+      <label className="chk" title={possible ? undefined : 'Needs all weights, and LoRA is chosen in Method'}>
+        <input type="checkbox" disabled={!possible} checked={chosen} onChange={(event) => editBuilder({ methods: event.target.checked ? [...builder.methods, method] : builder.methods.filter((other) => other !== method) })} />
         {label}
       </label>
-      {chosen && usesLambda(method) ? <ListField label={<i className="mv">λ</i>} name={`λ of ${label}`} field="lambda" text={lambdas} onChange={(text) => editBuilder({ lambdas: { ...builder.lambdas, [method]: text } })} /> : null}
-      {chosen && usesRank(method) ? <ListField label={<i className="mv">k</i>} name={`k of ${label}`} field="rankFraction" text={ranks} onChange={(text) => editBuilder({ ranks: { ...builder.ranks, [method]: text } })} /> : null}
+      {chosen
+        ? fieldsOf(builder, settings).map(({ id, symbol, text }) => (
+            <ListField key={id} label={<i className="mv">{symbol}</i>} name={`${symbol} of ${label}`} field={id} text={text} onChange={(typed) => editBuilder({ values: { ...builder.values, [method]: { ...builder.values[method], [id]: typed } } })} />
+          ))
+        : null}
     </span>
   );
 }
 
 /** The sweep that the fields describe; undefined while one of them cannot be read. */
-function sweepOf(builder: Builder, config: RunConfig, lambdas: Readonly<Record<MethodId, number>>): Sweep | undefined {
-  const rates = parseList(builder.rates ?? writeList([config.learningRate], 'learningRate'), 'learningRate');
+function sweepOf(builder: Builder, edited: Edited): Sweep | undefined {
+  const rates = parseList(builder.rates ?? writeList([edited.config.learningRate], 'learningRate'), 'learningRate');
   const seeds = seedsOf(builder.seeds);
-  const chosen = methods.flatMap(({ id }) => {
-    if (!builder.methods.includes(id)) return [];
-    const texts = textsOf(builder, id, config, id === config.method ? config.lambda : lambdas[id]);
-    return [{ method: id, lambda: parseList(texts.lambdas, 'lambda'), rank: parseList(texts.ranks, 'rankFraction') }];
+  const chosen = METHODS.filter(({ id }) => builder.methods.includes(id) && isPossible(id, edited.config)).map(({ id: method }) => {
+    const settings = settingsOf(method, edited);
+    return { settings, lists: fieldsOf(builder, settings).map(({ id, text }) => ({ id, ...parseList(text, id) })) };
   });
-  const isBad = rates.problem !== undefined || seeds === undefined || chosen.some(({ method, lambda, rank }) => (usesLambda(method) && lambda.problem !== undefined) || (usesRank(method) && rank.problem !== undefined));
-  if (isBad || chosen.length === 0) return undefined;
-  return { rates: rates.values, seeds, methods: chosen.map(({ method, lambda, rank }) => ({ method, lambdas: usesLambda(method) ? lambda.values : [], ranks: usesRank(method) ? rank.values : [] })) };
+  const isBad = rates.problem !== undefined || chosen.some(({ lists }) => lists.some(({ problem }) => problem !== undefined));
+  if (isBad || seeds === undefined || chosen.length === 0) return undefined;
+  return { rates: rates.values, seeds, methods: chosen.map(({ settings, lists }) => ({ settings, values: Object.fromEntries(lists.map(({ id, values }) => [id, values])) })) };
 }
 
 export function QueueBuilder(): ReactElement {
@@ -94,12 +110,14 @@ export function QueueBuilder(): ReactElement {
   const sumId = useId();
   const builder = useCompare((state) => state.builder);
   const config = useLab((state) => state.config);
-  const lambdas = useLab((state) => state.lambdas);
+  const memory = useLab((state) => state.memory);
+  const model = useLab((state) => state.model);
   const runs = useLab((state) => state.runs);
   const items = useLab((state) => state.queue.items);
   const seconds = useLab((state) => state.estimate?.seconds);
   const ready = useLab((state) => state.connection === 'ready' && state.datasets.train !== undefined);
-  const sweep = sweepOf(builder, config, lambdas);
+  const edited = { config, memory, model };
+  const sweep = sweepOf(builder, edited);
   const all = sweep === undefined ? [] : sweepConfigs(config, sweep);
   const added = newConfigs(all, runs, items);
   const known = all.length - added.length;
@@ -115,8 +133,8 @@ export function QueueBuilder(): ReactElement {
       }}
     >
       <b>Queue</b>
-      {methods.map(({ id }) => (
-        <Method key={id} method={id} label={methodLabel(id)} builder={builder} config={config} lambda={id === config.method ? config.lambda : lambdas[id]} />
+      {METHODS.map(({ id }) => (
+        <Method key={id} method={id} builder={builder} edited={edited} />
       ))}
       <span aria-hidden="true">×</span>
       <ListField label="lr" name="Learning rates" field="learningRate" text={builder.rates ?? writeList([config.learningRate], 'learningRate')} onChange={(rates) => editBuilder({ rates })} />

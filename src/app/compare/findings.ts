@@ -6,7 +6,7 @@ import type { Phrase } from '../charts/Phrases.tsx';
 import { formatCount, formatCounted, formatInterval, formatPercent, formatPointsSize } from '../format.ts';
 import type { Finding } from '../train/findings.ts';
 import type { ComparedGroup, Comparison } from './comparison.ts';
-import { familyOf } from './groups.ts';
+import { familyOf } from '../charts/names.ts';
 import { hasRange, verdict, type Kept, type Level, type Spread } from './statistics.ts';
 
 /** A group in the sentence: by its method where it is the best of it, else by its name. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { defaultConfig } from '../method/defaults.ts';
+import type { MethodId, PenaltyId } from '../../worker/protocol.ts';
+import { defaultConfig, usualConfig } from '../method/defaults.ts';
+import { pickSettings, type MethodSettings } from '../method/methodSettings.ts';
 import { countedRuns, groupRuns, isComparable, settingsKey, type KeptRun } from './groups.ts';
 import { settingsTable, sharedSentence } from './settings.ts';
 import { newConfigs, parseList, sweepConfigs } from './sweep.ts';
@@ -70,7 +72,9 @@ describe('settingsTable', () => {
 });
 
 describe('sweepConfigs', () => {
-  const sweep = { methods: [{ method: 'sft', lambdas: [], ranks: [] }, { method: 'rpsft', lambdas: [1, 10], ranks: [0.2, 0.5] }, { method: 'l2sp', lambdas: [0.01], ranks: [] }], rates: [1e-4, 5e-4], seeds: 3 } as const;
+  const settings = (method: MethodId, penalty?: PenaltyId): MethodSettings => pickSettings(usualConfig(undefined, { method, penalty }));
+  const sft = { settings: settings('sft'), values: {} };
+  const sweep = { methods: [sft, { settings: settings('rpsft'), values: { lambda: [1, 10], rankFraction: [0.2, 0.5] } }, { settings: settings('l2sp'), values: { lambda: [0.01] } }], rates: [1e-4, 5e-4], seeds: 3 };
 
   it('crosses methods with their own parameters, rates and seeds, one seed of everything first', () => {
     const configs = sweepConfigs({ ...defaultConfig, seed: 4 }, sweep);
@@ -80,8 +84,16 @@ describe('sweepConfigs', () => {
     expect(configs.at(-1)).toMatchObject({ method: 'l2sp', lambda: 0.01, learningRate: 5e-4, seed: 6 });
   });
 
+  it('keeps the penalty beside an objective, the k of the spectrum, and nothing of the method that is edited', () => {
+    const base = { ...defaultConfig, method: 'dft', penalty: 'rpsft', lambda: 7, rankFraction: 0.3 } as const;
+    const configs = sweepConfigs(base, { methods: [sft, { settings: settings('kl-sft', 'l2sp'), values: { beta: [0.1, 1] } }], rates: [1e-4], seeds: 1 });
+    expect(configs[0]).toMatchObject({ method: 'sft', lambda: 0, rankFraction: 0.3 });
+    expect(configs[0]).not.toHaveProperty('penalty');
+    expect(configs.slice(1).map(({ method, penalty, lambda, beta }) => [method, penalty, lambda, beta])).toEqual([['kl-sft', 'l2sp', 0.003, 0.1], ['kl-sft', 'l2sp', 0.003, 1]]);
+  });
+
   it('leaves out what has been run or waits, but repeats what failed', () => {
-    const configs = sweepConfigs(defaultConfig, { ...sweep, methods: [sweep.methods[0]], rates: [5e-4], seeds: 4 });
+    const configs = sweepConfigs(defaultConfig, { ...sweep, methods: [sft], rates: [5e-4], seeds: 4 });
     const [first, second, third] = configs;
     const done = { ...runOf({}, points), config: { ...first!, lambda: 7 } };
     const failed = { ...runOf({}, points, { state: 'failed' }), config: second! };

@@ -2,9 +2,9 @@
  * @file Runs that differ in nothing but their seed are one group: what the comparison draws, names and ranks. Which settings a method uses is
  * asked here only. Pure functions of runs, for the page, the report and the study.
  */
-import type { MethodId, QueuedRun, RunConfig, RunId, RunNotes, StoredRun } from '../../worker/protocol.ts';
+import type { QueuedRun, RunConfig, RunId, RunNotes, StoredRun } from '../../worker/protocol.ts';
 import { runNames } from '../charts/names.ts';
-import { hasPenalty, methodLabel } from '../method/methods.ts';
+import { isIdle } from '../method/fields.ts';
 import { isAccuracy } from '../results.ts';
 import { isLive, type LabRun } from '../runs.ts';
 
@@ -31,21 +31,14 @@ export interface RunGroup {
 
 export const noNotes: RunNotes = { tags: [], pinned: false };
 
-/** λ means nothing to a method without penalty, k only something to one that holds a block. */
-export const usesLambda = hasPenalty;
-export const usesRank = (method: MethodId): boolean => method === 'rpsft';
-
 /** The settings that had an effect, without the seed, as text. */
 export function settingsKey(config: RunConfig): string {
-  const effective = { ...config, seed: 0, lambda: usesLambda(config.method) ? config.lambda : 0, rankFraction: usesRank(config.method) ? config.rankFraction : 0 };
-  return JSON.stringify(Object.entries(effective).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  const effective = Object.entries(config).filter(([key]) => key !== 'seed' && !isIdle(key, config));
+  return JSON.stringify(effective.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** A setting and its data; a run of which only the files are known stands alone. */
 const groupKey = ({ config, model, dataset, importedFrom, recorded }: LabRun): string => [settingsKey(config), model, dataset, importedFrom ?? '', recorded].join('\n');
-
-/** What is trained with which method: "RPSFT", "RPSFT LoRA". */
-export const familyOf = ({ method, lora }: RunConfig): string => (lora === undefined ? methodLabel(method) : `${methodLabel(method)} LoRA`);
 
 /** Runs and waiting runs by setting, in the order of their first one. A waiting run joins the runs of this page's data that share its setting. */
 export function groupRuns(runs: readonly LabRun[], queued: readonly QueuedRun[] = [], kept: KeptRuns = {}): readonly RunGroup[] {

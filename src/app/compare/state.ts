@@ -1,6 +1,6 @@
 /** @file How the Compare view is set and what it is doing. Kept while the page stands, so that a look at another tab does not reset it. */
 import { create } from 'zustand';
-import type { MethodId } from '../../worker/protocol.ts';
+import type { MethodId, NumberParameter } from '../../worker/methods.ts';
 import type { LabRun } from '../runs.ts';
 import type { KeptRun } from './groups.ts';
 
@@ -18,9 +18,9 @@ export interface RemovedGroup {
 /** What the fields of the queue hold, as typed. */
 export interface Builder {
   readonly methods: readonly MethodId[];
+  /** Parameters of a method; those that are left out are as the Method station has them. */
+  readonly values: Readonly<Partial<Record<MethodId, Readonly<Partial<Record<NumberParameter['id'], string>>>>>>;
   /** Undefined: as the edited run has it. */
-  readonly lambdas: Readonly<Partial<Record<MethodId, string>>>;
-  readonly ranks: Readonly<Partial<Record<MethodId, string>>>;
   readonly rates: string | undefined;
   readonly seeds: string;
 }
@@ -47,7 +47,7 @@ export const initialCompare: CompareState = {
   sort: { key: 'outOfDomain', descending: true },
   opened: undefined,
   removed: [],
-  builder: { methods: ['sft', 'rpsft', 'l2sp'], lambdas: {}, ranks: {}, rates: undefined, seeds: '3' },
+  builder: { methods: ['sft', 'rpsft', 'l2sp'], values: {}, rates: undefined, seeds: '3' },
   working: undefined,
   problem: undefined,
   notice: undefined,

@@ -1,16 +1,15 @@
 /** @file What the queue is filled with: methods by seeds by learning rates by the parameters of each method. Pure. */
-import type { MethodId, QueuedRun, RunConfig } from '../../worker/protocol.ts';
+import type { NumberParameter } from '../../worker/methods.ts';
+import type { QueuedRun, RunConfig } from '../../worker/protocol.ts';
 import { fieldProblem, numberFields, readNumber, type NumberKey } from '../method/fields.ts';
+import { numbersOf, switchMethod, type MethodSettings } from '../method/methodSettings.ts';
 import type { LabRun } from '../runs.ts';
-import { settingsKey, usesLambda, usesRank } from './groups.ts';
+import { settingsKey } from './groups.ts';
 
-/** The parameters of a method that are swept. */
+/** A method with the values that its parameters take; one that is left out stays as the settings have it. */
 export interface MethodSweep {
-  readonly method: MethodId;
-  /** Empty where the method has no penalty. */
-  readonly lambdas: readonly number[];
-  /** k as fractions of the rank; empty where the method holds no block. */
-  readonly ranks: readonly number[];
+  readonly settings: MethodSettings;
+  readonly values: Readonly<Partial<Record<NumberParameter['id'], readonly number[]>>>;
 }
 
 export interface Sweep {
@@ -35,17 +34,13 @@ export function parseList(text: string, key: NumberKey): { readonly values: read
 /** The values as a person types them. */
 export const writeList = (values: readonly number[], key: NumberKey): string => values.map((value) => numberFields[key].write(value)).join(', ');
 
-const orDefault = (values: readonly number[], value: number): readonly number[] => (values.length === 0 ? [value] : values);
+/** The settings of a method with each value of each of its parameters. */
+const crossed = ({ settings, values }: MethodSweep): readonly MethodSettings[] =>
+  numbersOf(settings).reduce<readonly MethodSettings[]>((all, { id }) => all.flatMap((one) => (values[id] ?? [one[id]]).map((value) => ({ ...one, [id]: value }))), [settings]);
 
 /** Every run of a sweep, one seed of everything first, so that a queue that is stopped early has compared something. */
 export function sweepConfigs(base: RunConfig, { methods, rates, seeds }: Sweep): readonly RunConfig[] {
-  const settings = methods.flatMap(({ method, lambdas, ranks }) =>
-    rates.flatMap((learningRate) =>
-      (usesLambda(method) ? orDefault(lambdas, base.lambda) : [0]).flatMap((lambda) =>
-        (usesRank(method) ? orDefault(ranks, base.rankFraction) : [base.rankFraction]).map((rankFraction): RunConfig => ({ ...base, method, learningRate, lambda, rankFraction })),
-      ),
-    ),
-  );
+  const settings = methods.flatMap((method) => rates.flatMap((learningRate) => crossed(method).map((one): RunConfig => ({ ...switchMethod(base, one), learningRate }))));
   return Array.from({ length: seeds }, (_, index) => settings.map((config) => ({ ...config, seed: base.seed + index }))).flat();
 }
 

@@ -4,7 +4,7 @@ import { formatAbout, formatBytes, formatCounted } from '../format.ts';
 import { commandKey } from '../frame/keymap.ts';
 import { startObstacle, startRun } from '../run/control.ts';
 import { phaseCount } from '../run/phases.ts';
-import { methodLabel } from '../method/methods.ts';
+import { choiceName } from '../../worker/methods.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';
 import { showRecording } from '../recorded.ts';
@@ -16,9 +16,9 @@ function Time(): ReactElement {
   const connection = useLab((state) => state.connection);
   const loading = useLab((state) => state.loading);
   const estimate = useLab((state) => state.estimate);
-  const { steps, method } = useLab((state) => state.config);
+  const config = useLab((state) => state.config);
   const obstacle = useLab(() => startObstacle());
-  const what = `${formatCounted(steps, 'step')} of ${methodLabel(method)} on the demo data`;
+  const what = `${formatCounted(config.steps, 'step')} of ${choiceName(config)} on the demo data`;
   if (connection !== 'ready') {
     const bytes = loading === undefined ? '' : `, ${loading.done < loading.total ? phaseCount(loading) : formatBytes(loading.done)}`;
     return (

@@ -1,7 +1,7 @@
 /** @file The head: name, tabs, keys and theme. */
 import type { ReactElement } from 'react';
 import { formatCount } from '../format.ts';
-import { methodLabel } from '../method/methods.ts';
+import { choiceName } from '../../worker/methods.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { selectLiveRun, useLab, type Theme } from '../store.ts';
 import { setTheme, themes } from './preferences.ts';
@@ -23,7 +23,7 @@ function ThemeButton(): ReactElement {
 function LiveStep(): ReactElement | null {
   const label = useLab((state) => {
     const run = selectLiveRun(state);
-    return run === undefined ? undefined : `${methodLabel(run.config.method)} step ${formatCount(run.completedSteps)}`;
+    return run === undefined ? undefined : `${choiceName(run.config)} step ${formatCount(run.completedSteps)}`;
   });
   return label === undefined ? null : <span className="head-run">{label}</span>;
 }

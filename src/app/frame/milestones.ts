@@ -1,6 +1,6 @@
 /** @file What a screen reader is told of a run and of a model that is being opened: phases, evaluations and ends. Never single steps. */
 import { formatCount } from '../format.ts';
-import { methodLabel } from '../method/methods.ts';
+import { choiceName } from '../../worker/methods.ts';
 import { phaseDoing, phaseName } from '../run/phases.ts';
 import { resultText } from '../results.ts';
 import type { LabRun } from '../runs.ts';
@@ -20,7 +20,7 @@ export function milestones(before: LabRun | undefined, after: LabRun): readonly 
   }
   const ending = endings[after.state];
   if (ending !== undefined && after.state !== before?.state) {
-    said.push(`${methodLabel(after.config.method)} ${ending} at step ${formatCount(after.completedSteps)}.${after.message === undefined ? '' : ` ${after.message}`}`);
+    said.push(`${choiceName(after.config)} ${ending} at step ${formatCount(after.completedSteps)}.${after.message === undefined ? '' : ` ${after.message}`}`);
   }
   return said;
 }

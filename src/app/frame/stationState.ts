@@ -2,7 +2,7 @@
 import { formatAbout, formatBytes, formatCount, formatCounted, formatPercent, formatTime } from '../format.ts';
 import { configLine } from '../method/configLine.ts';
 import { checkConfig } from '../method/fields.ts';
-import { methodLabel } from '../method/methods.ts';
+import { choiceName } from '../../worker/methods.ts';
 import { originName } from '../model/opening.ts';
 import { phaseCount, phaseDoing } from '../run/phases.ts';
 import type { RingState } from '../parts/Ring.tsx';
@@ -45,8 +45,8 @@ function dataState(state: LabState): StationState {
 
 function methodState({ config, model }: LabState): StationState {
   const problems = Object.keys(checkConfig(config, model?.contextLength)).length;
-  if (problems > 0) return { ring: 'error', summary: methodLabel(config.method), detail: `${formatCounted(problems, 'value')} out of range` };
-  return { ring: 'ready', summary: methodLabel(config.method), detail: configLine(config) };
+  if (problems > 0) return { ring: 'error', summary: choiceName(config), detail: `${formatCounted(problems, 'value')} out of range` };
+  return { ring: 'ready', summary: choiceName(config), detail: configLine(config) };
 }
 
 /** Name of the state of a run, for the Run station and the status bar. */
@@ -74,10 +74,10 @@ function runState(state: LabState): StationState {
   if (unusable(state)) return { ring: 'off', summary: 'Not available', detail: 'Needs a graphics adapter' };
   const live = selectLiveRun(state);
   if (live !== undefined) {
-    const detail = live.state === 'preparing' ? methodLabel(live.config.method) : `Step ${formatCount(live.completedSteps)} of ${formatCount(live.config.steps)}`;
+    const detail = live.state === 'preparing' ? choiceName(live.config) : `Step ${formatCount(live.completedSteps)} of ${formatCount(live.config.steps)}`;
     return { ring: live.state === 'paused' ? 'ready' : 'live', summary: runStateName(live), detail };
   }
-  if (starting) return { ring: 'live', summary: 'Starting', detail: methodLabel(config.method) };
+  if (starting) return { ring: 'live', summary: 'Starting', detail: choiceName(config) };
   const misfit = selectMisfit(state);
   if (misfit !== undefined) return { ring: 'error', summary: 'Does not fit', detail: `${formatBytes(misfit.needed)} needed` };
   if (runProblem !== undefined) return { ring: 'error', summary: 'Not started', detail: 'The reason is inside' };

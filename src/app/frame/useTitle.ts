@@ -1,6 +1,6 @@
 /** @file The title of the page, which is all that is seen of a hidden tab: how far the live run is. */
 import { useEffect } from 'react';
-import { methodLabel } from '../method/methods.ts';
+import { choiceName } from '../../worker/methods.ts';
 import { selectLiveRun, useLab, type LabState } from '../store.ts';
 
 /** "48% RPSFT, Gimbal" during a run. */
@@ -8,7 +8,7 @@ export function pageTitle(state: LabState): string {
   const run = selectLiveRun(state);
   if (run === undefined) return 'Gimbal';
   const progress = run.state === 'paused' ? 'Paused' : `${Math.floor((100 * run.completedSteps) / run.config.steps)}%`;
-  return `${progress} ${methodLabel(run.config.method)}, Gimbal`;
+  return `${progress} ${choiceName(run.config)}, Gimbal`;
 }
 
 export function useTitle(): void {

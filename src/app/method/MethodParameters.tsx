@@ -1,20 +1,19 @@
-/** @file The parameters of the chosen method, its formula, and what k comes to in the matrices of this model. */
-import type { ReactElement } from 'react';
-import type { Estimate } from '../../worker/protocol.ts';
+/** @file The chosen method: what it does and minimises, its parameters, what k comes to in this model, what it costs and where it comes from. */
+import { Fragment, type ReactElement } from 'react';
+import { addedPenalty, choiceName, methodInfo, parametersOf, partsOf, type MethodSource } from '../../worker/methods.ts';
+import type { Estimate, RunConfig } from '../../worker/protocol.ts';
 import { formatCount, formatCounted, formatRange } from '../format.ts';
 import { Icon } from '../parts/Icon.tsx';
-import { NumberField } from '../parts/NumberField.tsx';
-import { editConfig, useLab } from '../store.ts';
+import { Switch } from '../parts/Switch.tsx';
+import { holdBeside, useLab } from '../store.ts';
 import { checkConfig } from './fields.ts';
 import { Formula } from './Formula.tsx';
-import type { MethodInfo } from './methods.ts';
-
-/** λ spans orders of magnitude, so its slider is logarithmic, over these powers of ten. */
-const lambdaPowers = { least: -4, most: 3 } as const;
+import { ParameterField } from './ParameterField.tsx';
 
 /** Says how many directions are held, and warns where all of them are. */
-function RankNote({ rank }: { readonly rank: Estimate['rank'] }): ReactElement {
+function RankNote({ rank, config }: { readonly rank: Estimate['rank']; readonly config: RunConfig }): ReactElement {
   const degenerate = rank.degenerate.length;
+  const { penalty } = partsOf(config);
   return (
     <>
       <p className="help">
@@ -25,7 +24,8 @@ function RankNote({ rank }: { readonly rank: Estimate['rank'] }): ReactElement {
         <p className="note warn">
           <Icon name="alert" />
           <span>
-            In {formatCounted(degenerate, 'matrix', 'matrices')} <i className="mv">k</i> is the full rank: nothing is left free there, so RPSFT is L2-SP. {rank.degenerate[0]}
+            In {formatCounted(degenerate, 'matrix', 'matrices')} <i className="mv">k</i> is the full rank: nothing is left free there
+            {penalty === undefined || penalty === 'projection' ? '' : `, so ${methodInfo(penalty).name} is L2-SP`}. {rank.degenerate[0]}
             {degenerate > 1 ? ` and ${formatCount(degenerate - 1)} more` : ''}.
           </span>
         </p>
@@ -34,69 +34,50 @@ function RankNote({ rank }: { readonly rank: Estimate['rank'] }): ReactElement {
   );
 }
 
-export function MethodParameters({ method }: { readonly method: MethodInfo }): ReactElement {
+function Source({ source: { title, authors, url } }: { readonly source: MethodSource }): ReactElement {
+  return (
+    <p className="help">
+      From{' '}
+      {url === undefined ? (
+        title
+      ) : (
+        <a href={url} target="_blank" rel="noreferrer">
+          {title}
+        </a>
+      )}
+      , {authors}.
+    </p>
+  );
+}
+
+/** What a step takes beyond one of SFT, of the method and of the penalty beside it. */
+function costOf(config: RunConfig): string {
+  const costs = [config.method, addedPenalty(config) ?? []].flat().map((id) => methodInfo(id).cost).filter((cost) => cost !== 'none');
+  return costs.length === 0 ? 'A step costs what one of SFT does.' : `A step costs beyond one of SFT: ${costs.join('; ')}.`;
+}
+
+export function MethodParameters(): ReactElement {
   const config = useLab((state) => state.config);
   const contextLength = useLab((state) => state.model?.contextLength);
   const rank = useLab((state) => state.estimate?.rank);
+  const { id, explanation, source, penalty } = methodInfo(config.method);
+  const added = addedPenalty(config);
   const problems = checkConfig(config, contextLength);
-  const power = config.lambda > 0 ? Math.log10(config.lambda) : lambdaPowers.least;
   return (
     <div className="params">
-      <Formula method={method.id} lora={config.lora} />
-      <p className="help">{config.lora === undefined ? method.explanation : method.loraExplanation}</p>
-      {method.id === 'sft' ? null : (
-        <NumberField
-          field="lambda"
-          label={
-            <>
-              <i className="mv">λ</i> strength
-            </>
-          }
-          value={config.lambda}
-          problem={problems.lambda}
-          onChange={(lambda) => editConfig({ lambda })}
-          slider={
-            <input
-              type="range"
-              aria-label="λ, logarithmic"
-              min={lambdaPowers.least}
-              max={lambdaPowers.most}
-              step={0.25}
-              value={power}
-              aria-valuetext={String(config.lambda)}
-              onChange={(event) => editConfig({ lambda: Number((10 ** Number(event.target.value)).toPrecision(2)) })}
-            />
-          }
-        />
-      )}
-      {method.id === 'rpsft' ? (
-        <>
-          <NumberField
-            field="rankFraction"
-            label={
-              <>
-                <i className="mv">k</i> share of rank
-              </>
-            }
-            value={config.rankFraction}
-            problem={problems.rankFraction}
-            onChange={(rankFraction) => editConfig({ rankFraction })}
-            slider={
-              <input
-                type="range"
-                aria-label="k as a share of the rank"
-                min={0.05}
-                max={1}
-                step={0.05}
-                value={config.rankFraction}
-                aria-valuetext={`${Math.round(config.rankFraction * 100)}%`}
-                onChange={(event) => editConfig({ rankFraction: Number(event.target.value) })}
-              />
-            }
-          />
-          {rank === undefined ? null : <RankNote rank={rank} />}
-        </>
+      <Formula config={config} />
+      <p className="help">{explanation}</p>
+      {penalty === undefined && id !== 'sft' ? (
+        <Switch label="And hold with RPSFT" help={`Adds the penalty of RPSFT, so that the run is called ${choiceName({ ...config, penalty: 'rpsft' })}.`} checked={added !== undefined} onChange={(on) => holdBeside(on ? 'rpsft' : undefined)} />
       ) : null}
+      {parametersOf(config).map((parameter) => (
+        <Fragment key={parameter.id}>
+          <ParameterField parameter={parameter} problem={parameter.kind === 'flag' ? undefined : problems[parameter.id]} />
+          {parameter.id === 'rankFraction' && rank !== undefined ? <RankNote rank={rank} config={config} /> : null}
+        </Fragment>
+      ))}
+      <p className="help">{costOf(config)}</p>
+      <Source source={source} />
     </div>
   );
 }

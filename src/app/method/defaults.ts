@@ -2,13 +2,18 @@
  * @file The run that starts when nothing is changed. What suits the built-in model was measured on its demo data; for other models the values are
  * those of the literature, and the page moves a setting from one to the other only where nobody has touched it.
  */
-import type { LoraConfig, MethodId, ModelSummary, RunConfig } from '../../worker/protocol.ts';
+import { defaultOf, parametersOf, type MethodId, type PenaltyId } from '../../worker/methods.ts';
+import type { LoraConfig, ModelSummary, RunConfig } from '../../worker/protocol.ts';
+import { pickSettings, type MethodMemory } from './methodSettings.ts';
 
 export const defaultConfig: RunConfig = {
   method: 'rpsft',
   recompute: false,
-  lambda: 10,
-  rankFraction: 0.5,
+  lambda: defaultOf('rpsft', 'lambda'),
+  rankFraction: defaultOf('rpsft', 'rankFraction'),
+  tau: defaultOf('iw-sft', 'tau'),
+  throughScale: false,
+  beta: defaultOf('kl-sft', 'beta'),
   learningRate: 5e-4,
   schedule: 'constant',
   warmupSteps: 20,
@@ -27,9 +32,6 @@ export const defaultConfig: RunConfig = {
   evaluationItems: 100,
 };
 
-/** λ means something else in each method, so each has its own default and remembers what was set for it. */
-export const defaultLambdas: Readonly<Record<MethodId, number>> = { sft: 0, rpsft: defaultConfig.lambda, l2sp: 0.003 };
-
 /** Alpha of twice the rank is what PEFT's examples use; targets are those of the model, filled in once it is known. */
 export const defaultLora: LoraConfig = { rank: 16, alpha: 32, targets: [], rsLora: false };
 
@@ -42,14 +44,26 @@ export type ModelFacts = Pick<ModelSummary, 'source' | 'contextLength' | 'linear
 /** Short names of the layers that LoRA adapts in a model when nothing is chosen. */
 export const defaultTargets = (model: Pick<ModelSummary, 'linears'>): readonly string[] => model.linears.filter(({ byDefault }) => byDefault).map(({ name }) => name);
 
-/** What is usual for a method on a model, full or LoRA. λ and k of other models are those of the RPSFT paper; steps there take longer, so there are fewer. */
-export function usualConfig(model: ModelFacts | undefined, method: MethodId, lora?: LoraConfig): RunConfig {
-  const usual: RunConfig = { ...defaultConfig, method, lambda: defaultLambdas[method], ...(lora === undefined ? {} : { lora }) };
+/** The settings that decide what is usual for the others. */
+export interface Chosen {
+  readonly method: MethodId;
+  readonly penalty?: PenaltyId | undefined;
+  readonly lora?: LoraConfig | undefined;
+}
+
+/** What is usual for a method on a model, full or LoRA. λ and k of other models follow the RPSFT paper, with a tenth of the strength; steps there take longer, so there are fewer. */
+export function usualConfig(model: ModelFacts | undefined, { method, penalty, lora }: Chosen): RunConfig {
+  const parameters = parametersOf({ method, lambda: 0, penalty });
+  const usual: RunConfig = {
+    ...defaultConfig, lambda: 0, ...Object.fromEntries(parameters.map(({ id, default: value }) => [id, value])), method,
+    ...(penalty === undefined ? {} : { penalty }), ...(lora === undefined ? {} : { lora }),
+  };
+  const holdsDirections = parameters.some(({ id }) => id === 'rankFraction');
   const rate = lora === undefined ? {} : { learningRate: loraRates.builtIn };
   if (model === undefined || model.source === 'built-in') return { ...usual, ...rate };
   return {
     ...usual,
-    lambda: method === 'rpsft' ? 1 : usual.lambda,
+    lambda: holdsDirections ? usual.lambda / 10 : usual.lambda,
     rankFraction: 0.2,
     learningRate: lora === undefined ? 2e-5 : loraRates.other,
     steps: 200,
@@ -67,9 +81,13 @@ export function moveUsual(config: RunConfig, before: RunConfig, now: RunConfig):
   return { ...config, ...Object.fromEntries(moved) };
 }
 
+/** What is remembered of methods when another model is opened: values that were usual there become those that are usual here. */
+export const memoryForModel = (memory: MethodMemory, before: ModelFacts | undefined, model: ModelFacts): MethodMemory =>
+  Object.fromEntries(Object.entries(memory).map(([key, settings]) => [key, pickSettings(moveUsual({ ...defaultConfig, ...settings }, usualConfig(before, settings), usualConfig(model, settings)))]));
+
 /** The run being edited when another model is opened: usual values move, the longest row fits its context, and LoRA adapts layers that it has. */
 export function configForModel(config: RunConfig, before: ModelFacts | undefined, model: ModelFacts): RunConfig {
-  const moved = moveUsual(config, usualConfig(before, config.method, config.lora), usualConfig(model, config.method, config.lora));
+  const moved = moveUsual(config, usualConfig(before, config), usualConfig(model, config));
   const { startFrom: _of, ...rest } = moved;
   const fitted: RunConfig = { ...rest, maxLength: Math.min(moved.maxLength, model.contextLength) };
   return fitted.lora === undefined ? fitted : { ...fitted, lora: loraForModel(fitted.lora, model) };

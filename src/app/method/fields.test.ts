@@ -44,8 +44,17 @@ describe('checkConfig', () => {
     expect(checkConfig({ ...defaultConfig, lora: { rank: 8, alpha: 16, targets: ['q_proj'], rsLora: false } })).toEqual({});
   });
 
+  it('asks for all weights where the method needs them', () => {
+    const lora = { rank: 8, alpha: 16, targets: ['q_proj'], rsLora: false };
+    expect(checkConfig({ ...defaultConfig, method: 'projection', lora })).toEqual({ method: 'Gradient projection trains all weights only' });
+    expect(checkConfig({ ...defaultConfig, method: 'projection' })).toEqual({});
+  });
+
   it('leaves alone what the method does not use', () => {
     expect(checkConfig({ ...defaultConfig, method: 'sft', lambda: Number.NaN, rankFraction: 2 })).toEqual({});
     expect(checkConfig({ ...defaultConfig, method: 'l2sp', rankFraction: 2 })).toEqual({});
+    expect(checkConfig({ ...defaultConfig, tau: 99, beta: Number.NaN })).toEqual({});
+    expect(checkConfig({ ...defaultConfig, method: 'iw-sft', tau: 99, lambda: Number.NaN })).toEqual({ tau: 'Between 0 and 10' });
+    expect(checkConfig({ ...defaultConfig, method: 'kl-sft', penalty: 'rpsft', lambda: -1 })).toEqual({ lambda: 'Between 0 and 10,000' });
   });
 });

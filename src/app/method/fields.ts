@@ -1,7 +1,8 @@
 /** @file Every number of a run: its name, its range, how it is written and read, and what it does. The editor and the check before a start use the same table. */
 import { formatCount, formatParameter, formatRate, formatShare } from '../format.ts';
 import type { RunConfig } from '../../worker/protocol.ts';
-import { hasPenalty } from './methods.ts';
+import { METHODS, methodInfo, type NumberParameter } from '../../worker/methods.ts';
+import { needsAllWeights, usesParameter, type ParameterId } from './methodSettings.ts';
 
 /** The settings of a run that are numbers. */
 export type NumberKey = { [Key in keyof RunConfig]-?: RunConfig[Key] extends number ? Key : never }[keyof RunConfig];
@@ -29,9 +30,21 @@ const real = (label: string, help: string, least: number, most: number, write = 
   label, help, least, most, whole: false, write,
 });
 
+/** A parameter of methods, as their table has it. */
+function ofMethods(id: NumberParameter['id'], write = formatParameter): NumberFieldInfo {
+  const { name, description, least, most } = METHODS.flatMap(({ parameters }) => parameters).find((parameter): parameter is NumberParameter => parameter.kind === 'number' && parameter.id === id)!;
+  return real(name, description, least, most, write);
+}
+
+const methodNumbers: Readonly<Record<NumberParameter['id'], NumberFieldInfo>> = {
+  lambda: ofMethods('lambda'),
+  rankFraction: { ...ofMethods('rankFraction', formatShare), percent: true },
+  tau: ofMethods('tau'),
+  beta: ofMethods('beta'),
+};
+
 export const numberFields: Readonly<Record<FieldKey, NumberFieldInfo>> = {
-  lambda: real('Strength', 'Weight of the penalty beside the loss. Too small holds nothing, too large stops learning.', 0, 10_000),
-  rankFraction: { ...real('Share of rank', 'How many of the strongest directions of each matrix are held.', 0.01, 1, formatShare), percent: true },
+  ...methodNumbers,
   learningRate: real('Learning rate', 'Size of a step. Higher learns faster and forgets more.', 1e-7, 0.1, formatRate),
   steps: count('Steps', 'Updates of the weights in this run.', 1, 100_000),
   batchSize: count('Rows a step', 'Rows averaged in one update.', 1, 512),
@@ -65,7 +78,7 @@ export function allowedRange(field: NumberFieldInfo): string {
   return `${field.whole ? 'A whole number between' : 'Between'} ${write(field.least)} and ${write(field.most)}`;
 }
 
-export type ConfigProblems = Readonly<Partial<Record<FieldKey | 'loraTargets', string>>>;
+export type ConfigProblems = Readonly<Partial<Record<FieldKey | 'loraTargets' | 'method', string>>>;
 
 /** The value of a field; undefined for one of the adapters in a run without. */
 export function fieldValue(config: RunConfig, key: FieldKey): number | undefined {
@@ -81,7 +94,7 @@ export function fieldProblem(key: FieldKey, value: number): string | undefined {
 }
 
 /** The method does not use the field. */
-const isIdle = (key: FieldKey, { method }: RunConfig): boolean => (key === 'lambda' && !hasPenalty(method)) || (key === 'rankFraction' && method !== 'rpsft');
+export const isIdle = (key: string, config: RunConfig): boolean => key in methodNumbers && !usesParameter(config, key as ParameterId);
 
 /** What keeps a run from starting, by field; `contextLength` is that of the model, if one is loaded. */
 export function checkConfig(config: RunConfig, contextLength = Infinity): ConfigProblems {
@@ -91,6 +104,7 @@ export function checkConfig(config: RunConfig, contextLength = Infinity): Config
     const problem = value === undefined || isIdle(key, config) ? undefined : fieldProblem(key, value);
     if (problem !== undefined) problems[key] = problem;
   }
+  if (config.lora !== undefined && needsAllWeights(config.method)) problems.method = `${methodInfo(config.method).name} trains all weights only`;
   if (config.lora?.targets.length === 0) problems.loraTargets = 'LoRA needs at least one layer to adapt';
   if (!problems.maxLength && config.maxLength > contextLength) problems.maxLength = `The model reads at most ${formatCount(contextLength)} tokens`;
   if (!problems.warmupSteps && !problems.steps && config.warmupSteps > config.steps) problems.warmupSteps = `No more than the ${formatCount(config.steps)} steps of the run`;

@@ -1,9 +1,10 @@
 /** @file The edited run in the address of the page, so that a link carries a setting. Only what differs from the defaults of the built-in model, and never any data. */
+import { addedPenalty, isMethod, isPenalty } from '../../worker/methods.ts';
 import type { LoraConfig, RunConfig } from '../../worker/protocol.ts';
 import { tabIds, useLab, type TabId } from '../store.ts';
 import { defaultConfig, defaultLora, defaultTargets, usualConfig } from './defaults.ts';
-import { checkConfig, numberFields, type NumberKey } from './fields.ts';
-import { methods } from './methods.ts';
+import { checkConfig, isIdle, numberFields, type NumberKey } from './fields.ts';
+import { remember } from './methodSettings.ts';
 
 const numberKeys = Object.keys(numberFields).filter((key): key is NumberKey => key in defaultConfig);
 const schedules: readonly RunConfig['schedule'][] = ['constant', 'linear', 'cosine'];
@@ -29,27 +30,35 @@ function readLora(parts: URLSearchParams): LoraConfig | undefined {
   return loraRank === undefined && loraAlpha === undefined ? lora : undefined;
 }
 
+/** k counts for every method: the spectrum is measured in it. */
+const isWritten = (key: NumberKey, config: RunConfig): boolean => key === 'rankFraction' || !isIdle(key, config);
+
 /** "method=sft&steps=600", empty for the defaults. A value that is out of range is left out; `usualTargets` are the layers LoRA adapts by default. */
 export function writeHash(config: RunConfig, tab: TabId, usualTargets: readonly string[] = []): string {
   const problems = checkConfig(config);
   const parts = new URLSearchParams();
-  const usual = usualConfig(undefined, config.method, config.lora);
+  const usual = usualConfig(undefined, config);
   if (tab !== 'train') parts.set('tab', tab);
   if (config.method !== defaultConfig.method) parts.set('method', config.method);
+  if (config.penalty !== undefined) parts.set('penalty', config.penalty);
+  if (config.throughScale) parts.set('throughScale', 'on');
   if (config.lora !== undefined && problems.loraRank === undefined && problems.loraAlpha === undefined) writeLora(parts, config.lora, usualTargets);
   if (config.recompute) parts.set('recompute', 'on');
   if (config.schedule !== defaultConfig.schedule) parts.set('schedule', config.schedule);
-  for (const key of numberKeys) if (config[key] !== usual[key] && problems[key] === undefined) parts.set(key, String(config[key]));
+  for (const key of numberKeys) if (config[key] !== usual[key] && problems[key] === undefined && isWritten(key, config)) parts.set(key, String(config[key]));
   return parts.toString();
 }
 
 /** What an address asks for; what it misspells or puts out of range is as if it were not there. */
 export function readHash(hash: string): { readonly config: RunConfig; readonly tab: TabId } {
   const parts = new URLSearchParams(hash.replace(/^#/, ''));
-  const method = methods.find(({ id }) => id === parts.get('method'))?.id ?? defaultConfig.method;
+  const [askedMethod, askedPenalty] = [parts.get('method'), parts.get('penalty')];
+  const method = isMethod(askedMethod) ? askedMethod : defaultConfig.method;
+  // Beside SFT or beside another penalty it would mean nothing.
+  const penalty = isPenalty(askedPenalty) ? addedPenalty({ method, lambda: 0, penalty: askedPenalty }) : undefined;
   const schedule = schedules.find((known) => known === parts.get('schedule')) ?? defaultConfig.schedule;
-  const usual: RunConfig = { ...usualConfig(undefined, method, readLora(parts)), schedule, recompute: parts.get('recompute') === 'on' };
-  const asked = Object.fromEntries(numberKeys.flatMap((key) => (parts.get(key) ? [[key, Number(parts.get(key))]] : [])));
+  const usual: RunConfig = { ...usualConfig(undefined, { method, penalty, lora: readLora(parts) }), throughScale: method === 'iw-sft' && parts.get('throughScale') === 'on', schedule, recompute: parts.get('recompute') === 'on' };
+  const asked = Object.fromEntries(numberKeys.flatMap((key) => (parts.get(key) && isWritten(key, usual) ? [[key, Number(parts.get(key))]] : [])));
   const problems = checkConfig({ ...usual, ...asked });
   const config = { ...usual, ...Object.fromEntries(Object.entries(asked).filter(([key]) => problems[key as NumberKey] === undefined)) };
   return { config, tab: tabIds.find((tab) => tab === parts.get('tab')) ?? 'train' };
@@ -58,7 +67,7 @@ export function readHash(hash: string): { readonly config: RunConfig; readonly t
 /** Takes the settings of the address, and from then on keeps the address up to date. Called once. */
 export function followHash(): void {
   const { config, tab } = readHash(location.hash);
-  useLab.setState(({ lambdas }) => ({ config, tab, lambdas: { ...lambdas, [config.method]: config.lambda } }));
+  useLab.setState(({ memory }) => ({ config, tab, memory: remember(memory, config) }));
   useLab.subscribe((now, before) => {
     if (now.config === before.config && now.tab === before.tab) return;
     const hash = writeHash(now.config, now.tab, now.model === undefined ? [] : defaultTargets(now.model));

@@ -39,7 +39,7 @@ describe('the run being edited, on another model', () => {
   const other: ModelFacts = { source: 'hub', contextLength: 2048, linears: smol };
   const gpt: ModelFacts = { source: 'hub', contextLength: 1024, linears: [linear('c_attn', [[2304, 768]]), linear('c_fc', [[3072, 768]], false)] };
 
-  it('takes what is usual there', () => expect(configForModel(defaultConfig, builtIn, other)).toEqual(usualConfig(other, 'rpsft')));
+  it('takes what is usual there', () => expect(configForModel(defaultConfig, builtIn, other)).toEqual(usualConfig(other, { method: 'rpsft' })));
   it('finds the way back', () => expect(configForModel(configForModel(defaultConfig, builtIn, other), other, builtIn)).toEqual(defaultConfig));
   it('keeps what was set', () => expect(configForModel({ ...defaultConfig, learningRate: 1e-4, steps: 777 }, builtIn, other)).toMatchObject({ learningRate: 1e-4, steps: 777, rankFraction: 0.2 }));
   it('has rows no longer than the model reads', () => {

@@ -1,10 +1,10 @@
 /** @file Opens models from the page, from files and from the Hub, and keeps the cache in order. The open model stays until another one is open. */
-import type { MethodId, ModelSummary, NamedFile, Opened, StorageReport } from '../../worker/protocol.ts';
+import type { ModelSummary, NamedFile, Opened, StorageReport } from '../../worker/protocol.ts';
 import { runNames } from '../charts/names.ts';
 import { byRole } from '../data/importing.ts';
 import { formatBytes } from '../format.ts';
 import { lab, sentence } from '../lab.ts';
-import { configForModel, usualConfig } from '../method/defaults.ts';
+import { configForModel, memoryForModel } from '../method/defaults.ts';
 import { applyEvents, isLive, runFromSummary, type LabRun } from '../runs.ts';
 import { initialState, selectLiveRun, useLab, type HubForm, type LabState, type ModelRequest, type Opening } from '../store.ts';
 import { goesOnto, nameOfFiles } from './dropped.ts';
@@ -103,11 +103,10 @@ export function acceptModel(opened: Opened): void {
     if (run !== undefined && isSame(state.model, model)) {
       return { ...data, model, ...shown, runs: [...state.runs.filter((other) => !other.recorded), ...added], recording: { status: 'none' } };
     }
-    const lambda = (method: MethodId): number => (state.lambdas[method] === usualConfig(state.model, method).lambda ? usualConfig(model, method).lambda : state.lambdas[method]);
     // A recorded run is one of the built-in model.
     const recorded = model.source === 'built-in' && added.length === 0 ? state.runs.filter((other) => other.recorded) : [];
     return {
-      ...data, model, lambdas: { sft: lambda('sft'), rpsft: lambda('rpsft'), l2sp: lambda('l2sp') }, config: configForModel(state.config, state.model, model),
+      ...data, model, memory: memoryForModel(state.memory, state.model, model), config: configForModel(state.config, state.model, model),
       runs: [...recorded, ...added], selectedRun: recorded.length > 0 ? state.selectedRun : undefined, ...(recorded.length > 0 ? {} : { recording: { status: 'none' } }),
       estimate: undefined, fitCheck: undefined, exported: undefined, evaluation: initialState.evaluation, probes: initialState.probes, playground: { ...initialState.playground, sampling: state.playground.sampling }, ...shown,
     };

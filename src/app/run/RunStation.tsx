@@ -4,7 +4,8 @@ import { formatAbout, formatCount, formatCounted, formatParameter, formatTime } 
 import { runNames } from '../charts/names.ts';
 import { continueRun, startObstacle, startRun } from './control.ts';
 import { loraLabel } from '../method/configLine.ts';
-import { methodLabel, methods } from '../method/methods.ts';
+import { choiceName, METHODS, methodInfo } from '../../worker/methods.ts';
+import { needsAllWeights } from '../method/methodSettings.ts';
 import { Alert } from '../parts/Alert.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { CopyButton } from '../parts/CopyButton.tsx';
@@ -57,7 +58,7 @@ function NextRun(): ReactElement {
     <>
       {hasRuns ? (
         <h2 className="station-h">
-          Next run: {methodLabel(config.method)}
+          Next run: {choiceName(config)}
           {config.lora === undefined ? '' : `, ${loraLabel(config.lora)}`}
         </h2>
       ) : null}
@@ -105,10 +106,10 @@ function LiveRun({ run }: { readonly run: LabRun }): ReactElement {
 
 /** How the selected run ended, and what can be done with it. */
 function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
-  const other = useLab((state) => methods.find(({ id }) => state.runs.every(({ config }) => config.method !== id))?.id);
+  const other = useLab((state) => METHODS.find(({ id, control }) => !control && state.runs.every(({ config }) => config.method !== id) && (state.config.lora === undefined || !needsAllWeights(id)))?.id);
   if (run.state === 'failed') {
     return (
-      <Alert title={`${methodLabel(run.config.method)} stopped at step ${formatCount(run.completedSteps)}`} actions={<DiagnosticsButton />}>
+      <Alert title={`${choiceName(run.config)} stopped at step ${formatCount(run.completedSteps)}`} actions={<DiagnosticsButton />}>
         <p>{run.message ?? 'The engine gave no reason.'}</p>
         <p>Its curves up to there are kept. The other runs are as they were.</p>
       </Alert>
@@ -119,7 +120,7 @@ function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
     <>
       <p className="result">
         {run.importedFrom === undefined ? '' : `Opened from ${run.importedFrom}${isUnknown(run) ? '' : ', '}`}
-        {isUnknown(run) ? '' : `${methodLabel(run.config.method)}: ${formatCounted(run.completedSteps, 'step')}`}
+        {isUnknown(run) ? '' : `${choiceName(run.config)}: ${formatCounted(run.completedSteps, 'step')}`}
         {time}
         {run.state === 'stopped' ? `, stopped before its ${formatCounted(run.config.steps, 'step')}` : ''}.
       </p>
@@ -143,7 +144,7 @@ function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
                 void startRun();
               }}
             >
-              Run again with {methodLabel(other)}
+              Run again with {methodInfo(other).name}
             </button>
           )}
         </div>

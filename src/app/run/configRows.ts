@@ -1,7 +1,8 @@
 /** @file The settings of a run as rows of name and value: every one that had an effect, in the order of the Method station. */
+import { choiceName, parametersOf, type MethodParameter } from '../../worker/methods.ts';
 import type { RunConfig } from '../../worker/protocol.ts';
-import { formatCounted, formatParameter, formatRate, formatShare } from '../format.ts';
-import { hasPenalty, methodLabel } from '../method/methods.ts';
+import { formatCounted, formatParameter, formatRate } from '../format.ts';
+import { numberFields } from '../method/fields.ts';
 
 export type Row = readonly [name: string, value: string];
 
@@ -14,14 +15,17 @@ export function trainedRows({ lora }: RunConfig): readonly Row[] {
   ];
 }
 
+function parameterRow(config: RunConfig, parameter: MethodParameter): Row {
+  if (parameter.kind === 'flag') return [parameter.name, config[parameter.id] ? 'yes' : 'no'];
+  const { id, symbol } = parameter;
+  return [symbol, `${numberFields[id].write(config[id])}${id === 'rankFraction' ? ' of the rank' : ''}`];
+}
+
 /** Every setting that had an effect, in the order of the Method station. */
 export function configRows(config: RunConfig): readonly Row[] {
-  const penalty: readonly Row[] = hasPenalty(config.method) ? [['λ', formatParameter(config.lambda)]] : [];
-  const rank: readonly Row[] = config.method === 'rpsft' ? [['k', `${formatShare(config.rankFraction)} of the rank`]] : [];
   return [
-    ['Method', methodLabel(config.method)],
-    ...penalty,
-    ...rank,
+    ['Method', choiceName(config)],
+    ...parametersOf(config).map((parameter) => parameterRow(config, parameter)),
     ...trainedRows(config),
     ['Learning rate', `${formatRate(config.learningRate)}, ${config.schedule}`],
     ['Warm-up', formatCounted(config.warmupSteps, 'step')],

@@ -2,6 +2,7 @@
 import type { RunConfig, RunId } from '../../worker/protocol.ts';
 import { lab, sentence } from '../lab.ts';
 import { checkConfig } from '../method/fields.ts';
+import { remember } from '../method/methodSettings.ts';
 import { isLive, isUnknown, runFromSummary, type LabRun } from '../runs.ts';
 import { checkFit } from './fit.ts';
 import { selectLiveRun, selectMisfit, startRunFrom, useLab, type LabState } from '../store.ts';
@@ -20,7 +21,9 @@ export function startObstacle(): string | undefined {
   if (starting || selectLiveRun(get()) !== undefined) return 'A run is going on.';
   if (datasets.train === undefined) return 'There is no training data yet.';
   if (datasets.train.trainedTokens === 0) return 'Every label is masked. No token of these rows would be trained.';
-  const [problem] = Object.values(checkConfig(config, model?.contextLength));
+  const { method, ...values } = checkConfig(config, model?.contextLength);
+  if (method !== undefined) return `${method}.`;
+  const [problem] = Object.values(values);
   if (problem !== undefined) return `A value in Method is out of its range. ${problem}.`;
   return selectMisfit(get()) === undefined ? undefined : 'This run does not fit on this adapter.';
 }
@@ -49,7 +52,7 @@ export function continueRun(run: LabRun): void {
   set((state) => {
     const { lora: _edited, ...edited } = state.config;
     const settings: RunConfig = isUnknown(run) ? { ...edited, ...(config.lora === undefined ? {} : { lora: config.lora }) } : config;
-    return { config: { ...settings, startFrom: id }, lambdas: { ...state.lambdas, [settings.method]: settings.lambda }, lora: config.lora ?? state.lora };
+    return { config: { ...settings, startFrom: id }, memory: remember(state.memory, settings), lora: config.lora ?? state.lora };
   });
 }
 

@@ -4,7 +4,7 @@ import { cached } from '../charts/cache.ts';
 import type { LineSeries } from '../charts/plotModel.ts';
 import type { RunConfig } from '../../worker/protocol.ts';
 import { formatCount, formatNorm, formatParameter, formatRate, formatSpeed } from '../format.ts';
-import { hasPenalty } from '../method/methods.ts';
+import { usesParameter } from '../method/methodSettings.ts';
 import {
   gradientNormCurve,
   penaltyCurve,
@@ -20,45 +20,27 @@ import { heights } from './margins.ts';
 import { samePlan } from './plan.ts';
 import { StepPlate } from './StepPlate.tsx';
 
-/** The penalty as the caption writes it. */
-function PenaltyFormula({ method }: { readonly method: RunConfig['method'] }): ReactElement {
-  return (
-    <>
-      <i className="mv">λ</i>∑‖
-      {method === 'rpsft' && (
-        <>
-          <i className="mv">U</i>
-          <sup>⊤</sup>
-        </>
-      )}
-      Δ<i className="mv">W{method === 'rpsft' && 'V'}</i>‖²
-    </>
-  );
-}
+/** Something is added to the loss of these settings. */
+const isPenalised = (config: RunConfig): boolean => usesParameter(config, 'lambda') && config.lambda !== 0;
 
 const names = (runs: readonly DrawnRun[]): string => runs.map(({ name }) => name).join(', ');
 
 /** Penalty as added to the loss. Runs without one say so in the figure. */
 export function PenaltyPlate({ figures, config }: { readonly figures: FigureSet; readonly config: RunConfig }): ReactElement {
   const { drawn } = figures;
-  const without = drawn.filter(({ run }) => !hasPenalty(run.config.method) || run.config.lambda === 0);
+  const without = drawn.filter(({ run }) => !isPenalised(run.config));
   const series = useMemo(
-    () => drawn.filter(({ run }) => hasPenalty(run.config.method) && run.config.lambda !== 0).map(penaltyCurve),
+    () => drawn.filter(({ run }) => isPenalised(run.config)).map(penaltyCurve),
     [drawn],
   );
   const y = useMemo(() => valueAxis(series, 'log', 4, powerTick), [series]);
   const missing = without.length > 0 ? `${names(without)} ${without.length === 1 ? 'has' : 'have'} none` : undefined;
   const planned =
-    hasPenalty(config.method) && config.lambda !== 0
-      ? 'No data yet'
-      : `${config.method === 'l2sp' ? 'With λ 0 there is' : 'This method has'} none`;
-  const withPenalty = drawn.findLast(({ run }) => hasPenalty(run.config.method))?.run.config.method ?? config.method;
+    isPenalised(config) ? 'No data yet' : `${usesParameter(config, 'lambda') ? 'With λ 0 there is' : 'This method has'} none`;
   return (
     <StepPlate
       title="Penalty"
-      {...(hasPenalty(withPenalty)
-        ? { unit: <PenaltyFormula method={withPenalty} />, unitText: withPenalty === 'rpsft' ? 'λ∑‖UᵀΔWV‖²' : 'λ∑‖ΔW‖²' }
-        : {})}
+      unit="added to the loss"
       figures={figures}
       series={series}
       y={y}

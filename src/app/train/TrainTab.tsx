@@ -5,7 +5,7 @@ import { runNames } from '../charts/names.ts';
 import { cursor } from '../cursor.ts';
 import { openEvaluation, showFailures } from '../evaluate/session.ts';
 import { formatAbout } from '../format.ts';
-import { methodLabel } from '../method/methods.ts';
+import { choiceName } from '../../worker/methods.ts';
 import type { Suite } from '../results.ts';
 import { exactMeasures } from '../runs.ts';
 import { selectRun, showRun, useLab, useVisibleRuns } from '../store.ts';
@@ -42,7 +42,7 @@ export function TrainTab(): ReactElement {
       hidden={hidden}
       show={showRun}
       planned={planned}
-      plannedMethod={methodLabel(planned.method)}
+      plannedMethod={choiceName(planned)}
       plannedData={data?.origin === 'file' ? data.name : 'the demo data'}
       plannedTime={seconds === undefined ? undefined : formatAbout(seconds)}
       plannedMeasures={plannedMeasures}
