@@ -5,7 +5,7 @@
 import { create } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
 import type {
-  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, LoraConfig, MethodId, ModelSummary, PenaltyId, NamedFile, Precision, QueueState, RecordedRun, RunConfig,
+  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, LoraConfig, MethodId, ModelSummary, NamedFile, PenaltyId, Precision, QueueState, RecordedRun, RunConfig,
   RunId, SamplingOptions, StorageReport,
 } from '../worker/protocol.ts';
 import type { KeptRuns } from './compare/groups.ts';
@@ -285,7 +285,7 @@ export const closeSheet = (): void => set({ sheet: undefined });
 /** Changes the run being edited. */
 export const editConfig = (change: Partial<RunConfig>): void => set(({ config }) => ({ config: { ...config, ...change } }));
 
-/** Switches the method and brings back the λ that was last set for it. */
+/** Switches the method and brings back how it was last set. */
 export const chooseMethod = (method: MethodId): void =>
   set(({ config, memory, model }) => ({ memory: remember(memory, config), config: switchMethod(config, memory[memoryKey(method)] ?? pickSettings(usualConfig(model, { method }))) }));
 
