@@ -3,6 +3,7 @@
  *
  *     npm run study                     what docs/study/results.json does not have yet, by the engine on a GPU, then tables and figures
  *     npm run study -- --twin           the same by the twin in PyTorch (reference/twin.py), for machines without a GPU
+ *     npm run study -- --anew           all of it, by the engine; with --twin by the twin
  *     npm run study -- --only-report    tables and figures
  *     npm run study -- --agree          50 steps of engine and twin side by side
  *
@@ -14,12 +15,13 @@ import type { PlannedRun } from './studyPlan.ts';
 import { FISHER_FRACTIONS, judgedRuns, nameOf, nextRun } from './studyPlan.ts';
 import { writeReport } from './studyReport.ts';
 import type { Backend, Measures, RunResult, StudyResults } from './studyResults.ts';
-import { readResults, writeResults } from './studyResults.ts';
+import { emptyResults, readResults, writeResults } from './studyResults.ts';
 import { fromExperiment } from './studyTaken.ts';
 import { startTwin } from './studyTwin.ts';
 
-async function study(backend: Backend): Promise<void> {
-  const found = await readResults();
+/** @param anew to take nothing from before */
+async function study(backend: Backend, anew: boolean): Promise<void> {
+  const found = anew ? await emptyResults() : await readResults();
   let results: StudyResults = { ...found, devices: { ...found.devices, [backend.source]: backend.device } };
   const save = async (change: Partial<StudyResults>): Promise<void> => writeResults((results = { ...results, ...change }));
   for (const suite of ['heldOut', 'outOfDomain'] as const) {
@@ -40,7 +42,7 @@ async function study(backend: Backend): Promise<void> {
       if (measures) await keepMeasures(own, measures);
       else gone.add(own.name);
     } else if (next) {
-      const taken = await fromExperiment(next, results.model);
+      const taken = anew ? undefined : await fromExperiment(next, results.model);
       const result: RunResult = { name: nameOf(next), ...next, ...(taken ?? { source: backend.source, ...(await backend.train(next)) }) };
       const { heldOut, outOfDomain } = result.points.at(-1)!;
       console.log(`${result.name}: in-domain ${heldOut.correct}/${heldOut.items}, out-of-domain ${outOfDomain.correct}/${outOfDomain.items}, ${result.seconds.toFixed(0)} s`);
@@ -62,9 +64,10 @@ async function main(): Promise<void> {
   const has = (name: string): boolean => process.argv.includes(`--${name}`);
   if (has('agree')) return agree();
   if (!has('only-report')) {
-    const backend = await (has('twin') ? startTwin((await readResults()).model) : startEngine());
+    const { model } = await emptyResults();
+    const backend = await (has('twin') ? startTwin(model) : startEngine(model));
     try {
-      await study(backend);
+      await study(backend, has('anew'));
     } finally {
       await backend.close();
     }

@@ -8,42 +8,75 @@ import { repository } from '../bench/node.ts';
 import { startEngine } from './studyEngine.ts';
 import type { PlannedRun } from './studyPlan.ts';
 import { firstOfEach, nameOf, settingsOf } from './studyPlan.ts';
-import type { Backend, CurvePoint } from './studyResults.ts';
-import { readResults } from './studyResults.ts';
+import type { Backend, CurvePoint, DriftResult, Measures } from './studyResults.ts';
+import { emptyResults } from './studyResults.ts';
 import { startTwin } from './studyTwin.ts';
 
 const STEPS = 50;
 const QUANTITIES = ['loss', 'crossEntropy', 'penalty', 'gradientNorm'] as const;
 
 /** Largest differences over the steps, each relative to the engine's value; of a penalty, which begins at 0, to its largest. */
-export interface Agreement extends Readonly<Record<(typeof QUANTITIES)[number], number>> {
+export interface CurveAgreement extends Readonly<Record<(typeof QUANTITIES)[number], number>> {
   readonly name: string;
   readonly steps: number;
+}
+
+/** What both say of the same tuned weights. */
+export interface MeasureAgreement {
+  readonly name: string;
+  /** Largest relative difference of a number of the drift, and of the representations. */
+  readonly drift: number;
+  readonly representation: number;
+  /** Largest difference of right answers after a part was put back. */
+  readonly restoredItems: number;
+}
+
+export interface Agreement {
+  readonly curves: readonly CurveAgreement[];
+  readonly measures: readonly MeasureAgreement[];
 }
 
 export const AGREEMENT_FILE = join(repository, 'docs/study/agreement.json');
 
 /** Writes docs/study/agreement.json. */
 export async function agree(): Promise<void> {
+  const { model } = await emptyResults();
   const runs = firstOfEach().map((each): PlannedRun => ({ ...each, seed: 1 }));
-  const curves = async (backend: Backend): Promise<(readonly CurvePoint[])[]> => {
-    const found = [];
-    for (const run of runs) found.push(await backend.curve(settingsOf(run, STEPS)));
-    await backend.close();
-    console.log(`${backend.source}: ${backend.device}`);
-    return found;
+  const [twin, engine] = [await startTwin(model), await startEngine(model)];
+  const curves: CurveAgreement[] = [];
+  for (const run of runs) {
+    curves.push(compareCurves(nameOf(run), await engine.curve(settingsOf(run, STEPS)), await twin.curve(settingsOf(run, STEPS))));
+    console.log(curves.at(-1));
+  }
+  const measures: MeasureAgreement[] = [];
+  for (const run of runs.slice(0, 2)) {
+    measures.push(await compareMeasures(run, engine, twin));
+    console.log(measures.at(-1));
+  }
+  await Promise.all([twin.close(), engine.close()]);
+  const lines = (list: readonly unknown[]): string => `[\n${list.map((each) => JSON.stringify(each)).join(',\n')}\n]`;
+  await writeFile(AGREEMENT_FILE, `{\n"curves": ${lines(curves)},\n"measures": ${lines(measures)}\n}\n`);
+}
+
+function compareCurves(name: string, engine: readonly CurvePoint[], twin: readonly CurvePoint[]): CurveAgreement {
+  const worst = (key: (typeof QUANTITIES)[number]): number => {
+    const pairs = engine.map((step, at) => [step[key], twin[at]![key]] as const);
+    const largest = Math.max(...pairs.map(([own]) => Math.abs(own)));
+    if (largest === 0) return Math.max(...pairs.map(([, other]) => Math.abs(other)));
+    return Math.max(...pairs.map(([own, other]) => Math.abs(own - other) / (key === 'penalty' ? largest : Math.abs(own))));
   };
-  const engine = await curves(await startEngine());
-  const twin = await curves(await startTwin((await readResults()).model));
-  const agreements = runs.map((run, i): Agreement => {
-    const worst = (key: (typeof QUANTITIES)[number]): number => {
-      const pairs = engine[i]!.map((step, at) => [step[key], twin[i]![at]![key]] as const);
-      const largest = Math.max(...pairs.map(([own]) => Math.abs(own)));
-      if (largest === 0) return Math.max(...pairs.map(([, other]) => Math.abs(other)));
-      return Math.max(...pairs.map(([own, other]) => Math.abs(own - other) / (key === 'penalty' ? largest : Math.abs(own))));
-    };
-    return { name: nameOf(run), steps: STEPS, loss: worst('loss'), crossEntropy: worst('crossEntropy'), penalty: worst('penalty'), gradientNorm: worst('gradientNorm') };
-  });
-  for (const { name, ...values } of agreements) console.log(name, values);
-  await writeFile(AGREEMENT_FILE, `[\n${agreements.map((each) => JSON.stringify(each)).join(',\n')}\n]\n`);
+  return { name, steps: STEPS, loss: worst('loss'), crossEntropy: worst('crossEntropy'), penalty: worst('penalty'), gradientNorm: worst('gradientNorm') };
+}
+
+/** In one order, whoever wrote them. */
+const driftNumbers = ({ leftAngle, rightAngle, largestAngle, vectorAlignment, blockShare, blockDiagonal, singularValueChange, relativeChange }: DriftResult): number[] => [leftAngle, rightAngle, largestAngle, vectorAlignment, blockShare, blockDiagonal, singularValueChange, relativeChange];
+
+/** Both measure the weights that the twin trained. */
+async function compareMeasures(run: PlannedRun, engine: Backend, twin: Backend): Promise<MeasureAgreement> {
+  const own = (await twin.measure(run)) ?? (await twin.train(run).then(() => twin.measure(run)));
+  const other = await engine.measure(run);
+  if (!own || !other) throw new Error(`${nameOf(run)} was trained and has no weights to measure.`);
+  const worst = (numbers: (measures: Measures) => readonly number[]): number => Math.max(...numbers(other).map((value, i) => Math.abs(value / numbers(own)[i]! - 1)));
+  const restored = (['block', 'values', 'rotation'] as const).flatMap((part) => (['heldOut', 'outOfDomain'] as const).map((suite) => Math.abs(own.restore[part][suite].correct - other.restore[part][suite].correct)));
+  return { name: nameOf(run), drift: worst(({ drift }) => driftNumbers(drift)), representation: worst(({ representation: { cka, cosine, pcaShift, layerCka } }) => [cka, cosine, pcaShift, ...layerCka]), restoredItems: Math.max(...restored) };
 }

@@ -1,5 +1,6 @@
 /** @file The engine on this machine's GPU as a backend of the study. */
-import { readFile } from 'node:fs/promises';
+import { openAsBlob } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { folderFiles, repository } from '../bench/node.ts';
 import { importDataset } from '../src/data/dataset.ts';
@@ -10,13 +11,17 @@ import type { MatrixDrift } from '../src/spectral/drift.ts';
 import type { PlannedRun } from './studyPlan.ts';
 import { EVALUATE_EVERY, EVALUATION_ROWS, everyNth, FISHER_EXAMPLES, LENGTH, MEASURED_FRACTION, nameOf, settingsOf, STEPS } from './studyPlan.ts';
 import type { Backend, CurvePoint, DriftResult, Measures, Point, SuiteResult } from './studyResults.ts';
+import { weightsFile } from './studyWeights.ts';
 
 const SHAPE = { rows: EVALUATION_ROWS, length: LENGTH };
 
 type Suites = Readonly<Record<'train' | 'heldOut' | 'outOfDomain', readonly TokenisedExample[]>>;
 
-/** Opens the built-in model on the GPU. The weights of finished runs are held until it is closed. */
-export async function startEngine(): Promise<Backend> {
+/**
+ * Opens the built-in model on the GPU.
+ * @param model SHA-256 of model.safetensors
+ */
+export async function startEngine(model: string): Promise<Backend> {
   const engine = createEngine(await testGpu());
   const lab = await engine.open(await folderFiles(join(repository, 'public/model')));
   const load = async (name: string): Promise<TokenisedExample[]> => {
@@ -24,20 +29,26 @@ export async function startEngine(): Promise<Backend> {
     return lab.tokenise(await (await importDataset(file)).examples.read(), LENGTH);
   };
   const suites = { train: await load('demo-train.jsonl'), heldOut: await load('demo-heldout.jsonl'), outOfDomain: await load('ood.jsonl') };
-  const finished = new Map<string, WeightSet>();
   return {
     source: 'engine',
     device: engine.gpu.facts.description,
     async train(planned) {
       const started = performance.now();
       const { points, trainingSeconds, weights } = await train(lab, planned, suites);
-      finished.set(nameOf(planned), weights);
+      await writeFile(await weightsFile(model, planned), weights);
       engine.gpu.assertHealthy();
       return { points, trainingSeconds, seconds: (performance.now() - started) / 1000 };
     },
-    measure: async (planned) => {
-      const weights = finished.get(nameOf(planned));
-      return weights && measure(lab, weights, suites);
+    async measure(planned) {
+      const file = await weightsFile(model, planned);
+      const bytes = await openAsBlob(file).catch(() => undefined);
+      if (!bytes) return undefined;
+      const weights = await lab.loadWeights(bytes, file);
+      try {
+        return await measure(lab, weights, suites);
+      } finally {
+        lab.release(weights);
+      }
     },
     async fisher(suite, fraction) {
       const { whole, examples } = await lab.fisher(lab.model.weights, await lab.decompose(fraction), everyNth(suites[suite], FISHER_EXAMPLES));
@@ -45,13 +56,12 @@ export async function startEngine(): Promise<Backend> {
     },
     curve: (settings) => curve(lab, settings, suites),
     async close() {
-      for (const weights of finished.values()) lab.release(weights);
       lab.destroy();
     },
   };
 }
 
-async function train(lab: Lab, planned: PlannedRun, { train: rows, heldOut, outOfDomain }: Suites): Promise<{ points: Point[]; trainingSeconds: number; weights: WeightSet }> {
+async function train(lab: Lab, planned: PlannedRun, { train: rows, heldOut, outOfDomain }: Suites): Promise<{ points: Point[]; trainingSeconds: number; weights: Uint8Array }> {
   const run = await lab.fineTune(settingsOf(planned), rows);
   const evaluator = await lab.evaluator(run.weights, SHAPE);
   const points: Point[] = [];
@@ -59,7 +69,10 @@ async function train(lab: Lab, planned: PlannedRun, { train: rows, heldOut, outO
   try {
     for (;;) {
       points.push({ step: run.step, heldOut: scored(await evaluator.evaluate(heldOut)), outOfDomain: scored(await evaluator.evaluate(outOfDomain)) });
-      if (run.step === STEPS) return { points, trainingSeconds, weights: await lab.keep(run.weights) };
+      if (run.step === STEPS) {
+        const { 'model.safetensors': file } = Object.fromEntries(await lab.exportFolder(run.weights, ''));
+        return { points, trainingSeconds, weights: new Uint8Array(await file!.arrayBuffer()) };
+      }
       const before = performance.now();
       for (let i = 0; i < EVALUATE_EVERY; i++) run.submitStep();
       const skipped = (await run.readMetrics()).filter((record) => record.skipped).length;

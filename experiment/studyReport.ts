@@ -9,17 +9,20 @@ import { drawKept, drawPaths } from './studyFigure.ts';
 import { judgedRuns, nameOf } from './studyPlan.ts';
 import { readExperiment, sameRun } from './studyTaken.ts';
 import type { StudyResults } from './studyResults.ts';
-import { agreementTable, driftTable, fisherTable, linesOf, matchedTable, representationTable, restoreTable, searchTable, verdicts } from './studyTables.ts';
+import { agreementTable, driftTable, fisherTable, linesOf, matchedTable, measuresAgreementTable, representationTable, restoreTable, searchTable, verdicts } from './studyTables.ts';
 
 const TEXT = join(repository, 'docs/study.md');
 
 /** @throws when the text has no place for a part */
 export async function writeReport(results: StudyResults): Promise<void> {
   const lines = linesOf(results);
+  const experiment = await readExperiment();
+  const agreement = JSON.parse(await readFile(AGREEMENT_FILE, 'utf8')) as Agreement;
   const parts: Readonly<Record<string, string>> = {
-    runs: runsOf(results),
-    agreement: agreementTable(JSON.parse(await readFile(AGREEMENT_FILE, 'utf8')) as Agreement[]),
-    experiment: againstExperiment(results, await readExperiment()),
+    runs: runsOf(results, experiment),
+    agreement: agreementTable(agreement),
+    measured: measuresAgreementTable(agreement),
+    experiment: againstExperiment(results, experiment),
     search: searchTable(results),
     matched: matchedTable(lines),
     verdicts: verdicts(lines),
@@ -41,9 +44,10 @@ export async function writeReport(results: StudyResults): Promise<void> {
 }
 
 /** What ran where, and what is missing. */
-function runsOf({ runs, devices, date, model }: StudyResults): string {
+function runsOf({ runs, devices, date, model }: StudyResults, { adapter }: ExperimentResults): string {
   const hours = runs.reduce((sum, { seconds }) => sum + seconds, 0) / 3600;
-  const by = Object.entries(devices).map(([source, device]) => `${runs.filter((run) => run.source === source).length} by the ${source} (${device})`);
+  const sources = (['engine', 'twin'] as const).filter((source) => runs.some((run) => run.source === source));
+  const by = sources.map((source) => `${runs.filter((run) => run.source === source).length} by the ${source} (${devices[source] ?? `${adapter}, taken over from experiment/results.json`})`);
   const missing = judgedRuns(runs).filter((planned) => !runs.some(({ name }) => name === nameOf(planned)));
   const rest = missing.length > 0 ? ` Missing, and run by the next \`npm run study\`: ${missing.map(nameOf).join('; ')}.` : ' None is missing.';
   return `${runs.length} runs in ${hours.toFixed(1)} h, last on ${date}: ${by.join(', ')}. model.safetensors ${model.slice(0, 12)}….${rest}`;

@@ -94,7 +94,7 @@ export interface Backend {
   readonly source: Source;
   readonly device: string;
   train(run: PlannedRun): Promise<Trained>;
-  /** Of a run that this backend has trained; undefined when it has not, or not since it was started. */
+  /** Of a run whose weights are there; undefined when they are not. */
   measure(run: PlannedRun): Promise<Measures | undefined>;
   /** Of the pretrained weights. */
   fisher(suite: FisherResult['suite'], fraction: number): Promise<FisherResult>;
@@ -105,15 +105,20 @@ export interface Backend {
 
 const FILE = join(repository, 'docs/study/results.json');
 
-/** The results so far, or an empty file for this model. @throws when they are of another model */
-export async function readResults(): Promise<StudyResults> {
+/** No results yet, for the model in public/model. */
+export async function emptyResults(): Promise<StudyResults> {
   const digest = await crypto.subtle.digest('SHA-256', await readFile(join(repository, 'public/model/model.safetensors')));
-  const model = Buffer.from(digest).toString('hex');
+  return { model: Buffer.from(digest).toString('hex'), devices: {}, date: '', runs: [], fisher: [] };
+}
+
+/** The results so far. @throws when they are of another model */
+export async function readResults(): Promise<StudyResults> {
+  const empty = await emptyResults();
   const text = await readFile(FILE, 'utf8').catch(() => undefined);
-  const { facts, ...lists } = text === undefined ? { facts: { model, devices: {}, date: '' }, runs: [], fisher: [] } : (JSON.parse(text) as { facts: Omit<StudyResults, 'runs' | 'fisher'> } & Pick<StudyResults, 'runs' | 'fisher'>);
-  const results = { ...facts, ...lists };
-  if (results.model !== model) throw new Error('docs/study/results.json is of another model.safetensors than the one in public/model; move it away to begin anew.');
-  return results;
+  if (text === undefined) return empty;
+  const { facts, ...lists } = JSON.parse(text) as { readonly facts: Omit<StudyResults, 'runs' | 'fisher'> } & Pick<StudyResults, 'runs' | 'fisher'>;
+  if (facts.model !== empty.model) throw new Error('docs/study/results.json is of another model.safetensors than the one in public/model; `npm run study -- --anew` begins again with this one.');
+  return { ...facts, ...lists };
 }
 
 /** One run a line, so that a difference of two versions can be read. */

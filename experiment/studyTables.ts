@@ -70,7 +70,7 @@ export function matchedTable(lines: readonly Line[]): string {
 /** What the ranges over seeds say of RPSFT and each other method at the fixed levels, in sentences no stronger than that. */
 export function verdicts(lines: readonly Line[]): string {
   const rpsft = lines.find(({ setting: { method, lora } }) => method === 'rpsft' && !lora);
-  if (!rpsft) return '- RPSFT has no runs yet.';
+  if (!rpsft) return '- The setting that RPSFT is judged at is not chosen yet.';
   const others = lines.filter((line) => line !== rpsft);
   return FIXED_LEVELS.map((level) => {
     const own = keptOf(rpsft, level);
@@ -157,7 +157,10 @@ export function fisherTable({ fisher }: StudyResults): string {
   return table(['examples', 'k', 'chance, %', 'top-k block, %', 'random block, %', 'tail block, %', 'by'], rows);
 }
 
-export function agreementTable(agreements: readonly Agreement[]): string {
-  const show = (value: number): string => (value === 0 ? '0' : value.toExponential(1));
-  return table(['run', 'steps', 'loss', 'cross-entropy', 'penalty', 'gradient norm'], agreements.map(({ name, steps, loss, crossEntropy, penalty, gradientNorm }) => [name, `${steps}`, ...[loss, crossEntropy, penalty, gradientNorm].map(show)]));
-}
+const scientific = (value: number): string => (value === 0 ? '0' : value.toExponential(1));
+
+export const agreementTable = ({ curves }: Agreement): string =>
+  table(['run', 'steps', 'loss', 'cross-entropy', 'penalty', 'gradient norm'], curves.map(({ name, steps, loss, crossEntropy, penalty, gradientNorm }) => [name, `${steps}`, ...[loss, crossEntropy, penalty, gradientNorm].map(scientific)]));
+
+export const measuresAgreementTable = ({ measures }: Agreement): string =>
+  table(['weights', 'drift', 'representations', 'right answers after a restore'], measures.map(({ name, drift, representation, restoredItems }) => [name, scientific(drift), scientific(representation), `${restoredItems}`]));

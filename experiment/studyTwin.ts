@@ -3,8 +3,7 @@
  * would train on, token for token and batch for batch, and needs no GPU.
  */
 import { spawn } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { repository } from '../bench/node.ts';
@@ -19,9 +18,9 @@ import { objectiveOf } from '../src/methods/objectives.ts';
 import { heldBy, partsOf } from '../src/methods/registry.ts';
 import { initialA, targetLinears } from '../src/models/adapter.ts';
 import { architectureOf } from '../src/models/architecture.ts';
-import type { PlannedRun } from './studyPlan.ts';
-import { EVALUATE_EVERY, FISHER_EXAMPLES, LENGTH, MEASURED_FRACTION, nameOf, settingsOf } from './studyPlan.ts';
+import { EVALUATE_EVERY, FISHER_EXAMPLES, LENGTH, MEASURED_FRACTION, settingsOf } from './studyPlan.ts';
 import type { Backend, CurvePoint, FisherResult, Measures, Trained } from './studyResults.ts';
+import { weightsFile } from './studyWeights.ts';
 
 const MODEL = join(repository, 'public/model');
 const SUITES = { train: 'demo-train.jsonl', heldOut: 'demo-heldout.jsonl', outOfDomain: 'ood.jsonl' } as const;
@@ -29,11 +28,11 @@ const SUITES = { train: 'demo-train.jsonl', heldOut: 'demo-heldout.jsonl', outOf
 const readJson = async (name: string): Promise<Record<string, unknown>> => JSON.parse(await readFile(join(MODEL, name), 'utf8')) as Record<string, unknown>;
 
 /**
- * Starts the twin. Weights of finished runs stay in the system's folder for temporary files.
- * @param modelHash of model.safetensors; weights of another model are never taken for this one's
+ * Starts the twin.
+ * @param model SHA-256 of model.safetensors
  * @throws when there is no Python with PyTorch
  */
-export async function startTwin(modelHash: string): Promise<Backend> {
+export async function startTwin(model: string): Promise<Backend> {
   const { python, missing } = await ensurePython(true);
   if (!python) throw new Error(`The twin needs Python with what reference/requirements.txt pins: ${missing}.`);
   const tokenizer = loadTokenizer(await readJson('tokenizer.json'), await readJson('tokenizer_config.json'), await readJson('generation_config.json'));
@@ -43,8 +42,6 @@ export async function startTwin(modelHash: string): Promise<Backend> {
     return examples.map((example) => tokeniseExample(example, tokenizer, { maxLength: LENGTH }));
   };
   const suites = { train: await load(SUITES.train), heldOut: await load(SUITES.heldOut), outOfDomain: await load(SUITES.outOfDomain) };
-  const folder = join(tmpdir(), `gimbal-study-${modelHash.slice(0, 12)}`);
-  await mkdir(folder, { recursive: true });
 
   const child = spawn(python, [join(repository, 'reference/twin.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers: AsyncIterator<string, undefined> = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -57,7 +54,6 @@ export async function startTwin(modelHash: string): Promise<Backend> {
   const plain = Object.fromEntries(Object.entries(suites).map(([name, list]) => [name, list.map(({ ids, trained }) => ({ ids: [...ids], trained: [...trained] }))]));
   const { device } = (await ask({ model: MODEL, suites: plain })) as { device: string };
 
-  const weightsOf = (run: PlannedRun): string => join(folder, `${nameOf(run).replaceAll(/[^\w.]+/g, '-')}.safetensors`);
   const jobOf = (settings: FineTuneSettings): object => {
     const { objective, penalty } = partsOf(settings);
     const { batchSize, seed, schedule, lora } = settings;
@@ -72,8 +68,8 @@ export async function startTwin(modelHash: string): Promise<Backend> {
   return {
     source: 'twin',
     device,
-    train: async (run) => (await ask({ ...jobOf(settingsOf(run)), evaluateEvery: EVALUATE_EVERY, save: weightsOf(run) })) as Trained,
-    measure: async (run) => (await ask({ job: 'measure', weights: weightsOf(run), fraction: MEASURED_FRACTION, seed: run.seed })) as Measures | undefined,
+    train: async (run) => (await ask({ ...jobOf(settingsOf(run)), evaluateEvery: EVALUATE_EVERY, save: await weightsFile(model, run) })) as Trained,
+    measure: async (run) => (await ask({ job: 'measure', weights: await weightsFile(model, run), fraction: MEASURED_FRACTION, seed: run.seed })) as Measures | undefined,
     fisher: async (suite, fraction) => ({ suite, fraction, source: 'twin', ...((await ask({ job: 'fisher', suite, fraction, count: FISHER_EXAMPLES })) as object) }) as FisherResult,
     curve: async (settings) => ((await ask({ ...jobOf(settings), curve: true })) as { curve: readonly CurvePoint[] }).curve,
     async close() {
