@@ -16,7 +16,8 @@ const SHARE = 0.05;
 export class RunKeeper {
   /** Step of the latest checkpoint. */
   checkpoint: number | undefined;
-  #writtenAt = performance.now();
+  /** When the latest checkpoint was written, at first when steps began: to prepare a run may take long. */
+  #writtenAt: number | undefined;
   #cost = 0;
   /** The disk had room for the latest checkpoint. */
   #hasRoom = true;
@@ -62,7 +63,8 @@ export class RunKeeper {
 
   /** Whether a checkpoint is to be written after `step`: at evaluations and by time, as long as they cost little of the run. */
   isDue(step: number, evaluateEvery: number): boolean {
-    const since = performance.now() - this.#writtenAt;
+    const now = performance.now();
+    const since = now - (this.#writtenAt ??= now);
     return (step % evaluateEvery === 0 || since >= EVERY) && since >= this.#cost / SHARE;
   }
 
