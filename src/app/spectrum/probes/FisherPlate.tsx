@@ -11,8 +11,16 @@ import { ProbePlate } from './ProbePlate.tsx';
 import { shownRun, type ShownRun } from './shown.ts';
 import { Whisker } from './Whisker.tsx';
 
-/** Whose gradients a report took. */
-export const fisherName = ({ request }: ReportOf<'fisher'>, runs: readonly ShownRun[]): string => (request.of === 'base' ? `Base model, blocks of ${shownRun(runs, request.run).name}` : shownRun(runs, request.run).name);
+/** Whose gradients a report took; the blocks of the base model are those of the run in focus if nothing else is said. */
+export function fisherName({ request }: ReportOf<'fisher'>, runs: readonly ShownRun[]): string {
+  const { name } = shownRun(runs, request.run);
+  if (request.of === 'run') return name;
+  return request.run === runs[0]?.id ? 'Base model' : `Base model, blocks of ${name}`;
+}
+
+/** Controls are grey, the base model ink. */
+const colourOf = (report: ReportOf<'fisher'>, isControl: boolean, runs: readonly ShownRun[]): string =>
+  isControl ? 'var(--ink-3)' : report.request.of === 'base' ? 'var(--ink)' : seriesColour(shownRun(runs, report.request.run).method);
 
 function tableOf(reports: readonly ReportOf<'fisher'>[], runs: readonly ShownRun[]): TableData {
   const ratio = (share: FisherShare | undefined): number | null => share?.ratio ?? null;
@@ -36,7 +44,8 @@ export function FisherPlate({ runs }: { readonly runs: readonly ShownRun[] }): R
   const lines = reports.flatMap((report) => {
     const { top, random, tail } = report.fisher.whole;
     const blocks = [['Top block', top], ['Random block', random], ['Tail block', tail]] as const;
-    return blocks.flatMap(([block, share]) => (share ? [{ report, block, name: fisherName(report, runs), ratio: ratioOf(share), share }] : []));
+    const shown = blocks.flatMap(([block, share]) => (share ? [{ block, ratio: ratioOf(share) }] : []));
+    return shown.map((line, index) => ({ ...line, report, heads: index === 0 ? shown.length : 0 }));
   });
   const end = Math.max(2, ...lines.map(({ ratio }) => ratio.high)) * 1.05;
   const [focus] = runs;
@@ -66,12 +75,16 @@ export function FisherPlate({ runs }: { readonly runs: readonly ShownRun[] }): R
           </tr>
         </thead>
         <tbody>
-          {lines.map(({ report, block, name, ratio }) => (
+          {lines.map(({ report, block, ratio, heads }) => (
             <tr key={`${report.request.run} ${report.request.of} ${block}`}>
-              <th scope="row">{name}</th>
+              {heads > 0 ? (
+                <th scope="rowgroup" rowSpan={heads}>
+                  {fisherName(report, runs)}
+                </th>
+              ) : null}
               <td>{block}</td>
               <td className="probe-bar">
-                <Whisker value={ratio.mean} low={ratio.low} high={ratio.high} from={0} to={end} mark={1} colour={report.request.of === 'base' || block !== 'Top block' ? 'var(--ink-3)' : seriesColour(shownRun(runs, report.request.run).method)} bar />
+                <Whisker value={ratio.mean} low={ratio.low} high={ratio.high} from={0} to={end} mark={1} colour={colourOf(report, heads === 0, runs)} bar />
               </td>
               <td className="n">{formatTimes(ratio.mean)}</td>
               <td className="n">{timesInterval(ratio)}</td>

@@ -28,7 +28,7 @@ export function ProbePlate({ kind, targets, reports, findings, controls, legend,
   const { title, unit, means, meansNot } = probeInfos[kind];
   const measured = reports.length > 0;
   return (
-    <div className="probe">
+    <div className={`probe probe-${kind}`}>
       <Plate
         title={title}
         unit={unit}
@@ -38,18 +38,14 @@ export function ProbePlate({ kind, targets, reports, findings, controls, legend,
         height={height}
         foot={measured ? `${[...new Set(reports.map(takenText))].join('; ')}. ${means} ${meansNot}` : `${means} ${meansNot}`}
       >
-        {measured ? (
-          <>
-            {findings.map((phrases, index) => (
-              <p key={`${index}-${kind}`} className="probe-finding">
-                <Phrases phrases={phrases} />
-              </p>
-            ))}
-            {children}
-          </>
-        ) : (
-          <p className="probe-empty">Not measured yet.</p>
-        )}
+        <div role="status">
+          {findings.map((phrases, index) => (
+            <p key={`${index}-${kind}`} className="probe-finding">
+              <Phrases phrases={phrases} />
+            </p>
+          ))}
+        </div>
+        {measured ? children : <p className="probe-empty">Not measured yet.</p>}
       </Plate>
       <ProbeStart kind={kind} targets={targets} />
     </div>

@@ -1,5 +1,5 @@
 /** @file What a measurement is made on, what it will cost, and the buttons that start it. */
-import type { ReactElement } from 'react';
+import { useEffect, useRef, type ReactElement } from 'react';
 import type { DatasetRole, ProbeKind } from '../../../worker/protocol.ts';
 import { roleInfos } from '../../data/roles.ts';
 import { Icon } from '../../parts/Icon.tsx';
@@ -30,6 +30,14 @@ export function ProbeStart({ kind, targets }: ProbeStartProps): ReactElement {
   const live = useLab((state) => selectLiveRun(state)?.state === 'running');
   const { role, items } = probes.forms[kind];
   const { going, problem } = probes;
+  const busy = going?.request.kind === kind;
+  const root = useRef<HTMLDivElement>(null);
+  const wasBusy = useRef(busy);
+  // The button that had the focus has gone with the change; the one that took its place gets it.
+  useEffect(() => {
+    if (wasBusy.current !== busy && document.activeElement === document.body) root.current?.querySelector('button')?.focus({ preventScroll: true });
+    wasBusy.current = busy;
+  }, [busy]);
   const able = targets.flatMap((target) => {
     const run = runs.find(({ id }) => id === target.run);
     return run && obstacle(run) === undefined ? [{ ...target, measured: run }] : [];
@@ -37,11 +45,17 @@ export function ProbeStart({ kind, targets }: ProbeStartProps): ReactElement {
   const [first] = able;
   const why = runs.flatMap((run) => (targets.some((target) => target.run === run.id) ? [obstacle(run)] : [])).find((reason) => reason !== undefined);
   if (first === undefined) return <p className="help">{why}</p>;
-  if (going?.request.kind === kind) return <Progress progress={going.progress} waiting="Measuring" cancelling={going.cancelling} onCancel={() => void cancelMeasurement()} />;
+  if (busy) {
+    return (
+      <div className="probe-start" ref={root}>
+        <Progress progress={going.progress} waiting="Measuring" cancelling={going.cancelling} onCancel={() => void cancelMeasurement()} />
+      </div>
+    );
+  }
   const request = requestOf(kind, first.run, probes, first.of);
   const valid = !Number.isNaN(items);
   return (
-    <div className="probe-start">
+    <div className="probe-start" ref={root}>
       <div className="probe-fields">
         {kind === 'restore' ? (
           <span>Held-out and out-of-domain data</span>

@@ -16,7 +16,7 @@ export const probeInfos: Readonly<Record<ProbeKind, ProbeInfo>> = {
     title: 'Fisher alignment',
     unit: 'squared gradient in the block, times chance',
     means: 'How much of what the loss is sensitive to lies in the block of the top k singular vectors, which RPSFT holds: 1 is a block of that size anywhere.',
-    meansNot: 'It is measured on these examples and says where their loss is steep; it does not say that an ability sits there, nor that holding the block keeps it.',
+    meansNot: 'It is measured on these examples and says where their loss is steep; it does not say that an ability sits there, nor that holding the block keeps it. Intervals are over examples, for one draw of the random block.',
   },
   representation: {
     title: 'Representation drift',
@@ -87,8 +87,9 @@ export function outputFinding(name: string, { divergences: { baseToTuned } }: Re
   return [`${name}: `, { strong: formatNats(baseToTuned.mean) }, ` nats a token from the base model (${natsInterval(baseToTuned)}).`];
 }
 
-/** "raises out-of-domain by 3.1 points (0.5–5.7%)", or that it is open. */
+/** "raises out-of-domain by 3.1 points (0.5–5.7)", or that it is open. */
 function changeText(suite: string, change: Estimated): readonly Phrase[] {
+  if (change.low === 0 && change.high === 0) return [`changes no ${suite} answer`];
   const range = formatInterval(change.low, change.high).replace('%', '');
   if (change.low > 0 || change.high < 0) return [`${change.low > 0 ? 'raises' : 'lowers'} ${suite} by `, { strong: formatPointsSize(change.mean) }, ` points (${range})`];
   return [`leaves open whether ${suite} changes (`, { strong: formatPoints(change.mean) }, ` points, ${range})`];

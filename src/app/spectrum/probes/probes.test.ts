@@ -96,10 +96,10 @@ describe('costs', () => {
 
 describe('reports', () => {
   it('stand side by side when they asked the same, in the order of the runs', () => {
-    const all = [fisher({ run: 'b', of: 'run' }), fisher({ run: 'a', of: 'run' }), fisher({ run: 'a', items: 8 })];
-    expect(comparable('fisher', all, ['a', 'b']).map(({ request }) => request.run)).toEqual(['a', 'b']);
+    const all = [fisher({ run: 'b', of: 'run' }), fisher({ run: 'a', of: 'run' }), fisher({ run: 'a' }), fisher({ run: 'a', items: 8 })];
+    expect(comparable('fisher', all, ['a', 'b']).map(({ request }) => [request.run, request.of])).toEqual([['a', 'base'], ['a', 'run'], ['b', 'run']]);
     expect(comparable('fisher', all, ['c'])).toEqual([]);
-    expect(withReport(all, fisher({ run: 'a', of: 'run' }))).toHaveLength(3);
+    expect(withReport(all, fisher({ run: 'a', of: 'run' }))).toHaveLength(4);
   });
 
   it('are said in words no stronger than their intervals', () => {
@@ -111,6 +111,8 @@ describe('reports', () => {
     expect(plainText(restoreFinding('RPSFT', restored))).toBe('RPSFT: putting the block back raises out-of-domain by 5.0 points (3.0–7.0) and lowers in-domain by 6.0 points (−9.0 to −3.0).');
     const open = restored.rows.map((row) => (row.weights === 'block' ? { ...row, inDomain: { ...row.inDomain, change: { mean: 0.01, low: -0.02, high: 0.04 } } } : row));
     expect(plainText(restoreFinding('RPSFT', { ...restored, rows: open }))).toContain('leaves open whether in-domain changes (+1.0 points, −2.0 to 4.0)');
+    const same = restored.rows.map((row) => ({ ...row, outOfDomain: { ...row.outOfDomain, change: { mean: 0, low: 0, high: 0 } } }));
+    expect(plainText(restoreFinding('RPSFT', { ...restored, rows: same }))).toContain('putting the block back changes no out-of-domain answer and lowers');
     expect(plainText(statesFinding('SFT', reported({ kind: 'representation', run: 'a', role: 'train', items: 4 })))).toBe('SFT: CKA is 0.92 before the head.');
     expect(plainText(outputFinding('SFT', reported({ kind: 'output', run: 'a', role: 'train', items: 4 })))).toBe('SFT: 0.240 nats a token from the base model (0.210 to 0.270).');
   });

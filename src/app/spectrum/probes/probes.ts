@@ -55,12 +55,13 @@ export const withReport = (reports: readonly ProbeReport[], report: ProbeReport)
   ...reports.filter((other) => question(other) !== question(report) || subject(other.request) !== subject(report.request)),
 ];
 
-/** Reports of a kind that can stand side by side: those that asked what the latest one of these runs did. In the order of `runs`. */
+/** Reports of a kind that can stand side by side: those that asked what the latest one of these runs did. In the order of `runs`, the base model first. */
 export function comparable<Kind extends ProbeKind>(kind: Kind, reports: readonly ProbeReport[], runs: readonly RunId[]): readonly ReportOf<Kind>[] {
   const isOfKind = (report: ProbeReport): report is ReportOf<Kind> => report.request.kind === kind && runs.includes(report.request.run);
+  const order = ({ request }: ProbeReport): number => 2 * runs.indexOf(request.run) + (request.kind === 'fisher' && request.of === 'base' ? 0 : 1);
   const own = reports.filter(isOfKind);
   const asked = own[0] && question(own[0]);
-  return own.filter((report) => question(report) === asked).sort((a, b) => runs.indexOf(a.request.run) - runs.indexOf(b.request.run));
+  return own.filter((report) => question(report) === asked).sort((a, b) => order(a) - order(b));
 }
 
 /** Why a run cannot be measured; undefined when it can. */
