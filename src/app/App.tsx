@@ -1,9 +1,6 @@
 /** @file The page: head, rail, the selected view, status bar, and what lies over them. */
-import type { ReactElement } from 'react';
-import { CompareTab } from './compare/CompareTab.tsx';
+import { lazy, Suspense, type ComponentType, type ReactElement } from 'react';
 import { DataSheet } from './data/DataSheet.tsx';
-import { EvaluationSheet } from './evaluate/EvaluationSheet.tsx';
-import { ExportTab } from './export/ExportTab.tsx';
 import { FirstRun } from './firstRun/FirstRun.tsx';
 import { RecordedBanner } from './firstRun/RecordedBanner.tsx';
 import { DropTarget } from './frame/DropTarget.tsx';
@@ -15,10 +12,15 @@ import { StatusBar } from './frame/StatusBar.tsx';
 import { useKeyboard } from './frame/useKeyboard.ts';
 import { useTitle } from './frame/useTitle.ts';
 import { NoGpu } from './noGpu/NoGpu.tsx';
-import { PlaygroundTab } from './playground/PlaygroundTab.tsx';
-import { SpectrumTab } from './spectrum/SpectrumTab.tsx';
 import { selectWelcome, useLab, type TabId } from './store.ts';
 import { TrainTab } from './train/TrainTab.tsx';
+
+// What the first page does not show is loaded when it is asked for.
+const CompareTab = lazy(async () => ({ default: (await import('./compare/CompareTab.tsx')).CompareTab }));
+const EvaluationSheet = lazy(async () => ({ default: (await import('./evaluate/EvaluationSheet.tsx')).EvaluationSheet }));
+const ExportTab = lazy(async () => ({ default: (await import('./export/ExportTab.tsx')).ExportTab }));
+const PlaygroundTab = lazy(async () => ({ default: (await import('./playground/PlaygroundTab.tsx')).PlaygroundTab }));
+const SpectrumTab = lazy(async () => ({ default: (await import('./spectrum/SpectrumTab.tsx')).SpectrumTab }));
 
 /** The Train tab, below the first-run page or the diagnosis where there is no run of one's own to show. */
 function TrainView(): ReactElement {
@@ -53,7 +55,7 @@ function CompareView(): ReactElement {
   );
 }
 
-const views: Readonly<Record<TabId, () => ReactElement>> = { train: TrainView, compare: CompareView, spectrum: SpectrumView, playground: PlaygroundTab, export: ExportTab };
+const views: Readonly<Record<TabId, ComponentType>> = { train: TrainView, compare: CompareView, spectrum: SpectrumView, playground: PlaygroundTab, export: ExportTab };
 
 export function App(): ReactElement {
   const tab = useLab((state) => state.tab);
@@ -72,9 +74,11 @@ export function App(): ReactElement {
         <main className="main" id="main" tabIndex={-1}>
           {/* Stays in place under a sheet, so that nothing in it is lost. */}
           <section className="view" id={`view-${tab}`} role="tabpanel" aria-labelledby={`tab-${tab}`} hidden={sheet !== undefined}>
-            <View />
+            <Suspense>
+              <View />
+            </Suspense>
           </section>
-          {sheet === undefined ? null : sheet === 'evaluation' ? <EvaluationSheet /> : <DataSheet key={sheet} role={sheet} />}
+          {sheet === undefined ? null : <Suspense>{sheet === 'evaluation' ? <EvaluationSheet /> : <DataSheet key={sheet} role={sheet} />}</Suspense>}
         </main>
         <StatusBar />
       </div>
