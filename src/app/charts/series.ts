@@ -16,9 +16,9 @@ const markers: Readonly<Record<MethodId, string>> = {
   dft: 'M-1.1-3.6h2.2v2.5h2.5v2.2h-2.5v2.5h-2.2v-2.5h-2.5v-2.2h2.5z',
   'iw-sft': 'M-3.3-1.8L-1.8-3.3L0-1.5L1.8-3.3L3.3-1.8L1.5 0L3.3 1.8L1.8 3.3L0 1.5L-1.8 3.3L-3.3 1.8L-1.5 0z',
   'kl-sft': 'M0-4L3.4 0L0 4L-3.4 0z',
-  'random-basis': 'M0-4L1.1-1.1L4 0L1.1 1.1L0 4L-1.1 1.1L-4 0L-1.1-1.1z',
-  'tail-basis': 'M-3.2-3.4H3.2L-3.2 3.4H3.2z',
-  projection: 'M-4-1.4h8v2.8h-8z',
+  'random-basis': 'M0-4.6L1.6-1.6L4.6 0L1.6 1.6L0 4.6L-1.6 1.6L-4.6 0L-1.6-1.6z',
+  'tail-basis': 'M-3.8-3.8H3.8L-3.8 3.8H3.8z',
+  projection: 'M-1.6-4.4h3.2v8.8h-3.2z',
 };
 
 /** Path data of the method's marker. */

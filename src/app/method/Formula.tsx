@@ -2,7 +2,7 @@
 import { Fragment, type ReactElement } from 'react';
 import type { RunConfig } from '../../worker/protocol.ts';
 import { formatParameter } from '../format.ts';
-import { formulaParts, formulaPieces, formulasOf, type FormulaPiece } from './formulas.ts';
+import { formulaLines, formulaPieces, formulasOf, type FormulaPiece } from './formulas.ts';
 import { loraScale } from './loraWeights.ts';
 
 function Piece({ face, place, text }: FormulaPiece): ReactElement {
@@ -14,15 +14,19 @@ function Piece({ face, place, text }: FormulaPiece): ReactElement {
 export function FormulaText({ text, spoken }: { readonly text: string; readonly spoken: string }): ReactElement {
   return (
     <div className="formula" role="math" aria-label={spoken}>
-      {formulaParts(text).map((part, place) => (
-        <Fragment key={part}>
-          {place === 0 ? '' : ' '}
-          <span>
-            {formulaPieces(part).map((piece, index) => (
-              <Piece key={`${index}${piece.text}`} {...piece} />
-            ))}
-          </span>
-        </Fragment>
+      {formulaLines(text).map((line) => (
+        <div key={line.join(' ')}>
+          {line.map((part, place) => (
+            <Fragment key={part}>
+              {place === 0 ? '' : ' '}
+              <span>
+                {formulaPieces(part).map((piece, index) => (
+                  <Piece key={`${index}${piece.text}`} {...piece} />
+                ))}
+              </span>
+            </Fragment>
+          ))}
+        </div>
       ))}
     </div>
   );

@@ -35,16 +35,13 @@ function RankNote({ rank, config }: { readonly rank: Estimate['rank']; readonly 
 }
 
 function Source({ source: { title, authors, url } }: { readonly source: MethodSource }): ReactElement {
+  if (url === undefined) return <p className="help">{`${title}, ${authors}.`}</p>;
   return (
     <p className="help">
       From{' '}
-      {url === undefined ? (
-        title
-      ) : (
-        <a href={url} target="_blank" rel="noreferrer">
-          {title}
-        </a>
-      )}
+      <a href={url} target="_blank" rel="noreferrer">
+        {title}
+      </a>
       , {authors}.
     </p>
   );

@@ -1,7 +1,7 @@
 /** @file Formulas as the page writes them. */
 import { describe, expect, it } from 'vitest';
 import { METHODS } from '../../worker/methods.ts';
-import { formulaParts, formulaPieces, formulasOf } from './formulas.ts';
+import { formulaLines, formulaPieces, formulasOf } from './formulas.ts';
 
 describe('formulasOf', () => {
   it('is that of the registry, over adapters where it reads otherwise there', () => {
@@ -35,13 +35,13 @@ describe('formulaPieces', () => {
   });
 });
 
-describe('formulaParts', () => {
+describe('formulaLines', () => {
   it('break between terms only', () => {
-    expect(formulaParts('L = L_SFT + λ Σ_W ‖U_kᵀ(W − W₀)V_k‖²')).toEqual(['L', '= L_SFT', '+ λ', 'Σ_W ‖U_kᵀ(W − W₀)V_k‖²']);
-    expect(formulaParts('L = L_SFT + (β/N) Σ_t KL(p_t ‖ q_t)')).toEqual(['L', '= L_SFT', '+ (β/N)', 'Σ_t KL(p_t ‖ q_t)']);
+    expect(formulaLines('L = L_SFT + λ Σ_W ‖U_kᵀ(W − W₀)V_k‖²')).toEqual([['L', '= L_SFT', '+ λ', 'Σ_W ‖U_kᵀ(W − W₀)V_k‖²']]);
+    expect(formulaLines('L = L_SFT + (β/N) Σ_t KL(p_t ‖ q_t), s = min(1, 2)')).toEqual([['L', '= L_SFT', '+ (β/N)', 'Σ_t KL(p_t ‖ q_t)'], ['s', '= min(1, 2)']]);
   });
 
   it('lose nothing', () => {
-    for (const { formula: { text } } of METHODS) expect(formulaParts(text).join(' ')).toBe(text);
+    for (const { formula: { text } } of METHODS) expect(formulaLines(text).map((line) => line.join(' ')).join(', ')).toBe(text);
   });
 });

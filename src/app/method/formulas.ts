@@ -43,8 +43,9 @@ export function formulaPieces(text: string): readonly FormulaPiece[] {
   });
 }
 
-/** The text in parts that stay on one line: broken at spaces outside of brackets and norms, never after an operator, a sum or a function. */
-export function formulaParts(text: string): readonly string[] {
+/** One statement a line, in parts that stay together: broken at spaces outside of brackets and norms, never after an operator, a sum or a function. */
+export function formulaLines(text: string): readonly (readonly string[])[] {
+  const lines: string[][] = [];
   const parts: string[] = [];
   let [part, depth, inNorm] = ['', 0, false];
   for (const [index, letter] of [...text].entries()) {
@@ -54,9 +55,10 @@ export function formulaParts(text: string): readonly string[] {
     if (letter === '‖' && text[index - 1] !== ' ') inNorm = !inNorm;
     else if (letter === '‖' && text[index + 1] !== ' ') inNorm = true;
     if (letter === ' ' && depth === 0 && !inNorm && !/(^|\s)([+−=←]|Σ_\w|log|mean_\w)$/.test(part)) {
-      parts.push(part);
+      parts.push(part.replace(/,$/, ''));
+      if (part.endsWith(',')) lines.push(parts.splice(0));
       part = '';
     } else part += letter;
   }
-  return [...parts, part];
+  return [...lines, [...parts, part]];
 }
