@@ -1,0 +1,17 @@
+/** @file Asking weights in the playground. */
+
+export interface SamplingOptions {
+  readonly maxNewTokens: number;
+  /** 0 = greedy. */
+  readonly temperature: number;
+  /** 0 = no limit. */
+  readonly topK: number;
+  /** 1 = no limit. */
+  readonly topP: number;
+  readonly seed: number;
+}
+
+/** What a playground column streams. */
+export type StreamEvent =
+  | { readonly type: 'token'; readonly column: number; readonly id: number; readonly text: string; readonly probability: number }
+  | { readonly type: 'done'; readonly column: number; readonly reason: 'end' | 'limit' | 'stopped' };

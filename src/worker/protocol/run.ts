@@ -1,0 +1,95 @@
+/** @file A run: what determines it, how far it is, and those that are to be made. */
+import type { MethodId, PenaltyId } from '../../engine.ts';
+import type { Measure } from '../../evaluation/scorer.ts';
+
+export type RunId = string;
+
+/** Low-rank adapters in place of full fine-tuning. */
+export interface LoraConfig {
+  readonly rank: number;
+  readonly alpha: number;
+  /** Short names of the adapted linear layers, such as `q_proj`. */
+  readonly targets: readonly string[];
+  /** Scale alpha / sqrt(rank) in place of alpha / rank (arXiv 2312.03732). */
+  readonly rsLora: boolean;
+}
+
+/** Everything that determines a run, frozen when it starts. Lengths in tokens, times in optimizer steps. */
+export interface RunConfig {
+  readonly method: MethodId;
+  /** Absent for full fine-tuning. */
+  readonly lora?: LoraConfig;
+  /** Computes activations of a layer again in the backward pass, to hold those of one layer only. */
+  readonly recompute: boolean;
+  /** A run whose weights this one starts from; the pretrained reference stays the open model. */
+  readonly startFrom?: RunId;
+  /** Beside DFT, IW-SFT or KL-SFT; absent where the objective stands alone or the method has its own. */
+  readonly penalty?: PenaltyId;
+  /** Penalty weight λ; 0 where nothing is penalised. */
+  readonly lambda: number;
+  /** k as a fraction of min(m, n) of each matrix. */
+  readonly rankFraction: number;
+  /** Sharpness τ of IW-SFT. */
+  readonly tau: number;
+  /** Differentiates through the factors of IW-SFT, as released with RPSFT. */
+  readonly throughScale: boolean;
+  /** Weight β of the divergence of KL-SFT. */
+  readonly beta: number;
+  readonly learningRate: number;
+  readonly schedule: 'constant' | 'linear' | 'cosine';
+  readonly warmupSteps: number;
+  readonly steps: number;
+  /** Examples an optimizer step. */
+  readonly batchSize: number;
+  /** Micro-batches an optimizer step; divides `batchSize`. */
+  readonly accumulation: number;
+  readonly maxLength: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Largest global gradient norm; 0 = no clipping. */
+  readonly clipNorm: number;
+  readonly seed: number;
+  readonly evaluateEvery: number;
+  readonly driftEvery: number;
+  /** Items of each suite that a live evaluation uses (the last one uses all). */
+  readonly evaluationItems: number;
+}
+
+export type RunState = 'preparing' | 'running' | 'paused' | 'finished' | 'stopped' | 'failed';
+
+/** What each suite is measured by during a run. */
+export interface SuiteMeasures {
+  readonly inDomain: Measure;
+  readonly outOfDomain: Measure;
+}
+
+/** A run as the page lists it. */
+export interface RunSummary {
+  readonly id: RunId;
+  readonly config: RunConfig;
+  readonly state: RunState;
+  readonly model: string;
+  readonly dataset: string;
+  readonly startedAt: string;
+  readonly completedSteps: number;
+  /** What its evaluations measured each suite by; absent in files from before this was noted, which knew `exact` only. */
+  readonly measures?: SuiteMeasures;
+  /** Name of the files that it was read from; absent for a run that was made here. */
+  readonly importedFrom?: string;
+}
+
+/** A run that is to be made; it has this id as a run too. */
+export interface QueuedRun {
+  readonly id: RunId;
+  readonly config: RunConfig;
+  readonly state: 'waiting' | 'running';
+}
+
+export interface QueueState {
+  /** In the order in which they will be made. */
+  readonly items: readonly QueuedRun[];
+  /** Not held. */
+  readonly running: boolean;
+}
