@@ -1,10 +1,8 @@
 /** @file The Fisher share of each matrix, of the base model and of the runs that were measured, on one scale. */
 import type { ReactElement } from 'react';
-import type { MatrixFisher } from '../../worker/protocol.ts';
-import type { HeatRow } from '../charts/Heatmap.tsx';
-import { niceStep } from '../charts/scales.ts';
-import { layersOf, matrixLabel, rowsOf } from './mapCells.ts';
+import { layersOf, matrixLabel } from './mapCells.ts';
 import { MapPlate } from './MapPlate.tsx';
+import { fisherEnd, fisherRows } from './probes/fisherCells.ts';
 import { formatTimes, ratioOf, timesInterval } from './probes/findings.ts';
 import { fisherName } from './probes/FisherPlate.tsx';
 import type { ReportOf } from './probes/probes.ts';
@@ -17,19 +15,8 @@ interface FisherMapsProps {
   readonly onSelect: (key: string) => void;
 }
 
-/** Ink from chance on; at and below it is paper. */
-export const fisherRows = (matrices: readonly MatrixFisher[], end: number): readonly HeatRow[] =>
-  rowsOf(matrices, (matrix) => ({
-    key: matrix.name,
-    text: formatTimes(matrix.top.ratio),
-    label: `${matrixLabel(matrix)}: ${formatTimes(matrix.top.ratio).replace('×', '')} times chance`,
-    position: (matrix.top.ratio - 1) / (end - 1),
-  }));
-
 export function FisherMaps({ reports, runs, selected, onSelect }: FisherMapsProps): ReactElement {
-  const most = Math.max(2, ...reports.flatMap(({ fisher }) => fisher.matrices.map(({ top }) => top.ratio)));
-  const step = niceStep(most / 8);
-  const end = Math.ceil(most / step) * step;
+  const end = fisherEnd(reports.flatMap(({ fisher }) => fisher.matrices));
   const span = reports.length === 1 ? 12 : reports.length === 2 ? 6 : 4;
   return (
     <div className="figure-grid spectrum-maps">

@@ -78,7 +78,7 @@ export function FisherPlate({ runs }: { readonly runs: readonly ShownRun[] }): R
           {lines.map(({ report, block, ratio, heads }) => (
             <tr key={`${report.request.run} ${report.request.of} ${block}`}>
               {heads > 0 ? (
-                <th scope="rowgroup" rowSpan={heads}>
+                <th scope="row" rowSpan={heads}>
                   {fisherName(report, runs)}
                 </th>
               ) : null}

@@ -12,7 +12,13 @@ import { Whisker } from './Whisker.tsx';
 
 const scoreText = (measure: Measure, { value, items }: RestoredScore['score']): string => (measure === 'perplexity' ? value.toFixed(2) : formatPercent(value, items));
 const intervalText = (measure: Measure, { low, high, items }: RestoredScore['score']): string => (measure === 'perplexity' ? `${low.toFixed(2)} to ${high.toFixed(2)}` : formatInterval(low, high, items));
-const changeText = ({ change }: RestoredScore): string => (change ? `${formatPoints(change.mean)} (${formatInterval(change.low, change.high).replace('%', '')})` : '');
+
+/** Where all items agree, resampling them shows no spread, which is no certainty. */
+function changeText({ change }: RestoredScore): string {
+  if (!change) return '';
+  const spread = change.low === change.high ? 'all items alike' : formatInterval(change.low, change.high).replace('%', '');
+  return `${formatPoints(change.mean)} (${spread})`;
+}
 
 function Cells({ measure, scored, colour, end }: { readonly measure: Measure; readonly scored: RestoredScore; readonly colour: string; readonly end: number }): ReactElement {
   const { score } = scored;

@@ -8,6 +8,7 @@ import { startRun } from '../../run/control.ts';
 import { editConfig, initialState, selectRun, useLab } from '../../store.ts';
 import { fakeLab } from '../../testing.ts';
 import { alignmentPaths, bestMatches } from '../alignment.ts';
+import { fisherEnd, fisherRows } from './fisherCells.ts';
 import { fisherFinding, formatNats, formatTimes, outputFinding, probeInfos, ratioOf, restoreFinding, statesFinding } from './findings.ts';
 import { comparable, costOf, costText, obstacle, requestOf, takenText, withReport, type ReportOf } from './probes.ts';
 import { cancelMeasurement, editProbe, measure, readDetails } from './session.ts';
@@ -141,6 +142,20 @@ describe('an alignment', () => {
 
   it('lists what each vector has become', () => {
     expect(bestMatches([0.2, 0.9, 0.8, 0.1], 2).map(({ index, own, best }) => [index, own, best])).toEqual([[1, 0.2, 0.9], [0, 0.1, 0.8]]);
+  });
+});
+
+describe('the Fisher map', () => {
+  it('has ink from chance on, and an end that holds every matrix', () => {
+    const { matrices } = fisher().fisher;
+    const end = fisherEnd(matrices);
+    expect(end).toBe(6);
+    const cells = fisherRows(matrices, end).flatMap((row) => row.cells);
+    expect(cells).toHaveLength(29);
+    const most = cells.find(({ key }) => key === matrices[4]!.name);
+    expect(most).toMatchObject({ text: '6.0×', position: 1 });
+    expect(most!.label).toMatch(/: 6\.0 times chance$/);
+    expect(fisherRows([{ ...matrices[0]!, top: { share: 0.01, ratio: 1 } }], end)[0]!.cells[0]!.position).toBe(0);
   });
 });
 
