@@ -44,7 +44,9 @@ function dataState(state: LabState): StationState {
 }
 
 function methodState({ config, model }: LabState): StationState {
-  const problems = Object.keys(checkConfig(config, model?.contextLength)).length;
+  const { method, ...values } = checkConfig(config, model?.contextLength);
+  const problems = Object.keys(values).length;
+  if (method !== undefined) return { ring: 'error', summary: choiceName(config), detail: 'Needs all weights' };
   if (problems > 0) return { ring: 'error', summary: choiceName(config), detail: `${formatCounted(problems, 'value')} out of range` };
   return { ring: 'ready', summary: choiceName(config), detail: configLine(config) };
 }

@@ -51,6 +51,11 @@ describe('milestones', () => {
 
 describe('stations', () => {
   const state = (change: Partial<LabState>): LabState => ({ ...initialState, connection: 'ready', ...change });
+  it('say that a method does not go with adapters', () => {
+    const lora = { rank: 8, alpha: 16, targets: ['q_proj'], rsLora: false };
+    expect(stationState('method', state({ config: { ...defaultConfig, method: 'projection', lora } }))).toMatchObject({ ring: 'error', summary: 'Gradient projection', detail: 'Needs all weights' });
+    expect(stationState('method', state({ config: { ...defaultConfig, method: 'dft', penalty: 'rpsft' } }))).toMatchObject({ summary: 'DFT + RPSFT', detail: 'λ 10, k 50%, lr 5e-4' });
+  });
   it('sum up the next run', () => {
     expect(stationState('method', state({}))).toEqual({ ring: 'ready', summary: 'RPSFT', detail: 'λ 10, k 50%, lr 5e-4' });
     expect(stationState('run', state({}))).toEqual({ ring: 'empty', summary: 'Not started', detail: '400 steps' });
