@@ -7,7 +7,7 @@ import type { Agreement } from './studyAgree.ts';
 import { AGREEMENT_FILE } from './studyAgree.ts';
 import { drawKept, drawPaths } from './studyFigure.ts';
 import { judgedRuns, nameOf } from './studyPlan.ts';
-import { readExperiment, sameRun } from './studyTaken.ts';
+import { otherLines, readExperiment, sameRun } from './studyTaken.ts';
 import type { StudyResults } from './studyResults.ts';
 import { agreementTable, driftTable, fisherTable, linesOf, matchedTable, measuresAgreementTable, representationTable, restoreTable, searchTable, verdicts } from './studyTables.ts';
 
@@ -25,6 +25,7 @@ export async function writeReport(results: StudyResults): Promise<void> {
     experiment: againstExperiment(results, experiment),
     search: searchTable(results),
     matched: matchedTable(lines),
+    others: matchedTable(lines, otherLines(experiment, judgedRuns(results.runs))),
     verdicts: verdicts(lines),
     drift: driftTable(lines),
     representation: representationTable(lines),
@@ -40,7 +41,7 @@ export async function writeReport(results: StudyResults): Promise<void> {
   }
   await writeFile(TEXT, text);
   await writeFile(join(repository, 'docs/study/paths.svg'), drawPaths(lines));
-  await writeFile(join(repository, 'docs/study/kept.svg'), drawKept(lines, 0.7));
+  await writeFile(join(repository, 'docs/study/kept.svg'), drawKept(lines, 0.5));
 }
 
 /** What ran where, and what is missing. */

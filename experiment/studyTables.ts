@@ -4,18 +4,23 @@ import { methodInfo } from '../src/methods/registry.ts';
 import type { Agreement } from './studyAgree.ts';
 import { CHOICE_LEVELS, chosenSettings, GRID, labelOf, nameOf, SEEDS } from './studyPlan.ts';
 import type { Setting } from './studyPlan.ts';
-import type { Measures, Point, RunResult, StudyResults, SuiteResult } from './studyResults.ts';
+import type { Measures, Point, RunResult, StudyResults, SuiteResult, Trained } from './studyResults.ts';
 import { measuredOf, outOfDomainAt } from './studyResults.ts';
 
-/** A setting that a method is judged at, with its runs by seed. */
-export interface Line {
-  readonly setting: Setting;
+/** The runs of one setting by seed. */
+interface Seeds {
   readonly label: string;
+  readonly runs: readonly Trained[];
+}
+
+/** A setting that a method is judged at. */
+export interface Line extends Seeds {
+  readonly setting: Setting;
   readonly runs: readonly RunResult[];
 }
 
 /** In-domain accuracies at which methods are compared, beside shares of the best gain. */
-export const FIXED_LEVELS = [0.5, 0.7, 0.8] as const;
+const FIXED_LEVELS = [0.5, 0.7, 0.8] as const;
 
 export function linesOf({ runs }: StudyResults): Line[] {
   return chosenSettings(runs).flatMap((setting) => {
@@ -27,7 +32,7 @@ export function linesOf({ runs }: StudyResults): Line[] {
 /** "LoRA RPSFT": a line without its numbers. */
 export const shortLabel = ({ setting: { method, lora } }: Line): string => `${lora ? 'LoRA ' : ''}${methodInfo(method).name}`;
 
-export const share = ({ correct, items }: SuiteResult): number => correct / items;
+const share = ({ correct, items }: SuiteResult): number => correct / items;
 
 const percent = (value: number): string => (100 * value).toFixed(1);
 
@@ -40,7 +45,7 @@ function kept({ reached, of, value }: Kept): string {
   return `${range(value, percent)}${reached < of ? `, ${reached} of ${of}` : ''}`;
 }
 
-const keptOf = ({ runs }: Line, level: number): Kept => keptAt(runs.map(measuredOf), level);
+const keptOf = ({ runs }: Seeds, level: number): Kept => keptAt(runs.map(measuredOf), level);
 
 /** Every setting of the grid on the first seed; the ones that methods are judged at in bold. */
 export function searchTable(results: StudyResults): string {
@@ -56,14 +61,12 @@ export function searchTable(results: StudyResults): string {
   return table(['setting, seed 1', ...CHOICE_LEVELS.map((level) => `OOD at ID ${100 * level}%`), 'end ID', 'end OOD', 'run by'], rows);
 }
 
-/** In-domain levels at shares of the best end gain. */
-export const levelsOf = (lines: readonly Line[]): readonly { readonly share: number; readonly inDomain: number }[] => matchedLevels(lines.map(({ runs }) => meanPath(runs.map(measuredOf))));
-
-export function matchedTable(lines: readonly Line[]): string {
-  const levels = levelsOf(lines);
+/** At shares of the best end gain of `lines`, and at fixed levels. @param shown the settings to show, `lines` or others at the same levels */
+export function matchedTable(lines: readonly Line[], shown: readonly Seeds[] = lines): string {
+  const levels = matchedLevels(lines.map(({ runs }) => meanPath(runs.map(measuredOf))));
   const head = ['method', 'seeds', ...levels.map(({ share: part, inDomain }) => `${100 * part}% of the best gain: ID ${percent(inDomain)}`), ...FIXED_LEVELS.map((level) => `ID ${100 * level}`), 'end ID', 'end OOD'];
-  const ends = (line: Line, suite: 'heldOut' | 'outOfDomain'): string => range(spreadOf(line.runs.map(({ points }) => share(points.at(-1)![suite]))), percent);
-  const rows = lines.map((line) => [line.label, `${line.runs.length}`, ...[...levels.map(({ inDomain }) => inDomain), ...FIXED_LEVELS].map((level) => kept(keptOf(line, level))), ends(line, 'heldOut'), ends(line, 'outOfDomain')]);
+  const ends = ({ runs }: Seeds, suite: 'heldOut' | 'outOfDomain'): string => range(spreadOf(runs.map(({ points }) => share(points.at(-1)![suite]))), percent);
+  const rows = shown.map((line) => [line.label, `${line.runs.length}`, ...[...levels.map(({ inDomain }) => inDomain), ...FIXED_LEVELS].map((level) => kept(keptOf(line, level))), ends(line, 'heldOut'), ends(line, 'outOfDomain')]);
   return table(head, rows);
 }
 
