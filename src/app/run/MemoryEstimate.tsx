@@ -1,5 +1,6 @@
 /** @file What a run needs on the graphics device: a stacked bar, and the same as a table in the same order; beyond the limit it is hatched. */
 import type { ReactElement } from 'react';
+import { heldBy, partsOf } from '../../worker/methods.ts';
 import type { Estimate, Fit, MemoryCategory, Precision, RunConfig } from '../../worker/protocol.ts';
 import { formatBytes, formatCount, formatShare } from '../format.ts';
 
@@ -15,13 +16,14 @@ const names: Readonly<Record<MemoryCategory, string>> = {
   other: 'Batch and scratch',
 };
 
-type Setting = Pick<RunConfig, 'lora' | 'rankFraction' | 'recompute'>;
+type Setting = Pick<RunConfig, 'method' | 'penalty' | 'lambda' | 'lora' | 'rankFraction' | 'recompute'>;
 
 /** A part by its name, with a few words that say what it depends on. Under adapters the pretrained weights are no copy: they are the model. */
-function nameOf(category: MemoryCategory, { tokensPerStep }: Estimate, { lora, rankFraction, recompute }: Setting, precision: Precision): string {
+function nameOf(category: MemoryCategory, { tokensPerStep }: Estimate, config: Setting, precision: Precision): string {
+  const { lora, rankFraction, recompute } = config;
   if (category === 'pretrained' && lora !== undefined) return `Frozen weights, ${precision}`;
   if (category === 'activations') return `${names.activations}, ${formatCount(tokensPerStep)} tokens${recompute ? ', recomputed' : ''}`;
-  return category === 'bases' ? `${names.bases}, k ${formatShare(rankFraction)}` : names[category];
+  return category === 'bases' ? `${heldBy(partsOf(config).penalty) === 'random' ? 'Random bases' : names.bases}, k ${formatShare(rankFraction)}` : names[category];
 }
 
 export interface MemoryEstimateProps {
