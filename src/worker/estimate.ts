@@ -4,10 +4,10 @@ import { runSize } from '../engine.ts';
 import { BatchPlan } from '../data/batches.ts';
 import { partsOf } from '../methods/registry.ts';
 import { effectiveRank } from '../spectral/decompose.ts';
+import { settingsOf } from './learner.ts';
 import type { Lock } from './lock.ts';
 import type { Estimate, Fit, RunConfig, WayToFit } from './protocol.ts';
 import type { RunMaterial } from './runs.ts';
-import { settingsOf } from './runs.ts';
 
 const CATEGORIES = ['weights', 'pretrained', 'adapter', 'gradients', 'moments', 'activations', 'logits', 'bases', 'other'] as const;
 const PROBE_STEPS = 3;
@@ -17,6 +17,7 @@ export type ProbeCache = Map<string, number>;
 
 /** The size of a run as the engine plans it. */
 function sizeOf({ lab, train }: RunMaterial, config: RunConfig): RunSize {
+  if (config.reinforce) throw new RangeError('Memory and time of GRPO are not estimated.');
   const { shape } = new BatchPlan(train, { batchSize: config.batchSize / config.accumulation, seqLen: config.maxLength, seed: config.seed, padTokenId: lab.tokenizer.padTokenId, steps: config.steps * config.accumulation });
   return runSize(settingsOf(config, config.maxLength), { rows: shape.rows, length: config.maxLength }, lab.model.precision);
 }

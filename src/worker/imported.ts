@@ -11,6 +11,7 @@ import type { Lab, WeightSet } from '../engine.ts';
 import { isMethod, isPenalty } from '../methods/registry.ts';
 import type { LabEvent, Measure, RunConfig, SuiteMeasures } from './protocol.ts';
 import { historyEvents } from './records.ts';
+import { isReinforce } from './reinforcing.ts';
 
 /** Stands for the settings of a run that was made elsewhere. */
 export const UNKNOWN_CONFIG = {
@@ -97,7 +98,7 @@ function configOf(run: JsonObject | undefined, fallback: RunConfig): RunConfig {
   const told = run?.['config'];
   if (!isJsonObject(told)) return fallback;
   const fits = ([name, value]: [string, unknown]): boolean =>
-    name === 'method' ? isMethod(value) : name === 'penalty' ? isPenalty(value) : name in fallback && typeof value === typeof fallback[name as keyof RunConfig];
+    name === 'method' ? isMethod(value) : name === 'penalty' ? isPenalty(value) : name === 'reinforce' ? isReinforce(value) : name in fallback && typeof value === typeof fallback[name as keyof RunConfig];
   return { ...fallback, ...Object.fromEntries(Object.entries(told).filter(fits)) };
 }
 

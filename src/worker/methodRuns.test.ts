@@ -5,8 +5,8 @@ import { createEngine } from '../engine.ts';
 import { testAdapters, testGpu } from '../gpu/testing.ts';
 import { METHODS, parametersOf } from '../methods/registry.ts';
 import { memoryDirectory } from '../storage/testing.ts';
+import { settingsOf } from './learner.ts';
 import type { LabEvent, NamedFile, RunConfig, RunState, StepMetrics } from './protocol.ts';
-import { settingsOf } from './runs.ts';
 import { Session } from './session.ts';
 
 const CONFIG: RunConfig = {

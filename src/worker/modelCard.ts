@@ -1,6 +1,6 @@
 /** @file The README.md of an export: what it is, how it was made, what it scored and on which adapter, and the commands that use it. */
 import type { LoraSettings } from '../formats/lora.ts';
-import { addedPenalty, methodInfo, type MethodId } from '../methods/registry.ts';
+import { addedPenalty, methodInfo, type MethodId } from './methods.ts';
 import type { Accuracy, Evaluation, ExportOptions, RunConfig } from './protocol.ts';
 
 const DTYPE_NAMES = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' } as const;
@@ -31,7 +31,7 @@ export function modelCard(facts: CardFacts): string {
   const { options, base, config, startedAt, completedSteps, datasetName, dataHashes, adapter } = facts;
   const { maxLength, seed } = config;
   return `${metadata(facts)}
-# ${base.name}, fine-tuned with ${methodIds(config).map(cited).join(' + ')}
+# ${base.name}, ${trainedWith(config)}
 
 ${description(facts)} ${completedSteps} of ${config.steps} optimizer steps on ${datasetName}, in the browser with Gimbal. Started ${startedAt}.
 
@@ -73,6 +73,13 @@ function methodIds(config: RunConfig): readonly MethodId[] {
   return [config.method, ...(added ? [added] : [])];
 }
 
+/** "fine-tuned with RPSFT (arXiv 2605.10973)", "trained with GRPO (arXiv 2402.03300) from RPSFT (arXiv 2605.10973)". */
+function trainedWith(config: RunConfig): string {
+  const methods = methodIds(config).map(cited).join(' + ');
+  if (config.reinforce === undefined) return `fine-tuned with ${methods}`;
+  return `trained with GRPO (arXiv 2402.03300)${config.startFrom === undefined ? '' : ` from ${methods}`}`;
+}
+
 /** "RPSFT (arXiv 2605.10973)". */
 function cited(method: MethodId): string {
   const { name, source } = methodInfo(method);
@@ -87,7 +94,7 @@ const yaml = (text: string): string => JSON.stringify(text);
 
 function metadata({ options, base, config, datasetName }: CardFacts): string {
   const { kind } = options;
-  const tags = [...methodIds(config), ...(kind === 'model' ? [] : ['lora']), ...(kind === 'mlx' ? ['mlx'] : []), 'gimbal'];
+  const tags = [...(config.reinforce === undefined ? [] : ['grpo']), ...(config.reinforce !== undefined && config.startFrom === undefined ? [] : methodIds(config)), ...(kind === 'model' ? [] : ['lora']), ...(kind === 'mlx' ? ['mlx'] : []), 'gimbal'];
   return [
     '---',
     `library_name: ${{ model: 'transformers', peft: 'peft', mlx: 'mlx' }[kind]}`,

@@ -9,10 +9,12 @@ import { heldBy, partsOf } from '../methods/registry.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
 import type { ImportedRun } from './imported.ts';
 import type { RunKeeper } from './keeper.ts';
+import { fineTuning, settingsOf, type Learner } from './learner.ts';
 import type { Lock } from './lock.ts';
-import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunState, RunSummary, StepMetrics, SuiteMeasures } from './protocol.ts';
+import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunState, RunSummary, SuiteMeasures } from './protocol.ts';
 import type { RunOrigin } from './records.ts';
 import { interrupted } from './records.ts';
+import { questionsOf, reinforcing } from './reinforcing.ts';
 
 /** Items with what they are scored by. */
 export interface Suite {
@@ -25,6 +27,8 @@ export interface RunMaterial {
   readonly lab: Lab;
   readonly train: TokenisedList;
   readonly trainTokens: number;
+  /** The rows of the training data before they became tokens. */
+  readonly trainExamples: () => Promise<readonly Example[]>;
   readonly heldOut: Suite;
   readonly outOfDomain: Suite;
   /** Tokens of all items of each, for the time a run will take. */
@@ -57,27 +61,11 @@ export const GREEDY = { samples: 1, temperature: 0, maxNewTokens: ANSWER_TOKENS,
 
 type Emit = (event: LabEvent) => void;
 
+/** Takes what the run frees when it ends. */
+type Own = <T extends { destroy(): void }>(resource: T) => T;
+
 /** What the page asked the loop to do next. */
 type Request = 'run' | 'pause' | 'step' | 'keep' | 'discard';
-
-/** Settings of the engine from those of the page. */
-export const settingsOf = (config: RunConfig, length: number): Parameters<Lab['fineTune']>[0] => ({
-  method: config.method,
-  penalty: config.penalty,
-  lambda: config.lambda,
-  rankFraction: config.rankFraction,
-  tau: config.tau,
-  throughScale: config.throughScale,
-  beta: config.beta,
-  optimizer: { beta1: config.beta1, beta2: config.beta2, epsilon: config.epsilon, weightDecay: config.weightDecay, clipNorm: config.clipNorm },
-  schedule: { kind: config.schedule, learningRate: config.learningRate, warmupSteps: config.warmupSteps, steps: config.steps },
-  batchSize: config.batchSize,
-  accumulation: config.accumulation,
-  length,
-  seed: config.seed,
-  recompute: config.recompute,
-  lora: config.lora,
-});
 
 /** A run that was interrupted: its log up to a checkpoint, and that. */
 export interface Interrupted {
@@ -164,7 +152,7 @@ export class Run {
   /** Runs to the end. Never rejects: failures become a state with its reason. */
   async run(): Promise<void> {
     const resources: { destroy(): void }[] = [];
-    const own = <T extends { destroy(): void }>(resource: T): T => {
+    const own: Own = (resource) => {
       resources.push(resource);
       return resource;
     };
@@ -180,35 +168,33 @@ export class Run {
     }
   }
 
-  async #train(own: <T extends { destroy(): void }>(resource: T) => T): Promise<void> {
+  async #train(own: Own): Promise<void> {
     const { config, material, lock } = this;
     const { lab } = material;
     this.#setState('preparing');
     const decompose = (done: number, total: number): void => this.#phase('decompose', done, total, 'matrices');
     // Drift is measured in the bases too; a run that neither penalises nor measures needs none.
     const measuresDrift = config.driftEvery > 0;
-    const decomposition = measuresDrift || heldBy(partsOf(config).penalty) === 'top' ? await lock.run(() => lab.decompose(config.rankFraction, decompose, config.lora?.targets)) : undefined;
+    const holdsTop = config.reinforce === undefined && heldBy(partsOf(config).penalty) === 'top';
+    const decomposition = measuresDrift || holdsTop ? await lock.run(() => lab.decompose(config.rankFraction, decompose, config.lora?.targets)) : undefined;
     this.#phase('compile', 0, 1, 'kernels');
     if (this.#isStopped()) {
       this.#setState('stopped', 'discarded');
       return;
     }
-    const create = (startFrom: WeightSet | undefined): Promise<FineTune> => lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), material.train, { startFrom, decompose }));
-    const from = this.#from;
-    const fineTune = own(await (from ? create(undefined) : material.withStart(create)));
-    if (from) await fineTune.restoreState(from.file, `the checkpoint of step ${from.step}`);
-    const scorer = own(lab.scorer(fineTune.weights, { ...GREEDY, maxLength: config.maxLength, template: lab.template, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS }));
-    const meter = measuresDrift && decomposition ? own(await lock.run(() => lab.driftMeter(fineTune.weights, decomposition))) : undefined;
+    const learner = await this.#learner(own, decompose);
+    const scorer = own(this.#scorer(learner.weights));
+    const meter = measuresDrift && decomposition ? own(await lock.run(() => lab.driftMeter(learner.weights, decomposition))) : undefined;
     this.#phase('compile', 1, 1, 'kernels');
-    await this.#evaluateBase(scorer);
+    await this.#evaluateBase(config.startFrom === undefined ? scorer : own(this.#scorer(lab.model.weights)));
     if (this.#isStopped()) {
       // Nothing has been trained yet that could be kept.
       this.#setState('stopped', 'discarded');
       return;
     }
-    this.weights = fineTune.weights;
+    this.weights = learner.weights;
     this.#setState('running');
-    const finished = await this.#steps(fineTune, scorer, meter);
+    const finished = await this.#steps(learner, scorer, meter);
     if (this.#request === 'discard') {
       this.weights = undefined;
       this.#setState('stopped', 'discarded');
@@ -217,10 +203,26 @@ export class Run {
     await this.#evaluate(scorer, this.completedSteps, 'evaluate', true);
     if (meter) await this.#drift(meter);
     this.#phase('save', 0, 1, 'items');
-    this.weights = await lab.keep(fineTune.weights);
+    this.weights = await lab.keep(learner.weights);
     await this.keeper?.writeWeights(lab.saveWeights(this.weights));
     this.#phase('save', 1, 1, 'items');
     this.#setState(finished ? 'finished' : 'stopped');
+  }
+
+  /** What trains: at the start of the run, or where it was interrupted. */
+  async #learner(own: Own, decompose: (done: number, total: number) => void): Promise<Learner> {
+    const { config, lock } = this;
+    const { lab, train, trainExamples, datasetName, withStart } = this.material;
+    const { reinforce } = config;
+    if (reinforce) {
+      const questions = questionsOf(await trainExamples(), datasetName);
+      return own(await withStart((startFrom) => lock.run(() => reinforcing(lab, config, reinforce, questions, startFrom))));
+    }
+    const create = (startFrom: WeightSet | undefined): Promise<FineTune> => lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), train, { startFrom, decompose }));
+    const from = this.#from;
+    const fineTune = own(await (from ? create(undefined) : withStart(create)));
+    if (from) await fineTune.restoreState(from.file, `the checkpoint of step ${from.step}`);
+    return fineTuning(fineTune);
   }
 
   #isStopped(): boolean {
@@ -228,19 +230,19 @@ export class Run {
   }
 
   /** The training loop. Returns whether all steps were made. */
-  async #steps(fineTune: FineTune, scorer: Scorer, meter: DriftMeter | undefined): Promise<boolean> {
+  async #steps(learner: Learner, scorer: Scorer, meter: DriftMeter | undefined): Promise<boolean> {
     const { config } = this;
     let burst = 1;
     let evaluatedAt = 0;
     let driftAt = 0;
     while (this.completedSteps < config.steps) {
-      if (!(await this.#mayContinue(fineTune))) return false;
+      if (!(await this.#mayContinue(learner))) return false;
       const single = this.#request === 'step';
       const untilEvaluation = config.evaluateEvery - (this.completedSteps % config.evaluateEvery);
       const untilDrift = meter ? config.driftEvery - (this.completedSteps % config.driftEvery) : Number.POSITIVE_INFINITY;
       const count = single ? 1 : Math.min(burst, untilEvaluation, untilDrift, config.steps - this.completedSteps);
       const started = performance.now();
-      await this.lock.run(() => this.#submit(fineTune, count));
+      await this.#take(learner, count);
       const elapsed = performance.now() - started;
       burst = Math.max(1, Math.min(METRICS_RING / 2, Math.round((REPORT_EVERY / elapsed) * count)));
       const last = this.completedSteps >= config.steps;
@@ -252,39 +254,30 @@ export class Run {
         evaluatedAt = this.completedSteps;
         await this.#evaluate(scorer, this.completedSteps, 'evaluate', false);
       }
-      if (this.keeper?.isDue(this.completedSteps, config.evaluateEvery)) await this.#checkpoint(fineTune);
+      if (this.keeper?.isDue(this.completedSteps, config.evaluateEvery)) await this.#checkpoint(learner);
       if (single && this.#request === 'step') this.request('pause');
     }
     return true;
   }
 
-  /** Submits steps, waits for them and reports them. */
-  async #submit(fineTune: FineTune, count: number): Promise<void> {
-    const started = performance.now();
-    const trained: number[] = [];
-    let tokens = 0;
-    for (let i = 0; i < count; i++) {
-      const step = fineTune.submitStep();
-      trained.push(step.trainedTokens);
-      tokens += step.tokens;
-    }
-    const records = await fineTune.readMetrics();
-    const tokensPerSecond = (1000 * tokens) / (performance.now() - started);
+  /** Takes steps and reports them. */
+  async #take(learner: Learner, count: number): Promise<void> {
+    const steps = await learner.take(count, (work) => this.lock.run(work));
     this.completedSteps += count;
-    const steps = records.map((record, i): StepMetrics => ({ ...record, loss: record.skipped ? Number.NaN : record.loss, learningRate: fineTune.learningRate(record.step), trainedTokens: trained[i] ?? 0, tokensPerSecond }));
     this.#emit({ type: 'steps', run: this.id, steps });
     this.#phase('train', this.completedSteps, this.config.steps, 'steps');
   }
 
-  async #checkpoint(fineTune: FineTune): Promise<void> {
-    if (this.completedSteps > 0) await this.lock.run(async () => this.keeper?.writeCheckpoint(this.completedSteps, fineTune.saveState()));
+  async #checkpoint(learner: Learner): Promise<void> {
+    const state = this.completedSteps > 0 ? learner.saveState?.() : undefined;
+    if (state) await this.lock.run(async () => this.keeper?.writeCheckpoint(this.completedSteps, state));
   }
 
   /** Waits while paused, which may be until the page is left. False when the run was asked to end. */
-  async #mayContinue(fineTune: FineTune): Promise<boolean> {
+  async #mayContinue(learner: Learner): Promise<boolean> {
     while (this.#request === 'pause') {
       if (this.state !== 'paused') this.#setState('paused');
-      await this.#checkpoint(fineTune);
+      await this.#checkpoint(learner);
       // Somebody may have asked for something else meanwhile, and would not ask again.
       if (this.#request !== 'pause') break;
       await new Promise<void>((resolve) => {
@@ -321,6 +314,11 @@ export class Run {
     const known = baseEvaluations.get(evaluationKey);
     if (known) this.#emit({ type: 'evaluation', run: this.id, evaluation: known });
     else baseEvaluations.set(evaluationKey, await this.#evaluate(scorer, 0, 'evaluate-base', true));
+  }
+
+  #scorer(weights: WeightSet): Scorer {
+    const { lab } = this.material;
+    return lab.scorer(weights, { ...GREEDY, maxLength: this.config.maxLength, template: lab.template, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS });
   }
 
   async #drift(meter: DriftMeter): Promise<void> {

@@ -512,6 +512,7 @@ export class Session implements LabApi {
       lab,
       train: await datasets.examples('train', maxLength),
       trainTokens: datasets.tokens('train'),
+      trainExamples: async () => (await datasets.suite('train')).examples,
       heldOut: await datasets.suite('heldOut'),
       outOfDomain: await datasets.suite('outOfDomain'),
       heldOutTokens: datasets.tokens('heldOut'),

@@ -8,7 +8,7 @@ export type PhaseId = 'import' | 'download' | 'read-cache' | 'verify' | 'weights
 export interface StepMetrics {
   /** 1-based optimizer step. */
   readonly step: number;
-  /** Mean cross-entropy of the trained tokens, without the penalty; NaN when the step was not finite. */
+  /** Mean cross-entropy of the trained tokens, without the penalty; in GRPO the clipped objective, negated. NaN when the step was not finite. */
   readonly loss: number;
   /** λ times the squared norm, as added to the loss; 0 for SFT. */
   readonly penalty: number;
@@ -19,6 +19,18 @@ export interface StepMetrics {
   readonly tokensPerSecond: number;
   /** The whole update was left out because loss or norm was not finite. */
   readonly skipped: boolean;
+  /** From here on of GRPO, whose trained tokens are those that were sampled. Mean reward of the answers, 0 to 1. */
+  readonly reward?: number;
+  /** Mean tokens of an answer. */
+  readonly answerTokens?: number;
+  /** Mean of the distributions that the tokens were drawn from, in nats. */
+  readonly entropy?: number;
+  /** Share of the groups whose rewards differ: the others teach nothing. */
+  readonly mixedGroups?: number;
+  /** Share of the tokens whose gradient the bounds of the ratio cut off. */
+  readonly clipShare?: number;
+  /** Share of the answers that ended by themselves. */
+  readonly ended?: number;
 }
 
 export interface Drift {

@@ -14,9 +14,28 @@ export interface LoraConfig {
   readonly rsLora: boolean;
 }
 
+/** GRPO (arXiv 2402.03300): what is sampled and how far a step may go. */
+export interface ReinforceConfig {
+  /** Questions a step. */
+  readonly prompts: number;
+  /** Answers sampled for each, a group that is compared within itself. */
+  readonly samples: number;
+  readonly maxNewTokens: number;
+  /** Updates on the answers of a step. */
+  readonly updates: number;
+  /** The ratio counts from 1 - clipLow to 1 + clipHigh. */
+  readonly clipLow: number;
+  readonly clipHigh: number;
+}
+
 /** Everything that determines a run, frozen when it starts. Lengths in tokens, times in optimizer steps. */
 export interface RunConfig {
   readonly method: MethodId;
+  /**
+   * GRPO on the questions of the training data that have a gold answer, in place of supervised fine-tuning. `method` then names what the weights it
+   * starts from were trained with, and neither its objective nor its penalty has a part in the run; `accumulation` splits the answers of a step.
+   */
+  readonly reinforce?: ReinforceConfig;
   /** Absent for full fine-tuning. */
   readonly lora?: LoraConfig;
   /** Computes activations of a layer again in the backward pass, to hold those of one layer only. */
