@@ -132,6 +132,14 @@ describe('methods', () => {
     expect(state().config.lambda).toBe(3);
   });
 
+  it('that hold no directions have their spectrum measured in those of RPSFT', () => {
+    editConfig({ rankFraction: 0.4 });
+    chooseMethod('two-sided-rpsft');
+    expect(state().config.rankFraction).toBe(0.2);
+    chooseMethod('sft');
+    expect(state().config.rankFraction).toBe(0.4);
+  });
+
   it('remember the penalty beside them, and leave nothing of it to the next one', () => {
     chooseMethod('kl-sft');
     expect(state().config).toMatchObject({ lambda: 0, beta: 0.1 });
@@ -145,7 +153,7 @@ describe('methods', () => {
     holdBeside('rpsft');
     expect(state().config).toMatchObject({ lambda: 4, rankFraction: 0.3 });
     chooseMethod('sft');
-    expect(state().config).toMatchObject({ lambda: 0, beta: 0.1, rankFraction: 0.3 });
+    expect(state().config).toMatchObject({ lambda: 0, beta: 0.1, rankFraction: 0.5 });
     expect(state().config).not.toHaveProperty('penalty');
     chooseMethod('kl-sft');
     expect(state().config).toMatchObject({ penalty: 'rpsft', lambda: 4, beta: 0.5 });

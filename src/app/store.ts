@@ -11,7 +11,7 @@ import type {
 import type { KeptRuns } from './compare/groups.ts';
 import { initialEvaluation, type EvaluationState } from './evaluate/form.ts';
 import { defaultConfig, defaultLora, loraForModel, moveUsual, usualConfig } from './method/defaults.ts';
-import { memoryKey, pickSettings, remember, switchMethod, type MethodMemory } from './method/methodSettings.ts';
+import { memoryKey, pickSettings, remember, switchMethod, type MethodMemory, type MethodSettings } from './method/methodSettings.ts';
 import { defaultSampling, type Column, type Trial } from './playground/answers.ts';
 import { isLive, type LabRun, type PhaseProgress } from './runs.ts';
 import { initialProbes, type ProbesState } from './spectrum/probes/probes.ts';
@@ -285,9 +285,13 @@ export const closeSheet = (): void => set({ sheet: undefined });
 /** Changes the run being edited. */
 export const editConfig = (change: Partial<RunConfig>): void => set(({ config }) => ({ config: { ...config, ...change } }));
 
-/** Switches the method and brings back how it was last set. */
+/** Switches the method and brings back how it was last set. One that holds no directions has its spectrum measured in those of RPSFT. */
 export const chooseMethod = (method: MethodId): void =>
-  set(({ config, memory, model }) => ({ memory: remember(memory, config), config: switchMethod(config, memory[memoryKey(method)] ?? pickSettings(usualConfig(model, { method }))) }));
+  set(({ config, memory, model }) => {
+    const remembered = remember(memory, config);
+    const settings = (id: MethodId): MethodSettings => remembered[memoryKey(id)] ?? pickSettings(usualConfig(model, { method: id }));
+    return { memory: remembered, config: switchMethod({ ...config, rankFraction: settings('rpsft').rankFraction }, settings(method)) };
+  });
 
 /** Puts a penalty beside the objective, as it was last set there, or takes it away. */
 export const holdBeside = (penalty: PenaltyId | undefined): void =>

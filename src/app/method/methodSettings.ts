@@ -20,7 +20,7 @@ export const numbersOf = (choice: MethodChoice): readonly NumberParameter[] => p
 /** The method cannot be run on adapters. */
 export const needsAllWeights = (method: MethodId): boolean => !methodInfo(method).adapters;
 
-/** Another method in a run. k stays where the new method holds no directions: the spectrum is still measured in that many. */
+/** Another method in a run. k stays as it was where the new method holds no directions: the spectrum is still measured in that many. */
 export function switchMethod(config: RunConfig, settings: MethodSettings): RunConfig {
   const { penalty: _before, ...rest } = config;
   return { ...rest, ...settings, ...(usesParameter(settings, 'rankFraction') ? {} : { rankFraction: config.rankFraction }) };
