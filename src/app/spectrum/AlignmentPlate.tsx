@@ -1,5 +1,5 @@
 /** @file The alignment of one matrix: how much of each singular vector before is in each after. Read from the weights on demand. */
-import { useEffect, useMemo, useState, type ReactElement } from 'react';
+import { useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
 import type { MatrixDriftDetail } from '../../worker/protocol.ts';
 import { Plate } from '../charts/Plate.tsx';
 import { seriesColour } from '../charts/series.ts';
@@ -42,8 +42,7 @@ const tableOf = (shown: readonly { readonly run: RunMatrix; readonly matrix: Mat
 /** Once it was asked for, it follows the matrix that is selected. */
 export function AlignmentPlate({ runs, label }: { readonly runs: readonly RunMatrix[]; readonly label: string }): ReactElement {
   const [side, setSide] = useState<Side>('left');
-  const [wanted, setWanted] = useState(false);
-  const { details, readingDetail, detailProblem } = useLab((state) => state.probes);
+  const { details, followsSelection, readingDetail, detailProblem } = useLab((state) => state.probes);
   const labRuns = useLab((state) => state.runs);
   const name = runs[0]!.matrix.name;
   const able = runs.flatMap((run) => {
@@ -57,8 +56,15 @@ export function AlignmentPlate({ runs, label }: { readonly runs: readonly RunMat
   const missing = able.filter(({ run }) => !shown.some((one) => one.run === run)).map(({ run }) => run.id);
   const missingKey = missing.join(' ');
   useEffect(() => {
-    if (wanted && missingKey !== '' && !readingDetail && detailProblem === undefined) void readDetails(missingKey.split(' '), name);
-  }, [wanted, missingKey, name, readingDetail, detailProblem]);
+    if (followsSelection && missingKey !== '' && !readingDetail && detailProblem === undefined) void readDetails(missingKey.split(' '), name);
+  }, [followsSelection, missingKey, name, readingDetail, detailProblem]);
+  const maps = useRef<HTMLDivElement>(null);
+  const wasReading = useRef(readingDetail);
+  // The button that was pressed has gone with the answer, and its focus goes to that.
+  useEffect(() => {
+    if (wasReading.current && !readingDetail && document.activeElement === document.body) maps.current?.focus({ preventScroll: true });
+    wasReading.current = readingDetail;
+  }, [readingDetail]);
   const [first] = able;
   const again = able.filter(({ live }) => live).map(({ run }) => run.id);
   const reason = labRuns.find(({ id }) => id === runs[0]!.id);
@@ -74,7 +80,7 @@ export function AlignmentPlate({ runs, label }: { readonly runs: readonly RunMat
       foot="Down: vectors before, across: vectors now, strongest first; more ink, more alike. Blots off the diagonal are vectors that swapped or mixed inside the block, mostly where singular values nearly coincide. What left the block is not in it."
     >
       {shown.length > 0 ? (
-        <div className="alignment">
+        <div className="alignment" ref={maps} tabIndex={-1}>
           {shown.map(({ run, step, matrix }) => (
             <AlignmentMap key={run.id} run={run} step={step} matrix={matrix} side={side} />
           ))}
@@ -93,10 +99,7 @@ export function AlignmentPlate({ runs, label }: { readonly runs: readonly RunMat
             type="button"
             className="btn"
             disabled={readingDetail}
-            onClick={() => {
-              setWanted(true);
-              void readDetails(shown.length === 0 ? missing : again, name);
-            }}
+            onClick={() => void readDetails(shown.length === 0 ? missing : again, name)}
           >
             <Icon name="play" />
             {readingDetail ? 'Measuring' : shown.length === 0 ? `Measure ${label}` : 'Measure again'}

@@ -6,7 +6,7 @@ import { useLab } from '../store.ts';
 import { FisherMaps } from './FisherMaps.tsx';
 import { spectrumFinding } from './findings.ts';
 import { Maps } from './Maps.tsx';
-import { driftAt, matrixLabel } from './mapCells.ts';
+import { driftAt } from './mapCells.ts';
 import { MatrixDetail } from './MatrixDetail.tsx';
 import { metricOf, metrics, type MetricId } from './metrics.ts';
 import { fisherFinding, probeInfos } from './probes/findings.ts';
@@ -129,7 +129,7 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
           </p>
         </>
       )}
-      {detail.length > 0 && <MatrixDetail key={matrixLabel(detail[0]!.matrix)} runs={detail} onMove={move} narrow={narrow} />}
+      {detail.length > 0 && <MatrixDetail runs={detail} onMove={move} narrow={narrow} />}
       <MeasureMore runs={runs} narrow={narrow} />
     </>
   );

@@ -59,6 +59,7 @@ describe('a measurement', () => {
   it('of one matrix says what is wrong, and keeps what it read', async () => {
     const run = await trained(1);
     await readDetails([run], 'model.layers.1.q_proj.weight');
+    expect(state().probes).toMatchObject({ followsSelection: true, readingDetail: false, detailProblem: undefined });
     await readDetails([run], 'nothing');
     expect(state().probes.details.map(({ detail }) => detail.matrix.name)).toEqual(['model.layers.1.q_proj.weight']);
     expect(state().probes.detailProblem).toBe('nothing has no singular basis.');

@@ -20,6 +20,8 @@ export interface ProbesState {
   readonly problem: { readonly kind: ProbeKind; readonly message: string } | undefined;
   /** Matrices that were looked at closely, the latest first. */
   readonly details: readonly { readonly run: RunId; readonly detail: MatrixDetail }[];
+  /** One was asked for: from now on whatever is selected is looked at. */
+  readonly followsSelection: boolean;
   readonly readingDetail: boolean;
   readonly detailProblem: string | undefined;
 }
@@ -32,7 +34,7 @@ export const initialProbes: ProbesState = {
     restore: { role: 'outOfDomain', items: 100 },
   },
   tail: true,
-  going: undefined, reports: [], problem: undefined, details: [], readingDetail: false, detailProblem: undefined,
+  going: undefined, reports: [], problem: undefined, details: [], followsSelection: false, readingDetail: false, detailProblem: undefined,
 };
 
 export type ReportOf<Kind extends ProbeKind> = Extract<ProbeReport, { readonly request: { readonly kind: Kind } }>;

@@ -44,7 +44,7 @@ export async function cancelMeasurement(): Promise<void> {
 /** Looks closely at one matrix of runs as they are now. */
 export async function readDetails(runs: readonly RunId[], matrix: string): Promise<void> {
   if (get().probes.readingDetail) return;
-  edit({ readingDetail: true, detailProblem: undefined });
+  edit({ followsSelection: true, readingDetail: true, detailProblem: undefined });
   try {
     for (const run of runs) {
       const detail = await lab().matrixDetail(run, matrix);
