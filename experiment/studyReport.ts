@@ -49,9 +49,11 @@ function runsOf({ runs, devices, date, model }: StudyResults, { adapter }: Exper
   const hours = runs.reduce((sum, { seconds }) => sum + seconds, 0) / 3600;
   const sources = (['engine', 'twin'] as const).filter((source) => runs.some((run) => run.source === source));
   const by = sources.map((source) => `${runs.filter((run) => run.source === source).length} by the ${source} (${devices[source] ?? `${adapter}, taken over from experiment/results.json`})`);
-  const missing = judgedRuns(runs).filter((planned) => !runs.some(({ name }) => name === nameOf(planned)));
-  const rest = missing.length > 0 ? ` Missing, and run by the next \`npm run study\`: ${missing.map(nameOf).join('; ')}.` : ' None is missing.';
-  return `${runs.length} runs in ${hours.toFixed(1)} h, last on ${date}: ${by.join(', ')}. model.safetensors ${model.slice(0, 12)}….${rest}`;
+  const judged = judgedRuns(runs).map(nameOf);
+  const list = (names: readonly string[], words: string): string => (names.length > 0 ? ` ${words}: ${names.join('; ')}.` : '');
+  const missing = judged.filter((name) => !runs.some((run) => run.name === name));
+  const unmeasured = runs.filter((run) => judged.includes(run.name) && !run.measures).map(({ name }) => name);
+  return `${runs.length} runs in ${hours.toFixed(1)} h, last on ${date}: ${by.join(', ')}. model.safetensors ${model.slice(0, 12)}….${list(missing, 'Not run yet')}${list(unmeasured, 'Run, and not yet measured for drift, representations and restore')}${missing.length + unmeasured.length > 0 ? ' The next `npm run study` does that.' : ''}`;
 }
 
 /** The engine's own experiment has runs with the settings and seeds of these: how far their right answers are apart, at every evaluation. */
