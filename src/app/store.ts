@@ -11,6 +11,7 @@ import type {
 import type { KeptRuns } from './compare/groups.ts';
 import { initialEvaluation, type EvaluationState } from './evaluate/form.ts';
 import { defaultConfig, defaultLora, loraForModel, moveUsual, usualConfig } from './method/defaults.ts';
+import { supervised } from './method/reinforce.ts';
 import { memoryKey, pickSettings, remember, switchMethod, type MethodMemory, type MethodSettings } from './method/methodSettings.ts';
 import { defaultSampling, type Column, type Trial } from './playground/answers.ts';
 import { isLive, type LabRun, type PhaseProgress } from './runs.ts';
@@ -290,8 +291,11 @@ export const chooseMethod = (method: MethodId): void =>
   set(({ config, memory, model }) => {
     const remembered = remember(memory, config);
     const settings = (id: MethodId): MethodSettings => remembered[memoryKey(id)] ?? pickSettings(usualConfig(model, { method: id }));
-    return { memory: remembered, config: switchMethod({ ...config, rankFraction: settings('rpsft').rankFraction }, settings(method)) };
+    return { memory: remembered, config: switchMethod({ ...supervised(config, model), rankFraction: settings('rpsft').rankFraction }, settings(method)) };
   });
+
+/** Makes the run being edited a supervised one again. */
+export const superviseRun = (): void => set(({ config, model }) => ({ config: supervised(config, model) }));
 
 /** Puts a penalty beside the objective, as it was last set there, or takes it away. */
 export const holdBeside = (penalty: PenaltyId | undefined): void =>
@@ -319,7 +323,12 @@ export const editLora = (change: Partial<LoraConfig>): void =>
 
 /** Starts the run being edited from the weights of another run, or from the model. */
 export const startRunFrom = (id: RunId | undefined): void =>
-  set(({ config: { startFrom: _before, ...config } }) => ({ config: id === undefined ? config : { ...config, startFrom: id } }));
+  set(({ config: { startFrom: _before, ...config }, runs }) => {
+    if (id === undefined) return { config };
+    const from = runs.find((run) => run.id === id);
+    // GRPO bears the name of what it starts from.
+    return { config: { ...(config.reinforce === undefined || from === undefined ? config : switchMethod(config, pickSettings(from.config))), startFrom: id } };
+  });
 
 /** Draws a run in the figures or leaves it out. */
 export const showRun = (id: RunId, visible: boolean): void => set(({ runs }) => ({ runs: runs.map((run) => (run.id === id ? { ...run, visible } : run)) }));

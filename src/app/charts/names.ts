@@ -1,6 +1,6 @@
 /** @file Short names that tell the runs of one figure apart: the method, and what differs. */
 import { choiceName, METHODS, type MethodId } from '../../worker/methods.ts';
-import type { LoraConfig, RunConfig } from '../../worker/protocol.ts';
+import type { LoraConfig, ReinforceConfig, RunConfig } from '../../worker/protocol.ts';
 import { formatParameter, formatRate } from '../format.ts';
 import { isUnknown } from '../runs.ts';
 import { parameterText } from '../method/configLine.ts';
@@ -15,12 +15,19 @@ export interface LegendEntry {
 /** What tells two settings of adapters apart, in the shortest form that does. */
 const loraDetails: readonly ((lora: LoraConfig) => string)[] = [({ rank }) => `r ${rank}`, ({ alpha }) => `α ${formatParameter(alpha)}`, ({ rsLora }) => (rsLora ? 'rsLoRA' : ''), ({ targets }) => targets.join('+')];
 
+/** The same for settings of GRPO. */
+const reinforceDetails: readonly ((reinforce: ReinforceConfig) => string)[] = [
+  ({ prompts }) => `${prompts} questions`, ({ samples }) => `${samples} answers`, ({ maxNewTokens }) => `to ${maxNewTokens} tokens`, ({ updates }) => `${updates} updates`,
+  ({ clipLow, clipHigh }) => `ratio −${formatParameter(clipLow)} +${formatParameter(clipHigh)}`,
+];
+
 /** Every parameter that some method has, once. */
 const parameters = [...new Map(METHODS.flatMap((method) => method.parameters).map((parameter) => [parameter.id, parameter])).values()];
 
 /** Settings that a name may mention, in this order, and how. */
 const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (config: RunConfig) => string }[] = [
   ...loraDetails.map((text) => ({ key: 'lora', text: ({ lora }: RunConfig) => (lora === undefined ? '' : text(lora)) }) as const),
+  ...reinforceDetails.map((text) => ({ key: 'reinforce', text: ({ reinforce }: RunConfig) => (reinforce === undefined ? '' : text(reinforce)) }) as const),
   ...parameters.map((parameter) => ({ key: parameter.id, text: (config: RunConfig) => parameterText(config, parameter) })),
   { key: 'learningRate', text: (config) => `lr ${formatRate(config.learningRate)}` },
   { key: 'schedule', text: (config) => config.schedule },

@@ -6,6 +6,7 @@ import { formatAbout, formatCounted } from '../format.ts';
 import { readNumber, type NumberKey } from '../method/fields.ts';
 import { usualConfig, type ModelFacts } from '../method/defaults.ts';
 import { memoryKey, needsAllWeights, numbersOf, pickSettings, type MethodMemory, type MethodSettings } from '../method/methodSettings.ts';
+import { supervised } from '../method/reinforce.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { useLab } from '../store.ts';
 import { addToQueue } from './queue.ts';
@@ -109,9 +110,9 @@ export function QueueBuilder(): ReactElement {
   const seedsId = useId();
   const sumId = useId();
   const builder = useCompare((state) => state.builder);
-  const config = useLab((state) => state.config);
   const memory = useLab((state) => state.memory);
   const model = useLab((state) => state.model);
+  const config = supervised(useLab((state) => state.config), model);
   const runs = useLab((state) => state.runs);
   const items = useLab((state) => state.queue.items);
   const seconds = useLab((state) => state.estimate?.seconds);

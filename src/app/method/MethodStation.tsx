@@ -8,6 +8,7 @@ import { checkConfig } from './fields.ts';
 import { MethodParameters } from './MethodParameters.tsx';
 import { needsAllWeights } from './methodSettings.ts';
 import { OptimizerEditor } from './OptimizerEditor.tsx';
+import { ReinforceEditor } from './ReinforceEditor.tsx';
 import { TrainedWeights } from './TrainedWeights.tsx';
 
 const groups: readonly { readonly name: string; readonly methods: readonly MethodInfo[] }[] = [
@@ -76,15 +77,22 @@ function Controls(): ReactElement {
   );
 }
 
+function Methods(): ReactElement {
+  return (
+    <div className="choices" role="radiogroup" aria-label="Method">
+      {groups.map((group) => (
+        <Group key={group.name} {...group} />
+      ))}
+      <Controls />
+    </div>
+  );
+}
+
 export function MethodStation(): ReactElement {
+  const reinforce = useLab((state) => state.config.reinforce);
   return (
     <>
-      <div className="choices" role="radiogroup" aria-label="Method">
-        {groups.map((group) => (
-          <Group key={group.name} {...group} />
-        ))}
-        <Controls />
-      </div>
+      {reinforce === undefined ? <Methods /> : <ReinforceEditor reinforce={reinforce} />}
       <TrainedWeights />
       <OptimizerEditor />
     </>

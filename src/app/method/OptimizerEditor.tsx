@@ -7,6 +7,7 @@ import { Segments } from '../parts/Segments.tsx';
 import { Switch } from '../parts/Switch.tsx';
 import { editConfig, useLab } from '../store.ts';
 import { checkConfig, type NumberKey } from './fields.ts';
+import { stepsText } from './reinforce.ts';
 
 const schedules = [
   { value: 'constant', label: 'Constant' },
@@ -41,7 +42,7 @@ export function OptimizerEditor(): ReactElement {
     fields.map((field) => <NumberField key={field} field={field} value={config[field]} problem={problems[field]} onChange={(value) => editConfig({ [field]: value })} />);
   return (
     <>
-      <Group title="Learning rate and steps" summary={`${formatRate(config.learningRate)}, ${formatCounted(config.steps, 'step')} of ${formatCounted(config.batchSize, 'row')}`}>
+      <Group title="Learning rate and steps" summary={`${formatRate(config.learningRate)}, ${stepsText(config)}`}>
         {numbers('learningRate')}
         <div className="numfield">
           <div className="field">
@@ -50,7 +51,7 @@ export function OptimizerEditor(): ReactElement {
           </div>
           <p className="help">{scheduleHelp[config.schedule]}</p>
         </div>
-        {numbers('warmupSteps', 'steps', 'batchSize', 'maxLength', 'seed')}
+        {numbers('warmupSteps', 'steps', ...(config.reinforce === undefined ? ['batchSize' as const] : []), 'maxLength', 'seed')}
       </Group>
       <Group title="Memory" summary={`${config.accumulation === 1 ? 'Whole steps' : `Steps in ${formatCount(config.accumulation)} parts`}, activations ${config.recompute ? 'recomputed' : 'kept'}`}>
         {numbers('accumulation')}

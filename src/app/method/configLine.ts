@@ -17,5 +17,6 @@ export function parameterText(config: RunConfig, parameter: MethodParameter): st
 export function configLine(config: RunConfig): string {
   const own = parametersOf(config).map((parameter) => parameterText(config, parameter));
   const lora = config.lora === undefined ? [] : [loraLabel(config.lora)];
-  return [...own, ...lora, `lr ${formatRate(config.learningRate)}`].filter(Boolean).join(', ');
+  const answers = config.reinforce === undefined ? [] : [`${config.reinforce.prompts} × ${config.reinforce.samples} answers`];
+  return [...own, ...answers, ...lora, `lr ${formatRate(config.learningRate)}`].filter(Boolean).join(', ');
 }

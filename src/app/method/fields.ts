@@ -1,14 +1,14 @@
 /** @file Every number of a run: its name, its range, how it is written and read, and what it does. The editor and the check before a start use the same table. */
 import { formatCount, formatParameter, formatRate, formatShare } from '../format.ts';
-import type { RunConfig } from '../../worker/protocol.ts';
+import type { ReinforceConfig, RunConfig } from '../../worker/protocol.ts';
 import { METHODS, methodInfo, type NumberParameter } from '../../worker/methods.ts';
 import { needsAllWeights, usesParameter, type ParameterId } from './methodSettings.ts';
 
 /** The settings of a run that are numbers. */
 export type NumberKey = { [Key in keyof RunConfig]-?: RunConfig[Key] extends number ? Key : never }[keyof RunConfig];
 
-/** Everything that is typed as a number: those of the run itself, and two of its adapters. */
-export type FieldKey = NumberKey | 'loraRank' | 'loraAlpha';
+/** Everything that is typed as a number: those of the run itself, two of its adapters, and those of GRPO. */
+export type FieldKey = NumberKey | 'loraRank' | 'loraAlpha' | keyof ReinforceConfig;
 
 export interface NumberFieldInfo {
   readonly label: string;
@@ -52,6 +52,12 @@ export const numberFields: Readonly<Record<FieldKey, NumberFieldInfo>> = {
   maxLength: count('Longest row', 'Tokens of a row; what is longer is cut off.', 8, 131_072),
   loraRank: count('Rank r', 'Columns of A and B: what an adapter can hold. 8 to 64 is usual.', 1, 512),
   loraAlpha: real('Alpha', 'The adapter counts alpha / r times. Twice the rank is usual.', 0.001, 4096),
+  prompts: count('Questions a step', 'Questions that answers are sampled for in one step.', 1, 512),
+  samples: count('Answers each', 'Answers to one question, compared with each other. More find a right one oftener.', 2, 128),
+  maxNewTokens: count('Longest answer', 'Tokens an answer may take. One that is cut off counts as what it says so far.', 1, 4096),
+  updates: count('Updates a step', 'Times that the weights learn from the same answers. At 1 the bounds never act.', 1, 16),
+  clipLow: real('Ratio down to 1 −', 'How far a token may become less likely in a step before it counts no more.', 0, 1),
+  clipHigh: real('Ratio up to 1 +', 'How far a token may become likelier in a step. Wider than down keeps answers diverse.', 0, 10),
   warmupSteps: count('Warm-up steps', 'Steps over which the learning rate rises from 0.', 0, 100_000),
   clipNorm: real('Clip norm', 'Larger gradients are scaled down to this norm; 0 turns it off.', 0, 1000),
   weightDecay: real('Weight decay', 'Pulls all weights toward 0. Pretrained weights rarely want it.', 0, 1),
@@ -78,13 +84,18 @@ export function allowedRange(field: NumberFieldInfo): string {
   return `${field.whole ? 'A whole number between' : 'Between'} ${write(field.least)} and ${write(field.most)}`;
 }
 
+/** The settings of GRPO, in the order in which they are shown. */
+export const reinforceKeys: readonly (keyof ReinforceConfig)[] = ['prompts', 'samples', 'maxNewTokens', 'updates', 'clipLow', 'clipHigh'];
+
+const isOfReinforce = (key: FieldKey): key is keyof ReinforceConfig => reinforceKeys.some((known) => known === key);
+
 export type ConfigProblems = Readonly<Partial<Record<FieldKey | 'loraTargets' | 'method', string>>>;
 
-/** The value of a field; undefined for one of the adapters in a run without. */
+/** The value of a field; undefined for one of the adapters, or of GRPO, in a run without. */
 export function fieldValue(config: RunConfig, key: FieldKey): number | undefined {
   if (key === 'loraRank') return config.lora?.rank;
   if (key === 'loraAlpha') return config.lora?.alpha;
-  return config[key];
+  return isOfReinforce(key) ? config.reinforce?.[key] : config[key];
 }
 
 /** What is wrong with a value on its own; undefined when nothing is. */
@@ -93,8 +104,8 @@ export function fieldProblem(key: FieldKey, value: number): string | undefined {
   return value >= field.least && value <= field.most && (!field.whole || Number.isInteger(value)) ? undefined : allowedRange(field);
 }
 
-/** The method does not use the field. */
-export const isIdle = (key: string, config: RunConfig): boolean => key in methodNumbers && !usesParameter(config, key as ParameterId);
+/** The run does not use the field: its method has no such parameter, or GRPO takes questions in place of rows. */
+export const isIdle = (key: string, config: RunConfig): boolean => (key in methodNumbers && !usesParameter(config, key as ParameterId)) || (key === 'batchSize' && config.reinforce !== undefined);
 
 /** What keeps a run from starting, by field; `contextLength` is that of the model, if one is loaded. */
 export function checkConfig(config: RunConfig, contextLength = Infinity): ConfigProblems {
@@ -104,12 +115,16 @@ export function checkConfig(config: RunConfig, contextLength = Infinity): Config
     const problem = value === undefined || isIdle(key, config) ? undefined : fieldProblem(key, value);
     if (problem !== undefined) problems[key] = problem;
   }
-  if (config.lora !== undefined && needsAllWeights(config.method)) problems.method = `${methodInfo(config.method).name} trains all weights only`;
+  if (config.lora !== undefined && config.reinforce === undefined && needsAllWeights(config.method)) problems.method = `${methodInfo(config.method).name} trains all weights only`;
   if (config.lora?.targets.length === 0) problems.loraTargets = 'LoRA needs at least one layer to adapt';
   if (!problems.maxLength && config.maxLength > contextLength) problems.maxLength = `The model reads at most ${formatCount(contextLength)} tokens`;
   if (!problems.warmupSteps && !problems.steps && config.warmupSteps > config.steps) problems.warmupSteps = `No more than the ${formatCount(config.steps)} steps of the run`;
-  if (!problems.accumulation && !problems.batchSize && config.batchSize % config.accumulation !== 0) {
+  if (config.reinforce === undefined && !problems.accumulation && !problems.batchSize && config.batchSize % config.accumulation !== 0) {
     problems.accumulation = `Must divide the ${formatCount(config.batchSize)} rows a step`;
+  }
+  if (config.reinforce !== undefined && !problems.accumulation && !problems.prompts && !problems.samples) {
+    const answers = config.reinforce.prompts * config.reinforce.samples;
+    if (config.accumulation > answers) problems.accumulation = `No more than the ${formatCount(answers)} answers of a step`;
   }
   return problems;
 }

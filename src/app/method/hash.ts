@@ -39,6 +39,8 @@ export function writeHash(config: RunConfig, tab: TabId, usualTargets: readonly 
   const parts = new URLSearchParams();
   const usual = usualConfig(undefined, config);
   if (tab !== 'train') parts.set('tab', tab);
+  // GRPO starts from a run, which another page does not have.
+  if (config.reinforce !== undefined) return parts.toString();
   if (config.method !== defaultConfig.method) parts.set('method', config.method);
   if (config.penalty !== undefined) parts.set('penalty', config.penalty);
   if (config.throughScale) parts.set('throughScale', 'on');

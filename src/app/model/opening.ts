@@ -5,6 +5,7 @@ import { byRole } from '../data/importing.ts';
 import { formatBytes } from '../format.ts';
 import { lab, sentence } from '../lab.ts';
 import { configForModel, memoryForModel } from '../method/defaults.ts';
+import { supervised } from '../method/reinforce.ts';
 import { applyEvents, isLive, runFromSummary, type LabRun } from '../runs.ts';
 import { initialState, selectLiveRun, useLab, type HubForm, type LabState, type ModelRequest, type Opening } from '../store.ts';
 import { goesOnto, nameOfFiles } from './dropped.ts';
@@ -106,7 +107,7 @@ export function acceptModel(opened: Opened): void {
     // A recorded run is one of the built-in model.
     const recorded = model.source === 'built-in' && added.length === 0 ? state.runs.filter((other) => other.recorded) : [];
     return {
-      ...data, model, memory: memoryForModel(state.memory, state.model, model), config: configForModel(state.config, state.model, model),
+      ...data, model, memory: memoryForModel(state.memory, state.model, model), config: configForModel(supervised(state.config, state.model), state.model, model),
       runs: [...recorded, ...added], selectedRun: recorded.length > 0 ? state.selectedRun : undefined, ...(recorded.length > 0 ? {} : { recording: { status: 'none' } }),
       estimate: undefined, fitCheck: undefined, exported: undefined, evaluation: initialState.evaluation, probes: initialState.probes, playground: { ...initialState.playground, sampling: state.playground.sampling }, ...shown,
     };

@@ -2,9 +2,10 @@
 import type { ReactElement } from 'react';
 import { formatAbout, formatCount, formatCounted, formatParameter, formatTime } from '../format.ts';
 import { runNames } from '../charts/names.ts';
-import { continueRun, startObstacle, startRun } from './control.ts';
+import { continueRun, reinforceRun, startObstacle, startRun } from './control.ts';
 import { loraLabel } from '../method/configLine.ts';
 import { choiceName, METHODS, methodInfo } from '../../worker/methods.ts';
+import { stepsText } from '../method/reinforce.ts';
 import { needsAllWeights } from '../method/methodSettings.ts';
 import { Alert } from '../parts/Alert.tsx';
 import { Icon } from '../parts/Icon.tsx';
@@ -74,7 +75,9 @@ function NextRun(): ReactElement {
         </p>
       ))}
       <p className="help">
-        {estimate?.seconds === undefined ? (
+        {config.reinforce !== undefined ? (
+          `${stepsText(config)}. Memory and time of GRPO are not estimated: its first steps show them.`
+        ) : estimate?.seconds === undefined ? (
           <>
             {estimating ? <Ring state="live" /> : null} {steps}. {estimating ? 'Three steps are being run to know the time it will take here.' : ''}
             {estimating || estimate === undefined || obstacle !== undefined ? null : (
@@ -134,6 +137,9 @@ function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
           </button>
           <button type="button" className="btn" title="The next run starts from these weights, with the same settings" onClick={() => continueRun(run)}>
             Continue from this run
+          </button>
+          <button type="button" className="btn" title="The next run samples answers from these weights and learns from those that are right" onClick={() => reinforceRun(run)}>
+            Reinforce from this run (GRPO)
           </button>
           {other === undefined ? null : (
             <button

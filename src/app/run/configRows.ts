@@ -3,6 +3,7 @@ import { choiceName, parametersOf, type MethodParameter } from '../../worker/met
 import type { RunConfig } from '../../worker/protocol.ts';
 import { formatCounted, formatParameter, formatRate } from '../format.ts';
 import { numberFields } from '../method/fields.ts';
+import { stepsText } from '../method/reinforce.ts';
 
 export type Row = readonly [name: string, value: string];
 
@@ -21,15 +22,27 @@ function parameterRow(config: RunConfig, parameter: MethodParameter): Row {
   return [symbol, `${numberFields[id].write(config[id])}${id === 'rankFraction' ? ' of the rank' : ''}`];
 }
 
+function reinforceRows({ reinforce }: RunConfig): readonly Row[] {
+  if (reinforce === undefined) return [];
+  const { prompts, samples, maxNewTokens, updates, clipLow, clipHigh } = reinforce;
+  return [
+    ['Answers', `${formatCounted(samples, 'answer')} to each of ${formatCounted(prompts, 'question')}`],
+    ['Longest answer', formatCounted(maxNewTokens, 'token')],
+    ['Updates a step', String(updates)],
+    ['Ratio', `1 − ${formatParameter(clipLow)} to 1 + ${formatParameter(clipHigh)}`],
+  ];
+}
+
 /** Every setting that had an effect, in the order of the Method station. */
 export function configRows(config: RunConfig): readonly Row[] {
   return [
     ['Method', choiceName(config)],
     ...parametersOf(config).map((parameter) => parameterRow(config, parameter)),
+    ...reinforceRows(config),
     ...trainedRows(config),
     ['Learning rate', `${formatRate(config.learningRate)}, ${config.schedule}`],
     ['Warm-up', formatCounted(config.warmupSteps, 'step')],
-    ['Steps', `${formatCounted(config.steps, 'step')} of ${formatCounted(config.batchSize, 'row')}`],
+    ['Steps', stepsText(config)],
     ...(config.accumulation === 1 ? [] : [['Parts a step', String(config.accumulation)] as const]),
     ...(config.recompute ? [['Activations', 'recomputed'] as const] : []),
     ['Longest row', formatCounted(config.maxLength, 'token')],

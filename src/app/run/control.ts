@@ -2,6 +2,7 @@
 import type { RunConfig, RunId } from '../../worker/protocol.ts';
 import { lab, sentence } from '../lab.ts';
 import { checkConfig } from '../method/fields.ts';
+import { reinforced } from '../method/reinforce.ts';
 import { remember } from '../method/methodSettings.ts';
 import { isLive, isUnknown, runFromSummary, type LabRun } from '../runs.ts';
 import { checkFit } from './fit.ts';
@@ -34,7 +35,7 @@ export async function startRun(): Promise<void> {
   set({ starting: true, runProblem: undefined, deviceProblem: undefined, station: 'run', tab: 'train', sheet: undefined });
   try {
     const { config } = get();
-    if (!(await checkFit(config))) return;
+    if (config.reinforce === undefined && !(await checkFit(config))) return;
     const summary = await lab().start(config);
     const run = runFromSummary(summary, performance.now());
     // A recorded run was there to show what a run looks like; from here on there is a real one.
@@ -54,6 +55,12 @@ export function continueRun(run: LabRun): void {
     const settings: RunConfig = isUnknown(run) ? { ...edited, ...(config.lora === undefined ? {} : { lora: config.lora }) } : config;
     return { config: { ...settings, startFrom: id }, memory: remember(state.memory, settings), lora: config.lora ?? state.lora };
   });
+}
+
+/** Sets the next run up as GRPO from the weights of an ended one. */
+export function reinforceRun(run: LabRun): void {
+  continueRun(run);
+  set(({ config, model }) => ({ config: reinforced(config, model), station: 'method' }));
 }
 
 /** Sends a request; false when it was refused. */

@@ -18,6 +18,10 @@ const probedUnasked = 512e6;
 async function estimateOnce(probeLarge: boolean): Promise<void> {
   const { config, model, connection, datasets, opening } = get();
   if (connection !== 'ready' || opening !== undefined || Object.keys(checkConfig(config, model?.contextLength)).length > 0) return;
+  if (config.reinforce !== undefined) {
+    set({ estimate: undefined });
+    return;
+  }
   const isCurrent = (): boolean => get().config === config && get().datasets === datasets && get().model === model;
   const estimate = await lab().estimate(config, false);
   if (!isCurrent()) return;

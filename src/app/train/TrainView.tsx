@@ -9,6 +9,7 @@ import { GroupsPlate } from './GroupsPlate.tsx';
 import { Lead } from './Lead.tsx';
 import { LossPlate } from './LossPlate.tsx';
 import { heights } from './margins.ts';
+import { ReinforcePlates } from './ReinforcePlates.tsx';
 import { useTrainSettings } from './settings.ts';
 import { SuitePlate } from './SuitePlate.tsx';
 import { GradientNormPlate, LearningRatePlate, PenaltyPlate, ThroughputPlate } from './StepPlates.tsx';
@@ -62,8 +63,14 @@ export const TrainView = memo(function TrainView({
       <div className="figure-grid">
         <SuitePlate suite="inDomain" figures={figures} onFailures={onFailures} />
         <SuitePlate suite="outOfDomain" figures={figures} onFailures={onFailures} />
-        <LossPlate figures={figures} scale={lossScale} smoothing={smoothing} />
-        <PenaltyPlate figures={figures} config={config} />
+        {config.reinforce === undefined ? (
+          <>
+            <LossPlate figures={figures} scale={lossScale} smoothing={smoothing} />
+            <PenaltyPlate figures={figures} config={config} />
+          </>
+        ) : (
+          <ReinforcePlates figures={figures} smoothing={smoothing} />
+        )}
         {current ? (
           <>
             <GradientNormPlate figures={figures} config={config} smoothing={smoothing} />

@@ -89,11 +89,19 @@ export function breaksOf(steps: readonly StepMetrics[], key: 'loss' | 'gradientN
   });
 }
 
-type StepKey = 'loss' | 'penalty' | 'gradientNorm' | 'learningRate' | 'tokensPerSecond';
+type ReinforceKey = 'reward' | 'answerTokens' | 'entropy';
+
+type StepKey = 'loss' | 'penalty' | 'gradientNorm' | 'learningRate' | 'tokensPerSecond' | ReinforceKey;
+
+/** The objective of GRPO is no loss of a token, and is not drawn as one. */
+const valueOf = (step: StepMetrics, key: StepKey): number | undefined => (key === 'loss' && step.reward !== undefined ? undefined : step[key]);
 
 /** One metric by step; what is not finite is a gap. */
 export const stepPoints = (steps: readonly StepMetrics[], key: StepKey): readonly Point[] =>
-  steps.map((step) => ({ x: step.step, y: Number.isFinite(step[key]) ? step[key] : null }));
+  steps.map((step) => {
+    const value = valueOf(step, key);
+    return { x: step.step, y: value !== undefined && Number.isFinite(value) ? value : null };
+  });
 
 /** Training loss, smoothed over raw, with the held-out loss as rings. */
 export const lossCurve = (drawn: DrawnRun, smoothing: number, scale: ScaleKind): LineSeries =>
@@ -135,6 +143,13 @@ export const throughputCurve = (drawn: DrawnRun, smoothing: number): LineSeries 
   cached(drawn, `throughput ${smoothing}`, () => {
     const raw = stepPoints(drawn.run.steps, 'tokensPerSecond');
     return { ...baseOf(drawn), line: smooth(raw, smoothing, false), raw, detail: (step) => rawDetail(raw, step, formatCount) };
+  });
+
+/** What GRPO says of its answers, smoothed over raw. */
+export const reinforceCurve = (drawn: DrawnRun, key: ReinforceKey, smoothing: number, format: (value: number) => string): LineSeries =>
+  cached(drawn, `${key} ${smoothing}`, () => {
+    const raw = stepPoints(drawn.run.steps, key);
+    return { ...baseOf(drawn), line: smooth(raw, smoothing, false), raw, detail: (step) => rawDetail(raw, step, format) };
   });
 
 function rawDetail(raw: readonly Point[], step: number, format: (value: number) => string): string {

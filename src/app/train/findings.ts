@@ -6,6 +6,7 @@ import type { Accuracy, Evaluation, Measure, RunConfig, SuiteMeasures } from '..
 import type { BalanceRow, Change } from '../charts/Balance.tsx';
 import type { Phrase } from '../charts/Phrases.tsx';
 import { formatCount, formatInterval, formatLoss, formatPercent, formatPointsSize } from '../format.ts';
+import { stepsText } from '../method/reinforce.ts';
 import { isAccuracy, suiteLoss, suitePlaces, type Suite } from '../results.ts';
 import { exactMeasures, isLive, type LabRun } from '../runs.ts';
 
@@ -228,7 +229,7 @@ function whatIsMeasured({ inDomain, outOfDomain }: SuiteMeasures): string {
 /** The view before any run: what the next one will be. */
 export function readyFinding(config: RunConfig, method: string, dataset: string, about: string | undefined, measures: SuiteMeasures = exactMeasures): Finding {
   const time = about === undefined ? '' : `, ${about} here`;
-  const size = `${formatCount(config.steps)} steps of ${formatCount(config.batchSize)} rows${time}.`;
+  const size = `${stepsText(config)}${time}.`;
   const every = `every ${formatCount(config.evaluateEvery)} steps on ${formatCount(config.evaluationItems)} items of each suite`;
   return {
     line: [`Ready to run ${method} on ${dataset}.`],
