@@ -124,6 +124,11 @@ export class Datasets {
     return this.#of(role).dataset.sha256;
   }
 
+  /** SHA-256 of the file of each role, by its name. */
+  hashes(): Readonly<Record<string, string>> {
+    return Object.fromEntries(ROLES.map((role) => [this.name(role), this.sha256(role)]));
+  }
+
   /** What is loaded: equal keys give equal examples. */
   used(): UsedDatasets {
     const of = (role: DatasetRole): UsedData => {

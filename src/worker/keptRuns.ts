@@ -4,7 +4,7 @@ import type { BundledRun } from './bundle.ts';
 import { bundleFiles, readBundle } from './bundle.ts';
 import type { ExportedRun } from './exporting.ts';
 import type { Library } from './library.ts';
-import type { RunId, RunNotes, StoredRun } from './protocol.ts';
+import type { RunId, RunNotes, RunSummary, StoredRun } from './protocol.ts';
 import { NO_NOTES } from './records.ts';
 import type { Run } from './runs.ts';
 
@@ -23,6 +23,13 @@ export class KeptRuns {
     const onDisk = new Set(records.map(({ stored }) => stored.summary.id));
     const others = [...this.made.values()].filter(({ id }) => !onDisk.has(id)).toReversed();
     return [...others.map((run) => this.#ofPage(run)), ...records.map(({ stored }) => this.#asItIsNow(stored))];
+  }
+
+  /** @throws when the run is not there any more */
+  async summary(id: RunId): Promise<RunSummary> {
+    const summary = this.made.get(id)?.summary ?? (await this.library.record(id))?.stored.summary;
+    if (!summary) throw new Error(GONE);
+    return summary;
   }
 
   /** @throws when the run is not there any more, or the disk is full */
