@@ -8,7 +8,7 @@ import { reinforceSettings } from './reinforcing.ts';
 import { Session } from './session.ts';
 
 const SFT: RunConfig = {
-  method: 'sft', lambda: 0, rankFraction: 0.25, tau: 1, throughScale: false, beta: 0.1, learningRate: 3e-3, schedule: 'constant', warmupSteps: 0, steps: 8, batchSize: 4, accumulation: 1, maxLength: 48,
+  method: 'sft', lambda: 0, rankFraction: 0.25, tau: 1, throughScale: false, beta: 0.1, learningRate: 3e-3, schedule: 'constant', warmupSteps: 0, steps: 8, batchSize: 4, accumulation: 1, maxLength: 32,
   beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clipNorm: 1, seed: 1, evaluateEvery: 100, driftEvery: 0, evaluationItems: 2, recompute: false,
 };
 const REINFORCE = { prompts: 2, samples: 4, maxNewTokens: 8, updates: 1, clipLow: 0.2, clipHigh: 0.28 };
