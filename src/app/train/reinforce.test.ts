@@ -7,6 +7,8 @@ import { checkConfig } from '../method/fields.ts';
 import { writeHash } from '../method/hash.ts';
 import { defaultReinforce, reinforced, supervised } from '../method/reinforce.ts';
 import { configRows } from '../run/configRows.ts';
+import { reinforceRun } from '../run/control.ts';
+import { chooseMethod, initialState, startRunFrom, superviseRun, useLab } from '../store.ts';
 import { lossCurve, reinforceCurve } from './curves.ts';
 
 const builtIn = { source: 'built-in', contextLength: 128, linears: [] } as const;
@@ -26,6 +28,24 @@ describe('GRPO in the edited run', () => {
     const back = supervised(grpo, builtIn);
     expect(back).toEqual({ ...usualConfig(builtIn, defaultConfig), startFrom: 'run-1' });
     expect(supervised(back, builtIn)).toBe(back);
+  });
+
+  it('is set up from an ended run, follows the run it starts from, and goes back', () => {
+    const [rpsft, sft] = [madeUpRun(), madeUpRun({ method: 'sft', lambda: 0 })];
+    const edited = (): typeof defaultConfig => useLab.getState().config;
+    useLab.setState({ ...initialState, runs: [rpsft, sft] });
+    reinforceRun(rpsft);
+    expect(edited()).toMatchObject({ method: 'rpsft', startFrom: rpsft.id, reinforce: defaultReinforce, steps: 60 });
+    startRunFrom(sft.id);
+    expect(edited()).toMatchObject({ method: 'sft', startFrom: sft.id, reinforce: defaultReinforce });
+    superviseRun();
+    expect(edited()).not.toHaveProperty('reinforce');
+    expect(edited()).toMatchObject({ startFrom: sft.id, steps: defaultConfig.steps });
+    reinforceRun(rpsft);
+    chooseMethod('l2sp');
+    expect(edited()).not.toHaveProperty('reinforce');
+    expect(edited()).toMatchObject({ method: 'l2sp', steps: defaultConfig.steps });
+    useLab.setState(initialState);
   });
 
   it('names allowed ranges, and leaves the rows of a step alone', () => {
