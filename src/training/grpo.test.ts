@@ -127,11 +127,11 @@ describe('GrpoTrainer', () => {
 
   it('raises the reward of a task that can be learnt', async () => {
     const model = await loadFixtureModel('llama-tied');
-    const trainer = await GrpoTrainer.create(model, settings({ samples: 8 }), tasks, ENDS);
+    const trainer = await GrpoTrainer.create(model, settings({ samples: 8, schedule: { kind: 'constant', learningRate: 8e-3, warmupSteps: 0, steps: 12 } }), tasks, ENDS);
     const rewards: number[] = [];
-    for (let step = 0; step < 20; step++) rewards.push((await trainer.takeStep()).reward);
+    for (let step = 0; step < 12; step++) rewards.push((await trainer.takeStep()).reward);
     const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-    expect(mean(rewards.slice(-5))).toBeGreaterThan(mean(rewards.slice(0, 5)) + 0.25);
+    expect(mean(rewards.slice(-4))).toBeGreaterThan(mean(rewards.slice(0, 4)) + 0.25);
     trainer.destroy();
   });
 
