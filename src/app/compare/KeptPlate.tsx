@@ -5,6 +5,7 @@ import { Swatch } from '../charts/Swatch.tsx';
 import type { TableData } from '../charts/table.ts';
 import { formatInterval, formatPercent, formatPercentValue, formatShare } from '../format.ts';
 import type { ComparedGroup, Comparison } from './comparison.ts';
+import { hoverRow } from './highlight.ts';
 import { keptRows, seedText, type KeptRow } from './keptRows.ts';
 import { setReference, useCompare } from './state.ts';
 import type { Kept } from './statistics.ts';
@@ -68,7 +69,7 @@ export function KeptPlate({ comparison }: { readonly comparison: Comparison }): 
             </thead>
             <tbody>
               {rows.map(({ one, kept, marks: own }) => (
-                <tr key={one.group.id} className={one === reference ? 'refrow' : undefined}>
+                <tr key={one.group.id} {...hoverRow(one.group.id)} className={one === reference ? 'refrow' : undefined}>
                   <th scope="row">
                     <button type="button" className="row-name" aria-pressed={one === reference} title="Compare the others with this" onClick={() => setReference(one.group.id)}>
                       <Swatch method={one.group.config.method} />

@@ -8,6 +8,7 @@ import { formatLoss, formatPercentValue, formatPoints } from '../format.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { selectRunById, showRun } from '../store.ts';
 import type { ComparedGroup } from './comparison.ts';
+import { hoverRow } from './highlight.ts';
 import { RunDetails } from './RunDetails.tsx';
 import { runColumns, type Column, type RunRow } from './rows.ts';
 import { sortBy, toggleOpened, useCompare, type SortKey } from './state.ts';
@@ -101,7 +102,7 @@ function Row({ row, columns, selected, opened }: { readonly row: RunRow; readonl
   const { group, compared, values, status, failed } = row;
   const seeds = compared?.runs.length ?? 0;
   return (
-    <tr data-selected={selected} data-hidden={!group.visible}>
+    <tr {...hoverRow(group.id)} data-selected={selected} data-hidden={!group.visible}>
       <td className="pin">
         <input
           type="checkbox"

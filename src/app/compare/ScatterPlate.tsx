@@ -11,6 +11,7 @@ import { cursor } from '../cursor.ts';
 import { formatCount, formatPoints } from '../format.ts';
 import { Segments } from '../parts/Segments.tsx';
 import type { Comparison } from './comparison.ts';
+import { highlight } from './highlight.ts';
 import { ScatterDrawing } from './ScatterDrawing.tsx';
 import { scatterModel, type ScatterModel, type ScatterPath } from './scatterModel.ts';
 import { setFrame, useCompare, type Frame } from './state.ts';
@@ -107,26 +108,34 @@ function Scatter({ model, label, margins }: { readonly model: ScatterModel; read
   const figure = useId();
   const { ref, width } = useWidth<HTMLDivElement>();
   const steps = useMemo(() => [...new Set(model.paths.flatMap(({ faint, points }) => (faint ? [] : points.map(({ step }) => step))))].toSorted((a, b) => a - b), [model]);
-  const stepUnder = (event: PointerEvent): number | undefined => {
+  const under = (event: PointerEvent): { readonly step: number; readonly id: string } | undefined => {
     const box = plotBox(width, height, margins);
     const area = event.currentTarget.getBoundingClientRect();
     const [x, y] = [event.clientX - area.left, event.clientY - area.top];
-    let [nearest, best]: [number, number | undefined] = [reach, undefined];
-    for (const path of model.paths)
-      for (const { gain, change, step } of path.faint ? [] : path.points) {
+    let nearest = reach;
+    let found: { readonly step: number; readonly id: string } | undefined;
+    for (const { id, faint, points } of model.paths)
+      for (const { gain, change, step } of faint ? [] : points) {
         const distance = Math.hypot(pixelX(box, model.x, gain) - x, pixelY(box, model.y, change) - y);
-        if (change >= model.y.domain[0] && distance < nearest) [nearest, best] = [distance, step];
+        if (change < model.y.domain[0] || distance >= nearest) continue;
+        nearest = distance;
+        found = { step, id };
       }
-    return best;
+    return found;
   };
   const onPointerMove = (event: PointerEvent): void => {
-    const step = stepUnder(event);
-    if (step === undefined) cursor.leave();
-    else cursor.move(step, figure);
+    const found = under(event);
+    highlight(found?.id);
+    if (found === undefined) cursor.leave();
+    else cursor.move(found.step, figure);
+  };
+  const onPointerLeave = (): void => {
+    highlight();
+    cursor.leave();
   };
   const onPointerUp = (event: PointerEvent): void => {
-    const step = stepUnder(event);
-    if (step !== undefined) cursor.togglePin(step, figure);
+    const found = under(event);
+    if (found !== undefined) cursor.togglePin(found.step, figure);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
@@ -147,7 +156,7 @@ function Scatter({ model, label, margins }: { readonly model: ScatterModel; read
     event.stopPropagation();
   };
   return (
-    <div className="figure-plot" ref={ref} role="img" aria-label={label} tabIndex={0} style={{ height }} onPointerMove={onPointerMove} onPointerLeave={() => cursor.leave()} onPointerUp={onPointerUp} onKeyDown={onKeyDown} onBlur={() => cursor.leave()}>
+    <div className="figure-plot" ref={ref} role="img" aria-label={label} tabIndex={0} style={{ height }} onPointerMove={onPointerMove} onPointerLeave={onPointerLeave} onPointerUp={onPointerUp} onKeyDown={onKeyDown} onBlur={() => cursor.leave()}>
       {width > 0 && (
         <>
           <svg width={width} height={height} aria-hidden="true">
