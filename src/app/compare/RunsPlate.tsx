@@ -6,8 +6,9 @@ import { Swatch } from '../charts/Swatch.tsx';
 import type { TableData } from '../charts/table.ts';
 import { formatLoss, formatPercentValue, formatPoints } from '../format.ts';
 import { Icon } from '../parts/Icon.tsx';
-import { selectRunById, showRun } from '../store.ts';
+import { selectRunById, showRun, useLab } from '../store.ts';
 import type { ComparedGroup } from './comparison.ts';
+import type { RunGroup } from './groups.ts';
 import { hoverRow } from './highlight.ts';
 import { RunDetails } from './RunDetails.tsx';
 import { runColumns, type Column, type RunRow } from './rows.ts';
@@ -98,22 +99,31 @@ function BaseRow({ compared, columns }: { readonly compared: ComparedGroup; read
   );
 }
 
+/** Follows the store itself: the table is drawn a moment later than a click, and a box may not wait for it. */
+function DrawBox({ group }: { readonly group: RunGroup }): ReactElement {
+  const ids = group.runs.map(({ id }) => id);
+  const drawn = useLab((state) => ids.length === 0 || state.runs.some(({ id, visible }) => visible && ids.includes(id)));
+  return (
+    <input
+      type="checkbox"
+      checked={drawn}
+      disabled={ids.length === 0}
+      aria-label={`Draw ${group.name}`}
+      title="Draw in the figures"
+      onChange={(event) => {
+        for (const id of ids) showRun(id, event.target.checked);
+      }}
+    />
+  );
+}
+
 function Row({ row, columns, selected, opened }: { readonly row: RunRow; readonly columns: readonly Column[]; readonly selected: boolean; readonly opened: boolean }): ReactElement {
   const { group, compared, values, status, failed } = row;
   const seeds = compared?.runs.length ?? 0;
   return (
     <tr {...hoverRow(group.id)} data-selected={selected} data-hidden={!group.visible}>
       <td className="pin">
-        <input
-          type="checkbox"
-          checked={group.visible}
-          disabled={group.runs.length === 0}
-          aria-label={`Draw ${group.name}`}
-          title="Draw in the figures"
-          onChange={(event) => {
-            for (const run of group.runs) showRun(run.id, event.target.checked);
-          }}
-        />
+        <DrawBox group={group} />
       </td>
       <th scope="row">
         <button type="button" className="row-name" aria-pressed={selected} disabled={group.runs.length === 0} title="Draw strongest" onClick={() => selectRunById((compared?.runs ?? group.runs).at(-1)?.id ?? '')}>
