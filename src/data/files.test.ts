@@ -112,12 +112,12 @@ if (existsSync(data)) {
       );
     });
 
-    it('reads GSM8K in less than 200 ms of processor time', async () => {
+    it('reads GSM8K in less than half a second of processor time', async () => {
       await load('gsm8k/train.jsonl');
       const before = process.cpuUsage();
       await load('gsm8k/train.jsonl');
       const { user, system } = process.cpuUsage(before);
-      expect((user + system) / 1000).toBeLessThan(200);
+      expect((user + system) / 1000).toBeLessThan(500);
     });
   });
 }
