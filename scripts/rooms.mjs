@@ -11,13 +11,15 @@ const kernels = ['gpu', 'shaders'];
 const files = ['formats', 'data'];
 const networks = ['models', 'graph', ...kernels, ...files];
 const fineTuning = ['methods', 'spectral', ...networks];
-const engine = ['training', 'evaluation', 'generation', ...fineTuning];
+const lab = ['training', 'evaluation', 'generation', ...fineTuning];
+const engine = ['lab', ...lab];
 
 /** What each room may import besides itself. `type:room` allows `import type` only: nothing of that room then runs in this one. */
 export const rooms = {
   app: ['worker', ...['engine', 'storage', ...engine].filter((room) => room !== 'shaders').map((room) => `type:${room}`)],
   worker: ['engine', 'storage', ...engine],
   engine,
+  lab,
   training: ['evaluation', 'generation', ...fineTuning],
   evaluation: ['generation', ...fineTuning],
   generation: fineTuning,
