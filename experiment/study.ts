@@ -30,25 +30,18 @@ async function study(backend: Backend, anew: boolean): Promise<void> {
       await save({ fisher: [...results.fisher, await backend.fisher(suite, fraction)] });
     }
   }
-  const gone = new Set<string>();
-  for (;;) {
-    const judged = new Set(judgedRuns(results.runs).map(nameOf));
-    const unmeasured = results.runs.filter(({ name, measures }) => !measures && judged.has(name));
-    const own = unmeasured.find(({ name }) => !gone.has(name));
-    const next = nextRun(results.runs);
-    const keepMeasures = (run: RunResult, measures: Measures): Promise<void> => save({ runs: results.runs.map((each) => (each === run ? { ...each, measures } : each)) });
-    if (own) {
-      const measures = await backend.measure(own);
-      if (measures) await keepMeasures(own, measures);
-      else gone.add(own.name);
-    } else if (next) {
-      const taken = anew ? undefined : await fromExperiment(next, results.model);
-      const result: RunResult = { name: nameOf(next), ...next, ...(taken ?? { source: backend.source, ...(await backend.train(next)) }) };
-      const { heldOut, outOfDomain } = result.points.at(-1)!;
-      console.log(`${result.name}: in-domain ${heldOut.correct}/${heldOut.items}, out-of-domain ${outOfDomain.correct}/${outOfDomain.items}, ${result.seconds.toFixed(0)} s`);
-      await save({ runs: [...results.runs, result] });
-    } else if (unmeasured[0]) await keepMeasures(unmeasured[0], await measureAgain(backend, unmeasured[0]));
-    else return;
+  for (let next = nextRun(results.runs); next; next = nextRun(results.runs)) {
+    const taken = anew ? undefined : await fromExperiment(next, results.model);
+    const result: RunResult = { name: nameOf(next), ...next, ...(taken ?? { source: backend.source, ...(await backend.train(next)) }) };
+    const { heldOut, outOfDomain } = result.points.at(-1)!;
+    console.log(`${result.name}: in-domain ${heldOut.correct}/${heldOut.items}, out-of-domain ${outOfDomain.correct}/${outOfDomain.items}, ${result.seconds.toFixed(0)} s`);
+    await save({ runs: [...results.runs, result] });
+  }
+  const judged = new Set(judgedRuns(results.runs).map(nameOf));
+  for (const run of results.runs.filter(({ name, measures }) => judged.has(name) && !measures)) {
+    const measures = { source: backend.source, ...((await backend.measure(run)) ?? (await measureAgain(backend, run))) };
+    console.log(`${run.name}: measured`);
+    await save({ runs: results.runs.map((each) => (each.name === run.name ? { ...each, measures } : each)) });
   }
 }
 

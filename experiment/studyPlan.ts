@@ -1,4 +1,4 @@
-/** @file What `npm run study` runs: a grid for every method on one seed, the setting each method is judged at, and that setting on more seeds. */
+/** @file What `npm run study` runs: a grid for every method on one seed, the settings each method is judged at, and those on more seeds. */
 import type { FineTuneSettings, MethodId } from '../src/engine.ts';
 import { methodInfo } from '../src/methods/registry.ts';
 import type { RunResult } from './studyResults.ts';
@@ -64,9 +64,20 @@ export const GRID: readonly Setting[] = [
   setting('kl-sft', 5e-4, { beta: 0.02 }),
   setting('iw-sft', 2e-4),
   setting('sft', 5e-4, { lora: true }),
+  setting('rpsft', 1e-3, { lambda: 10 }),
+  setting('sft', 2.5e-4),
+  setting('l2sp', 1e-3, { lambda: 0.003 }),
+  setting('two-sided-rpsft', 1e-3, { lambda: 0.01, rankFraction: 0.2 }),
+  setting('kl-sft', 3e-4, { beta: 0.02 }),
+  setting('iw-sft', 2.5e-4),
+  setting('dft', 1e-3),
+  setting('dft', 2e-4),
+  setting('sft', 2e-3, { lora: true }),
+  setting('rpsft', 2e-3, { lora: true, lambda: 10 }),
+  setting('rpsft', 2e-3, { lora: true, lambda: 1 }),
 ];
 
-/** Run at the setting RPSFT is judged at, since they show what of its effect is owed to the directions it holds. */
+/** Run at the settings RPSFT is judged at, since they show what of its effect is owed to the directions it holds. */
 const CONTROLS = ['random-basis', 'tail-basis', 'projection'] as const;
 
 /** The chosen settings run on further seeds in this order, the most important first. */
@@ -86,44 +97,42 @@ export function firstOfEach(): Setting[] {
 
 const asControl = (method: (typeof CONTROLS)[number], judged: Setting): Setting => ({ ...judged, method, lambda: method === 'projection' ? 0 : judged.lambda });
 
-/** Levels of in-domain accuracy that decide which setting a method is judged at, the first that any of its settings reaches. */
-export const CHOICE_LEVELS = [0.75, 0.5] as const;
+/** In-domain accuracies at which methods are compared. */
+export const LEVELS = [0.5, 0.75] as const;
 
-const isSame = (a: Setting, b: Setting): boolean => nameOf({ ...a, seed: 0 }) === nameOf({ ...b, seed: 0 });
-
-/**
- * The setting of a method that keeps most out-of-domain where it first reaches 75% in-domain on the first seed; where none gets
- * there, the same at 50%; where none gets there either, the one that ends highest in-domain. Undefined while runs are missing.
- */
-export function chosenSetting(runs: readonly RunResult[], method: MethodId, lora: boolean): Setting | undefined {
-  const control = CONTROLS.find((name) => name === method);
-  if (control) {
-    const judged = chosenSetting(runs, 'rpsft', false);
-    return judged && asControl(control, judged);
-  }
-  const grid = GRID.filter((each) => each.method === method && each.lora === lora);
-  const searched = grid.flatMap((each) => runs.find((run) => run.seed === SEEDS[0] && isSame(run, each)) ?? []);
-  if (searched.length < grid.length) return undefined;
-  for (const level of CHOICE_LEVELS) {
-    const [best] = searched
-      .flatMap((run) => {
-        const kept = outOfDomainAt(run, level);
-        return kept === undefined ? [] : [{ run, kept }];
-      })
-      .toSorted((a, b) => b.kept - a.kept);
-    if (best) return settingOf(best.run);
-  }
-  const end = (run: RunResult): number => run.points.at(-1)!.heldOut.correct;
-  return settingOf(searched.toSorted((a, b) => end(b) - end(a))[0]!);
+/** A setting that a method is judged at. */
+export interface Judged {
+  readonly setting: Setting;
+  /** The levels at which it stands for its method; none where no setting of the method reaches any, and this one ends highest in-domain. */
+  readonly levels: readonly number[];
 }
 
-const settingOf = ({ method, lora, learningRate, lambda, rankFraction, beta }: Setting): Setting => ({ method, lora, learningRate, lambda, rankFraction, beta });
+/** For each level the setting of a method that keeps most out-of-domain where it first reaches it on the first seed. None while runs are missing. */
+function judgedOf(runs: readonly RunResult[], method: MethodId, lora: boolean): Judged[] {
+  const control = CONTROLS.find((name) => name === method);
+  if (control) return judgedOf(runs, 'rpsft', false).map(({ setting: held, levels }) => ({ setting: asControl(control, held), levels }));
+  const grid = GRID.filter((each) => each.method === method && each.lora === lora);
+  const searched = grid.flatMap((each) => {
+    const run = runs.find(({ name }) => name === nameOf({ ...each, seed: SEEDS[0] }));
+    return run ? [{ setting: each, run }] : [];
+  });
+  if (searched.length < grid.length) return [];
+  const best = (value: (run: RunResult) => number): Setting => searched.toSorted((a, b) => value(b.run) - value(a.run))[0]!.setting;
+  const reached = LEVELS.filter((level) => searched.some(({ run }) => outOfDomainAt(run, level) !== undefined));
+  if (reached.length === 0) return [{ setting: best(({ points }) => points.at(-1)!.heldOut.correct), levels: [] }];
+  const chosen = new Map<Setting, number[]>();
+  for (const level of reached) {
+    const choice = best((run) => outOfDomainAt(run, level) ?? -1);
+    chosen.set(choice, [...(chosen.get(choice) ?? []), level]);
+  }
+  return [...chosen].map(([judged, levels]) => ({ setting: judged, levels }));
+}
 
 /** The settings that methods are judged at, as far as they are known. */
-export const chosenSettings = (runs: readonly RunResult[]): Setting[] => LINES.flatMap(([method, lora]) => chosenSetting(runs, method, lora) ?? []);
+export const judgedSettings = (runs: readonly RunResult[]): Judged[] => LINES.flatMap(([method, lora]) => judgedOf(runs, method, lora));
 
 /** The runs of these settings. */
-export const judgedRuns = (runs: readonly RunResult[]): PlannedRun[] => chosenSettings(runs).flatMap((each) => SEEDS.map((seed) => ({ ...each, seed })));
+export const judgedRuns = (runs: readonly RunResult[]): PlannedRun[] => judgedSettings(runs).flatMap(({ setting: judged }) => SEEDS.map((seed) => ({ ...judged, seed })));
 
 /** The next run that `runs` does not have: first the grid, then the settings it chose. */
 export function nextRun(runs: readonly RunResult[]): PlannedRun | undefined {

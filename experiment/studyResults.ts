@@ -60,8 +60,8 @@ export type Source = 'engine' | 'twin';
 export interface RunResult extends PlannedRun, Trained {
   readonly name: string;
   readonly source: Source;
-  /** Of the settings that methods are judged at. */
-  readonly measures?: Measures;
+  /** Of the settings that methods are judged at, and who measured. */
+  readonly measures?: Measures & { readonly source: Source };
 }
 
 /** Shares of the Fisher information in a block, of all matrices together. */
