@@ -2,14 +2,16 @@
  * @file A scripted engine for tests of the page: answers every request of the protocol from formulas, in a time the test chooses. It knows
  * nothing of models; what it reports is only shaped like what a real run reports.
  */
-import type { DatasetColumns } from '../data/mapping.ts';
 import type {
-  Accuracy, DatasetRole, DatasetSummary, Diagnosis, Drift, Estimate, EvaluatedItem, Evaluation, EvaluationReport, EvaluationRequest, ExportResult, Fit, HubInfo, HubRequest, ImportResult, LabApi, LabEvent,
-  MatrixDrift, MemoryCategory, ModelSummary, Precision, PreviewRow, RecordedRun, RunConfig, RunId, RunSummary, Score, StepMetrics, StorageReport, StoredRun, StreamEvent, WayToFit,
+  DatasetSummary, Diagnosis, Estimate, EvaluatedItem, EvaluationReport, EvaluationRequest, ExportResult, Fit, HubInfo, HubRequest, ImportResult, LabApi, LabEvent, MemoryCategory, Precision,
+  RecordedRun, RunConfig, RunId, RunSummary, Score, StorageReport, StoredRun, StreamEvent, WayToFit,
 } from '../worker/protocol.ts';
 import { fakeRunStore } from './compare/testing.ts';
+import { dataset, demo, demoMapping, previewTokens, sizes } from './data/testing.ts';
 import { defaultConfig } from './method/defaults.ts';
+import { builtIn, commit, hubBytes, hubFiles, openedModel } from './model/testing.ts';
 import { fakeDetail, fakeProbe } from './spectrum/probes/testing.ts';
+import { driftAt, evaluationAt, stepAt } from './train/testing.ts';
 
 export interface FakeOptions {
   /** Milliseconds of one step. */
@@ -26,120 +28,10 @@ export interface FakeOptions {
   readonly stored?: readonly StoredRun[];
 }
 
-/** The linear layers of a Llama decoder: with grouped queries, `keyValueWidth` is less than the width. */
-function linearsOf(layers: number, width: number, keyValueWidth: number, inner: number): ModelSummary['linears'] {
-  const outputs = { q_proj: width, k_proj: keyValueWidth, v_proj: keyValueWidth, o_proj: width, gate_proj: inner, up_proj: inner, down_proj: inner };
-  return Object.entries(outputs).map(([name, out]) => ({ name, count: layers, weights: layers * width * out, byDefault: true }));
-}
-
-const builtIn: ModelSummary = {
-  source: 'built-in', name: 'Built-in model', parameters: 1_048_576, architecture: 'Llama, tied embeddings', layers: 4, hiddenSize: 128, heads: 4, keyValueHeads: 4, vocabulary: 1024, contextLength: 128,
-  bytes: 4_194_304, precision: 'f32', storedAs: 'F32', template: 'plain', linears: linearsOf(4, 128, 128, 352), warnings: [],
-};
-
-const commit = '93efa2f097d58c2a74874c7e644dbc9b0cee75a2';
-
-/** SmolLM2-135M by another name. */
-const openedModel = (name: string, source: 'files' | 'hub', precision: Precision): ModelSummary => ({
-  source, name, parameters: 134_515_008, architecture: 'Llama, tied embeddings', layers: 30, hiddenSize: 576, heads: 9, keyValueHeads: 3, vocabulary: 49_152, contextLength: 8192, bytes: 269_060_552,
-  precision, storedAs: 'BF16', template: name.endsWith('Instruct') ? 'own' : 'chatml', linears: linearsOf(30, 576, 192, 1536), ...(source === 'hub' ? { revision: commit } : {}),
-  warnings: name.endsWith('Instruct') ? [] : ['The model has no chat template: conversations are written as ChatML, whose marks it has never seen.'],
-});
-
-const hubFiles = [['config.json', 704], ['generation_config.json', 111], ['model.safetensors', 269_060_552], ['tokenizer.json', 2_104_556], ['tokenizer_config.json', 3658]] as const;
-const hubBytes = hubFiles.reduce((sum, [, bytes]) => sum + bytes, 0);
-
 /** A change that makes a run smaller, as the worker words it. */
 const way = (change: WayToFit['change'], label: string, cost: string, saves: number, needed: number, config: RunConfig, precision: Precision): WayToFit => ({
   change, label, cost, saves, total: needed - saves, config, precision,
 });
-
-const sizes: Readonly<Record<DatasetRole, number>> = { train: 2000, heldOut: 200, outOfDomain: 640 };
-
-function dataset(role: DatasetRole, name: string, origin: 'demo' | 'file', mapping: DatasetColumns): DatasetSummary {
-  const rows = sizes[role];
-  const counts = [0, 0, 0, 2, 7, 20, 31, 22, 11, 5, 2].map((share) => Math.round((share * rows) / 100));
-  return {
-    role, name, origin, mapping, rows, shape: 'GSM8K', measure: 'exact', rendering: 'plain', columns: ['question', 'answer'], tokens: rows * 44, trainedTokens: mapping.completion === 'answer' ? rows * 19 : 0,
-    firstRow: { question: 'Otto has 49 books and buys 20 more. How many books has Otto now?', answer: '49 + 20 = 69 #### 69' },
-    truncatedRows: origin === 'file' ? 12 : 0, longest: 74, duplicates: origin === 'file' ? 3 : 0,
-    overlap: role === 'train' ? { heldOut: 0, outOfDomain: 0 } : { train: 0 }, lengths: { width: 8, counts }, warnings: [], milliseconds: 40,
-  };
-}
-
-const demoMapping: DatasetColumns = { prompt: 'question', completion: 'answer' };
-const demo = (): readonly DatasetSummary[] => [
-  dataset('train', 'demo-train.jsonl', 'demo', demoMapping),
-  dataset('heldOut', 'demo-held-out.jsonl', 'demo', demoMapping),
-  dataset('outOfDomain', 'demo-out-of-domain.jsonl', 'demo', demoMapping),
-];
-
-/** A repeatable noise in [-0.5, 0.5]. */
-const noise = (seed: number): number => {
-  const value = Math.sin(seed * 12.9898) * 43_758.5453;
-  return value - Math.floor(value) - 0.5;
-};
-
-const accuracy = (share: number, items: number): Accuracy => {
-  const correct = Math.round(Math.min(1, Math.max(0, share)) * items);
-  const half = 1.96 * Math.sqrt((share * (1 - share) + 0.25 / items) / items);
-  return { correct, items, low: Math.max(0, correct / items - half), high: Math.min(1, correct / items + half) };
-};
-
-/** How much a method forgets at the end. */
-const forgettingOf = (method: RunConfig['method']): number => ({ rpsft: 0.15, l2sp: 0.12 } as Partial<Record<RunConfig['method'], number>>)[method] ?? 0.31;
-
-function evaluationAt(step: number, { method, steps, evaluationItems }: RunConfig): Evaluation {
-  const progress = step / steps;
-  const items = step === 0 || step === steps ? 200 : evaluationItems;
-  const out = 0.952 - forgettingOf(method) * progress ** 1.4;
-  const groups = ['Knowledge', 'Skills', 'Instructions', 'Arithmetic'].map((group, index) => ({ group, ...accuracy(out + noise(step + index) * 0.06, 60 + 40 * index) }));
-  return {
-    step, heldOutLoss: 2.6 * Math.exp(-4 * progress) + 0.1, outOfDomainLoss: 0.4 + forgettingOf(method) * progress, groups,
-    inDomain: accuracy(1 / (1 + Math.exp(10 * (0.55 - progress))) - 0.004, items), outOfDomain: accuracy(out, step === steps || step === 0 ? 642 : items),
-  };
-}
-
-function stepAt(step: number, { method, learningRate, warmupSteps, batchSize }: RunConfig): StepMetrics {
-  return {
-    step, loss: 5 * Math.exp(-step / 60) + 0.15 + noise(step) * 0.05, penalty: method === 'sft' ? 0 : 0.01 + noise(step + 7) * 0.004,
-    gradientNorm: 8 * Math.exp(-step / 20) + 1 + noise(step + 3) * 0.4, learningRate: learningRate * Math.min(1, step / Math.max(1, warmupSteps)),
-    trainedTokens: batchSize * 19, tokensPerSecond: 7500 + noise(step + 1) * 900, skipped: false,
-  };
-}
-
-const modules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
-
-function driftAt(step: number, { method, steps, rankFraction }: RunConfig, model: ModelSummary): Drift {
-  const turn = (step / steps) * (method === 'sft' ? 12 : 6);
-  const matrix = (name: string, module: string, shape: readonly [number, number], layer?: number): MatrixDrift => {
-    const k = Math.max(1, Math.round(Math.min(...shape) * rankFraction));
-    const angles = Array.from({ length: k }, (_, index) => turn * ((index + 1) / k) * (1 + noise(index + (layer ?? 9) * 31 + module.length) * 0.5) * 2);
-    const alignment = Math.max(0, 1 - turn / 60 + noise(module.length + (layer ?? 0)) * 0.1);
-    const sigma0 = Array.from({ length: k }, (_, index) => 6 * Math.exp(-index / 20));
-    return {
-      name, module, shape, k, leftAngles: angles, rightAngles: angles.map((angle) => angle * 0.8), vectorAlignment: alignment, matchedAlignment: Math.min(1, alignment + 0.05),
-      block: { share: method === 'sft' ? 0.04 : 0.001, diagonal: 0.002, offDiagonal: method === 'sft' ? 0.03 : 0.0005, chance: (k * k) / (shape[0] * shape[1]) },
-      sigma0, sigma: sigma0.map((value, index) => value * (1 + (noise(index) * step) / steps / 30)), relativeChange: (0.1 * step) / steps, ...(layer === undefined ? {} : { layer }),
-    };
-  };
-  const layers = Array.from({ length: model.layers }, (_, layer) =>
-    modules.map((module) => matrix(`model.layers.${layer}.${module}.weight`, module, module.includes('proj') && /gate|up/.test(module) ? [352, 128] : [128, 128], layer)),
-  );
-  return { step, matrices: [matrix('model.embed_tokens.weight', 'embed_tokens', [model.vocabulary, 128]), ...layers.flat()] };
-}
-
-const previewTokens = (row: number): PreviewRow['tokens'] => {
-  const prompt = `Otto has ${40 + (row % 50)} books and buys 20 more. How many books has Otto now?`.split(/(?= )/);
-  const answer = `${40 + (row % 50)} + 20 = ${60 + (row % 50)} #### ${60 + (row % 50)}`.split(/(?= )/);
-  return [
-    { text: '<s>', id: 0, trained: false, special: true },
-    ...prompt.map((text, id) => ({ text, id, trained: false, special: false })),
-    { text: '\n', id: 9, trained: false, special: false },
-    ...answer.map((text, id) => ({ text, id, trained: true, special: false })),
-    { text: '</s>', id: 1, trained: true, special: true },
-  ];
-};
 
 const wait = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => {
