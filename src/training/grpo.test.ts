@@ -125,6 +125,38 @@ describe('GrpoTrainer', () => {
     expect(held.records[1]!.penalty).toBeGreaterThan(0);
   });
 
+  it('goes on from a checkpoint to the bits of the run that was not interrupted', async () => {
+    const model = await loadFixtureModel('llama-tied');
+    const schedule = { kind: 'linear', learningRate: 8e-3, warmupSteps: 2, steps: 8 } as const;
+    const create = (): Promise<GrpoTrainer> => GrpoTrainer.create(model, settings({ updates: 2, schedule }), tasks, ENDS);
+    const take = async (trainer: GrpoTrainer, steps: number): Promise<GrpoRecord[]> => {
+      const records: GrpoRecord[] = [];
+      for (let i = 0; i < steps; i++) records.push(await trainer.takeStep());
+      return records;
+    };
+    const saved = async (trainer: GrpoTrainer): Promise<Blob> => {
+      const pieces: Uint8Array<ArrayBuffer>[] = [];
+      for await (const piece of trainer.saveState()) pieces.push(piece);
+      return new Blob(pieces);
+    };
+    const straight = await create();
+    const expected = await take(straight, 4);
+    expect(expected.some(({ gradientNorm }) => gradientNorm > 0)).toBe(true);
+
+    const first = await create();
+    expect(await take(first, 2)).toEqual(expected.slice(0, 2));
+    const file = await saved(first);
+    first.destroy();
+    const second = await create();
+    await second.restoreState(file, 'run.checkpoint');
+    expect(second.step).toBe(2);
+    expect(await take(second, 2)).toEqual(expected.slice(2));
+    expect(await saved(second).then((blob) => blob.arrayBuffer()), 'weights, moments and counters').toEqual(await saved(straight).then((blob) => blob.arrayBuffer()));
+    await expect(second.restoreState(new Blob([new Uint8Array(4)]), 'run.checkpoint')).rejects.toThrow('run.checkpoint');
+    expect(second.step).toBe(4);
+    for (const trainer of [straight, second]) trainer.destroy();
+  });
+
   it('raises the reward of a task that can be learnt', async () => {
     const model = await loadFixtureModel('llama-tied');
     const trainer = await GrpoTrainer.create(model, settings({ samples: 8, schedule: { kind: 'constant', learningRate: 8e-3, warmupSteps: 0, steps: 12 } }), tasks, ENDS);

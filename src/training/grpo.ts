@@ -20,6 +20,8 @@ import type { BatchShape, LossBuilder, PackedBatch } from '../models/decoder.ts'
 import type { Model } from '../models/model.ts';
 import type { ParameterBuffers } from '../models/parameters.ts';
 import type { WeightSet } from '../models/weights.ts';
+import type { Carried } from './checkpoint.ts';
+import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { AdamW } from './optimizer.ts';
 import { decodeMetrics } from './optimizer.ts';
 import type { Sample, Task } from './rollout.ts';
@@ -87,7 +89,6 @@ interface PolicyBatch extends PackedBatch {
 /** Trains a copy of what is trainable of some weights by the rewards of what it samples. */
 export class GrpoTrainer {
   #step = 0;
-  #updates = 0;
   readonly #policy: Float32Array<ArrayBuffer>;
 
   private constructor(
@@ -116,7 +117,7 @@ export class GrpoTrainer {
     const context = childContext(model.context);
     let generator: Generator | undefined;
     try {
-      const policy = context.pool.storage(4 * policyLength(shape.rows * shape.length), 'other', 'policy');
+      const policy = policySlice(context, shape);
       // No row holds less than one answer.
       const accumulation = Math.ceil((settings.prompts * settings.samples) / settings.rows);
       const { penalty, recompute = false } = settings;
@@ -152,10 +153,14 @@ export class GrpoTrainer {
    * @param turn as everywhere: others get their turns between slices of the work
    */
   async takeStep(turn: Turn = (work) => work()): Promise<GrpoRecord> {
+    return this.learn(await this.sample(turn), turn);
+  }
+
+  /** The answers of the next step, a group a task in the order of `tasksOf`: `takeStep` without its updates. Asked again before `learn`, they are the same. */
+  async sample(turn: Turn = (work) => work()): Promise<Sample[][]> {
     const { prompts, samples, maxNewTokens, sequences, seed } = this.settings;
     const tasks = tasksOf(this.tasks, this.#step, prompts, seed);
-    const groups = await sampleGroups(this.generator, { sequences, length: this.shape.length }, tasks, { samples, maxNewTokens, seed, step: this.#step }, turn);
-    return this.learn(groups, turn);
+    return sampleGroups(this.generator, { sequences, length: this.shape.length }, tasks, { samples, maxNewTokens, seed, step: this.#step }, turn);
   }
 
   /** The updates of a step on answers that are given: `takeStep` without sampling. Their log-probabilities when sampled are taken to be those of the weights as they are. */
@@ -165,12 +170,12 @@ export class GrpoTrainer {
     const batches = [...batchesOfShape(answers, { rows: this.shape.rows, seqLen: this.shape.length }, this.ends.padTokenId)].map(
       (batch): PolicyBatch => ({ ...batch, rowWeights: batch.rowWeights.map((weight) => (weight > 0 ? 1 / tokens : 0)), sampledNll: undefined }),
     );
-    const first = this.#updates;
+    const first = this.#step * this.settings.updates;
     let entropy = 0;
     let clipped = 0;
     for (let update = 0; update < this.settings.updates; update++) {
-      this.#updates += 1;
-      this.plan.state.writeNumbers(this.#updates, learningRateAt(this.settings.schedule, this.#updates), this.settings.optimizer);
+      const count = first + update + 1;
+      this.plan.state.writeNumbers(count, learningRateAt(this.settings.schedule, count), this.settings.optimizer);
       this.programs.begin.replay();
       for (const batch of batches) {
         const { nll, entropy: entropies } = await turn(() => this.#pass(batch, answers));
@@ -199,6 +204,23 @@ export class GrpoTrainer {
       penalty,
       skippedUpdates: records.filter(({ skipped }) => skipped).length,
     };
+  }
+
+  /** Everything the run is after its steps, as pieces of a file for `restoreState`. Take no step until they were read. */
+  saveState(): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    return writeCheckpoint(this.context.gpu.device, this.#carried, this.#step);
+  }
+
+  /**
+   * Goes on from what a trainer of the same settings on the same tasks has saved, bit for bit: what is sampled is a function of seed, step and weights.
+   * @throws FormatError when it is of another run; this one is as it was then
+   */
+  async restoreState(file: Blob, fileName: string): Promise<void> {
+    this.#step = await readCheckpoint(this.context.gpu.device, this.#carried, file, fileName);
+  }
+
+  get #carried(): Carried {
+    return { trained: this.plan.weights.trained, state: this.plan.state };
   }
 
   /** Frees everything, the trained weights included. */
@@ -246,7 +268,11 @@ function lengthOf({ config }: Model, { prompts, samples, updates, maxNewTokens }
   return Math.min(config.maxPositionEmbeddings, longest + maxNewTokens);
 }
 
-const policyLoss =
+/** The buffer of `policyLoss` for a micro-batch of this shape. */
+export const policySlice = ({ pool }: Context, { rows, length }: BatchShape): Slice => pool.storage(4 * policyLength(rows * length), 'other', 'policy');
+
+/** The clipped objective in place of an objective on data; `policy` holds what each token's ratio needs. */
+export const policyLoss =
   (policy: Slice): LossBuilder =>
   ({ graph, bindings, labels, weights, forward }) => {
     const { hidden, head } = forward();

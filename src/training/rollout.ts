@@ -39,8 +39,8 @@ export function advantages(rewards: readonly number[]): number[] {
 
 export const isUniform = (rewards: readonly number[]): boolean => rewards.every((reward) => reward === rewards[0]);
 
-/** The tasks of a step, counted from 0: the epochs follow each other as one endless list, the order of each a function of the seed. */
-export function tasksOf(tasks: readonly Task[], step: number, count: number, seed: number): Task[] {
+/** The tasks of a step, counted from 0, or what belongs to them: the epochs follow each other as one endless list, the order of each a function of the seed. */
+export function tasksOf<T>(tasks: readonly T[], step: number, count: number, seed: number): T[] {
   const orders = new Map<number, Uint32Array>();
   return Array.from({ length: count }, (_, i) => {
     const place = step * count + i;
