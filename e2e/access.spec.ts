@@ -26,6 +26,7 @@ test.describe('a session', () => {
 
   test('axe finds nothing on the first page, in the stations and in the preview', async () => {
     await expectAccessible(page, 'the first page');
+    expect(await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight), 'wide, only the views scroll, not the page').toBe(0);
     for (const name of ['Model', 'Data', 'Method', 'Run'] as const) {
       await openStation(page, name);
       await expectAccessible(page, `station ${name}`);
