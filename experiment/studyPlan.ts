@@ -98,7 +98,7 @@ export function firstOfEach(): Setting[] {
 const asControl = (method: (typeof CONTROLS)[number], judged: Setting): Setting => ({ ...judged, method, lambda: method === 'projection' ? 0 : judged.lambda });
 
 /** In-domain accuracies at which methods are compared. */
-export const LEVELS = [0.5, 0.75] as const;
+export const LEVELS = [0.5, 0.7, 0.75] as const;
 
 /** A setting that a method is judged at. */
 export interface Judged {

@@ -6,10 +6,10 @@ import type { Results as ExperimentResults } from './results.ts';
 import type { Agreement } from './studyAgree.ts';
 import { AGREEMENT_FILE } from './studyAgree.ts';
 import { drawKept, drawPaths } from './studyFigure.ts';
-import { judgedRuns, nameOf } from './studyPlan.ts';
-import { otherLines, readExperiment, sameRun } from './studyTaken.ts';
+import { judgedRuns, LEVELS, nameOf } from './studyPlan.ts';
+import { readExperiment, sameRun } from './studyTaken.ts';
 import type { StudyResults } from './studyResults.ts';
-import { agreementTable, driftTable, fisherTable, linesOf, matchedTable, measuresAgreementTable, representationTable, restoreTable, searchTable, verdicts } from './studyTables.ts';
+import { agreementTable, driftTable, fisherTable, keptTable, linesOf, measuresAgreementTable, representationTable, restoreTable, searchTable } from './studyTables.ts';
 
 const TEXT = join(repository, 'docs/study.md');
 
@@ -24,9 +24,7 @@ export async function writeReport(results: StudyResults): Promise<void> {
     measured: measuresAgreementTable(agreement),
     experiment: againstExperiment(results, experiment),
     search: searchTable(results),
-    matched: matchedTable(lines),
-    others: matchedTable(lines, otherLines(experiment, judgedRuns(results.runs))),
-    verdicts: verdicts(lines),
+    ...Object.fromEntries(LEVELS.map((level) => [`kept-${100 * level}`, keptTable(lines, level)])),
     drift: driftTable(lines),
     representation: representationTable(lines),
     restore: restoreTable(lines),
@@ -41,7 +39,7 @@ export async function writeReport(results: StudyResults): Promise<void> {
   }
   await writeFile(TEXT, text);
   await writeFile(join(repository, 'docs/study/paths.svg'), drawPaths(lines));
-  await writeFile(join(repository, 'docs/study/kept.svg'), drawKept(lines, 0.5));
+  await writeFile(join(repository, 'docs/study/kept.svg'), drawKept(lines));
 }
 
 /** What ran where, and what is missing. */

@@ -1,31 +1,22 @@
 /** @file The tables of the study as Markdown, from its results. Accuracies are percent: mean and range over seeds. */
-import { hasRange, keptAt, matchedLevels, meanPath, spreadOf, verdict, type Kept, type Spread } from '../src/app/compare/statistics.ts';
+import { hasRange, keptAt, spreadOf, verdict, type Kept, type Spread } from '../src/app/compare/statistics.ts';
 import { methodInfo } from '../src/methods/registry.ts';
 import type { Agreement } from './studyAgree.ts';
-import { CHOICE_LEVELS, chosenSettings, GRID, labelOf, nameOf, SEEDS } from './studyPlan.ts';
-import type { Setting } from './studyPlan.ts';
-import type { Measures, Point, RunResult, StudyResults, SuiteResult, Trained } from './studyResults.ts';
+import { GRID, judgedSettings, labelOf, LEVELS, nameOf, SEEDS } from './studyPlan.ts';
+import type { Judged } from './studyPlan.ts';
+import type { Measures, Point, RunResult, StudyResults, SuiteResult } from './studyResults.ts';
 import { measuredOf, outOfDomainAt } from './studyResults.ts';
 
-/** The runs of one setting by seed. */
-interface Seeds {
+/** A setting that a method is judged at, and its runs by seed. */
+export interface Line extends Judged {
   readonly label: string;
-  readonly runs: readonly Trained[];
-}
-
-/** A setting that a method is judged at. */
-export interface Line extends Seeds {
-  readonly setting: Setting;
   readonly runs: readonly RunResult[];
 }
 
-/** In-domain accuracies at which methods are compared, beside shares of the best gain. */
-const FIXED_LEVELS = [0.5, 0.7, 0.8] as const;
-
 export function linesOf({ runs }: StudyResults): Line[] {
-  return chosenSettings(runs).flatMap((setting) => {
-    const own = SEEDS.flatMap((seed) => runs.find(({ name }) => name === nameOf({ ...setting, seed })) ?? []);
-    return own.length > 0 ? [{ setting, label: labelOf(setting), runs: own }] : [];
+  return judgedSettings(runs).flatMap((judged) => {
+    const own = SEEDS.flatMap((seed) => runs.find(({ name }) => name === nameOf({ ...judged.setting, seed })) ?? []);
+    return own.length > 0 ? [{ ...judged, label: labelOf(judged.setting), runs: own }] : [];
   });
 }
 
@@ -40,64 +31,49 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const range = ({ mean, low, high, count }: Spread, show: (value: number) => string): string => (count > 1 ? `${show(mean)} (${show(low)}–${show(high)})` : show(mean));
 
-function kept({ reached, of, value }: Kept): string {
-  if (value === undefined) return 'not reached';
-  return `${range(value, percent)}${reached < of ? `, ${reached} of ${of}` : ''}`;
-}
-
-const keptOf = ({ runs }: Seeds, level: number): Kept => keptAt(runs.map(measuredOf), level);
-
-/** Every setting of the grid on the first seed; the ones that methods are judged at in bold. */
+/** Every setting of the grid on the first seed; in bold what it is judged by, where a method is judged at it. */
 export function searchTable(results: StudyResults): string {
-  const judged = new Set(chosenSettings(results.runs).map(labelOf));
-  const rows = GRID.toSorted((a, b) => labelOf(a).localeCompare(labelOf(b))).flatMap((setting) => {
-    const run = results.runs.find(({ name }) => name === nameOf({ ...setting, seed: SEEDS[0] }));
-    if (!run) return [[labelOf(setting), ...Array.from({ length: 5 }, () => 'not run')]];
-    const end = run.points.at(-1)!;
-    const at = CHOICE_LEVELS.map((level) => outOfDomainAt(run, level)).map((value) => (value === undefined ? 'not reached' : percent(value)));
+  const judged = new Map(judgedSettings(results.runs).map(({ setting, levels }) => [labelOf(setting), levels]));
+  const bold = (text: string, isBold: boolean): string => (isBold ? `**${text}**` : text);
+  const rows = GRID.toSorted((a, b) => labelOf(a).localeCompare(labelOf(b))).map((setting) => {
     const label = labelOf(setting);
-    return [[judged.has(label) ? `**${label}**` : label, ...at, percent(share(end.heldOut)), percent(share(end.outOfDomain)), run.source]];
+    const run = results.runs.find(({ name }) => name === nameOf({ ...setting, seed: SEEDS[0] }));
+    if (!run) return [label, ...Array.from({ length: LEVELS.length + 3 }, () => 'not run')];
+    const end = run.points.at(-1)!;
+    const levels = judged.get(label);
+    const at = LEVELS.map((level) => {
+      const value = outOfDomainAt(run, level);
+      return value === undefined ? 'not reached' : bold(percent(value), levels?.includes(level) ?? false);
+    });
+    return [label, ...at, bold(percent(share(end.heldOut)), levels?.length === 0), percent(share(end.outOfDomain)), run.source];
   });
-  return table(['setting, seed 1', ...CHOICE_LEVELS.map((level) => `OOD at ID ${100 * level}%`), 'end ID', 'end OOD', 'run by'], rows);
+  return table(['setting, seed 1', ...LEVELS.map((level) => `OOD at ID ${100 * level}%`), 'end ID', 'end OOD', 'run by'], rows);
 }
 
-/** At shares of the best end gain of `lines`, and at fixed levels. @param shown the settings to show, `lines` or others at the same levels */
-export function matchedTable(lines: readonly Line[], shown: readonly Seeds[] = lines): string {
-  const levels = matchedLevels(lines.map(({ runs }) => meanPath(runs.map(measuredOf))));
-  const head = ['method', 'seeds', ...levels.map(({ share: part, inDomain }) => `${100 * part}% of the best gain: ID ${percent(inDomain)}`), ...FIXED_LEVELS.map((level) => `ID ${100 * level}`), 'end ID', 'end OOD'];
-  const ends = ({ runs }: Seeds, suite: 'heldOut' | 'outOfDomain'): string => range(spreadOf(runs.map(({ points }) => share(points.at(-1)![suite]))), percent);
-  const rows = shown.map((line) => [line.label, `${line.runs.length}`, ...[...levels.map(({ inDomain }) => inDomain), ...FIXED_LEVELS].map((level) => kept(keptOf(line, level))), ends(line, 'heldOut'), ends(line, 'outOfDomain')]);
-  return table(head, rows);
+/** What methods keep where they first reach a level, each at its setting for that level, the best first, and how RPSFT compares. */
+export function keptTable(lines: readonly Line[], level: number): string {
+  const there = lines
+    .filter(({ levels }) => levels.includes(level))
+    .map((line) => ({ line, kept: keptAt(line.runs.map(measuredOf), level) }))
+    .toSorted((a, b) => b.kept.value!.mean - a.kept.value!.mean);
+  const rpsft = there.find(({ line }) => shortLabel(line) === 'RPSFT');
+  const rows = there.map(({ line, kept }) => {
+    const ends = (suite: 'heldOut' | 'outOfDomain'): string => range(spreadOf(line.runs.map(({ points: path }) => share(path.at(-1)![suite]))), percent);
+    const against = !rpsft || rpsft.line === line ? '' : `${points(rpsft.kept.value!.mean - kept.value!.mean)}, ${saidOf(rpsft.kept, kept)}`;
+    return [line.label, `${kept.reached} of ${kept.of}`, range(kept.value!, percent), against, ends('heldOut'), ends('outOfDomain'), sourcesOf(line)];
+  });
+  const missing = [...new Set(lines.map(shortLabel))].filter((name) => !there.some(({ line }) => shortLabel(line) === name));
+  const note = missing.length > 0 ? `\n\nWith no setting there on seed 1: ${missing.join(', ')}.` : '';
+  return table(['method at its setting for the level', 'seeds there', `OOD at ID ${100 * level}%`, 'RPSFT less this', 'end ID', 'end OOD', 'run by'], rows) + note;
 }
 
-/** What the ranges over seeds say of RPSFT and each other method at the fixed levels, in sentences no stronger than that. */
-export function verdicts(lines: readonly Line[]): string {
-  const rpsft = lines.find(({ setting: { method, lora } }) => method === 'rpsft' && !lora);
-  if (!rpsft) return '- The setting that RPSFT is judged at is not chosen yet.';
-  const others = lines.filter((line) => line !== rpsft);
-  return FIXED_LEVELS.map((level) => {
-    const own = keptOf(rpsft, level);
-    const names = { up: [] as string[], down: [] as string[], open: [] as string[], missing: [] as string[], few: [] as string[] };
-    for (const line of others) {
-      const other = keptOf(line, level);
-      if (!other.value || !own.value) names.missing.push(shortLabel(line));
-      else if (!hasRange(own) || !hasRange(other)) names.few.push(`${shortLabel(line)} (${other.reached} of ${other.of}: ${percent(other.value.mean)})`);
-      else names[verdict(own, other) ?? 'open'].push(`${shortLabel(line)} (${points(own.value.mean - other.value.mean)})`);
-    }
-    const parts = [
-      ['RPSFT keeps more, ranges apart, than', names.up],
-      ['less, ranges apart, than', names.down],
-      ['ranges overlap with', names.open],
-      ['not every seed gets there, or there is one only, so nothing sure of', names.few],
-      ['never there:', names.missing],
-    ] as const;
-    return `- At ID ${100 * level} (RPSFT ${kept(own)}): ${parts.filter(([, list]) => list.length > 0).map(([words, list]) => `${words} ${list.join(', ')}`).join('; ')}.`;
-  }).join('\n');
-}
+const saidOf = (rpsft: Kept, other: Kept): string => (!hasRange(rpsft) || !hasRange(other) ? 'not every seed' : verdict(rpsft, other) ? 'apart' : 'overlap');
+
+const sourcesOf = ({ runs }: Line): string => [...new Set(runs.map(({ source }) => source))].join(', ');
 
 const points = (difference: number): string => `${difference >= 0 ? '+' : '−'}${percent(Math.abs(difference))}`;
 
-type Measured = RunResult & { readonly measures: Measures };
+type Measured = RunResult & { readonly measures: NonNullable<RunResult['measures']> };
 
 const measuredRuns = ({ runs }: Line): Measured[] => runs.filter((run): run is Measured => run.measures !== undefined);
 
@@ -105,7 +81,7 @@ const measuredRuns = ({ runs }: Line): Measured[] => runs.filter((run): run is M
 function measuresTable(lines: readonly Line[], columns: readonly (readonly [head: string, value: (run: Measured) => number, show: (value: number) => string])[]): string {
   const rows = lines.flatMap((line) => {
     const runs = measuredRuns(line);
-    return runs.length > 0 ? [[shortLabel(line), `${runs.length}`, ...columns.map(([, value, show]) => range(spreadOf(runs.map(value)), show))]] : [];
+    return runs.length > 0 ? [[line.label, `${runs.length}`, ...columns.map(([, value, show]) => range(spreadOf(runs.map(value)), show))]] : [];
   });
   return table(['method', 'seeds', ...columns.map(([head]) => head)], rows);
 }

@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repository } from '../bench/node.ts';
 import type { Results, RunResult as ExperimentRun } from './results.ts';
-import { linesOf as experimentLines } from './results.ts';
 import type { PlannedRun } from './studyPlan.ts';
 import { STEPS } from './studyPlan.ts';
 import type { Source, Trained } from './studyResults.ts';
@@ -21,12 +20,6 @@ export async function fromExperiment(planned: PlannedRun, model: string): Promis
   const experiment = await readExperiment();
   const run = experiment.model === model ? sameRun(experiment, planned) : undefined;
   return run && { source: 'engine', ...asTrained(run) };
-}
-
-/** The settings of the experiment that `judged` has not, with their runs, under the names the experiment has for them. */
-export function otherLines(experiment: Results, judged: readonly PlannedRun[]): { readonly label: string; readonly runs: readonly Trained[] }[] {
-  const known = new Set(judged.map((planned) => sameRun(experiment, planned)));
-  return experimentLines(experiment).flatMap(({ label, runs }) => (runs.some((run) => known.has(run)) ? [] : [{ label, runs: runs.map(asTrained) }]));
 }
 
 const asTrained = ({ points, inDomainItems, outOfDomainItems, trainingSeconds, seconds }: ExperimentRun): Trained => ({
