@@ -31,6 +31,7 @@ export type { MatrixDriftDetail } from './spectral/drift.ts';
 export type { FisherAlignment, FisherOptions } from './spectral/fisher.ts';
 export type { Cost, Measuring } from './spectral/measuring.ts';
 export type { OutputDrift } from './spectral/outputDrift.ts';
+export type { ProbeBaseline, ProbeMeter, ProbeSize } from './spectral/probeMeter.ts';
 export type { RepresentationDrift, RepresentationOptions } from './spectral/representation.ts';
 export type { Restored, RestoredPart } from './spectral/restore.ts';
 export type { ItemResult } from './evaluation/evaluator.ts';

@@ -40,6 +40,7 @@ import { measureFisher } from '../spectral/fisher.ts';
 import type { Measuring } from '../spectral/measuring.ts';
 import type { OutputDrift } from '../spectral/outputDrift.ts';
 import { measureOutputDrift } from '../spectral/outputDrift.ts';
+import { probeBaseline, ProbeMeter, type Followed, type ProbeBaseline } from '../spectral/probeMeter.ts';
 import type { RepresentationDrift, RepresentationOptions } from '../spectral/representation.ts';
 import { measureRepresentationDrift } from '../spectral/representation.ts';
 import type { Restored, RestoredPart } from '../spectral/restore.ts';
@@ -248,6 +249,16 @@ export class Lab {
   /** How far predictions on a probe set have moved from the pretrained model's (spectral/outputDrift.ts). */
   outputDrift(weights: WeightSet, examples: readonly TokenisedExample[], shape: BatchShape, measuring?: Measuring): Promise<OutputDrift> {
     return measureOutputDrift(this.model, weights, examples, shape, this.tokenizer.padTokenId, measuring);
+  }
+
+  /** What the model's own weights make of the first examples, to follow runs by (spectral/probeMeter.ts). */
+  probeBaseline(examples: TokenisedList, followed: Followed, measuring?: Measuring): Promise<ProbeBaseline> {
+    return probeBaseline(this.model, examples, followed, this.tokenizer.padTokenId, measuring);
+  }
+
+  /** Compares weights, also under training, with a baseline of this model; free it with `destroy`. */
+  probeMeter(baseline: ProbeBaseline, weights: WeightSet): Promise<ProbeMeter> {
+    return ProbeMeter.create(baseline, weights);
   }
 
   /** A copy of `weights` with a part of the pretrained top-k block put back (spectral/restore.ts); free it with `release`. */

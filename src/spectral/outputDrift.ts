@@ -10,6 +10,7 @@ import { readFloats } from '../gpu/buffers.ts';
 import { childContext, type Context } from '../gpu/context.ts';
 import { kernel, type Call, type Slice } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
+import type { FloatType } from '../gpu/storedFloats.ts';
 import { compile } from '../graph/compile.ts';
 import { floatType } from '../graph/graph.ts';
 import { logitsChunk } from '../graph/ops/head-loss.ts';
@@ -50,7 +51,7 @@ export async function measureOutputDrift(model: Model, weights: WeightSet, examp
   try {
     const { batch, program, drift } = await recordDrift(context, model, weights, shape);
     const slices = new Slices(measuring, batches.length);
-    const sums = examples.map(() => ({ tokens: 0, sums: [0, 0, 0] as [number, number, number] }));
+    const sums = new DriftSums(examples.length);
     for (const each of batches) {
       const rows = await slices.run(async () => {
         batch.write(each);
@@ -59,59 +60,84 @@ export async function measureOutputDrift(model: Model, weights: WeightSet, examp
         context.gpu.assertHealthy();
         return read;
       });
-      addRows(sums, each, rows);
+      sums.add(each, rows);
     }
-    const tokens = sums.reduce((count, own) => count + own.tokens, 0);
-    const whole = { tokens, sums: [0, 1, 2].map((i) => sums.reduce((sum, own) => sum + own.sums[i]!, 0)) };
-    return { ...meansOf(whole), examples: sums.map(meansOf), cost: { tokens: 2 * tokens, backwardTokens: 0, seconds: slices.seconds } };
+    const { means } = sums;
+    return { ...means, cost: { tokens: 2 * means.tokens, backwardTokens: 0, seconds: slices.seconds } };
   } finally {
     context.pool.destroyAll();
   }
 }
 
-/** Both forward passes up to their hidden states, then chunk by chunk both logits and what is between them: drift [tokens, 4]. */
+/** Both forward passes up to their hidden states, then both logits and what is between them: drift [tokens, 4]. */
 async function recordDrift(context: Context, model: Model, weights: WeightSet, shape: BatchShape): Promise<{ batch: BatchBuffers; program: Program; drift: Slice }> {
   const { gpu, pool } = context;
   const batch = new BatchBuffers(context, shape);
   const workspace = new Workspace(context);
-  const tokens = shape.rows * shape.length;
-  const { hiddenSize, vocabSize } = model.config;
-  const chunk = logitsChunk(tokens, vocabSize, gpu.facts);
-  const drift = workspace.storage(4 * tokens, 'output drift');
   const passes: Call[] = [];
-  const sides = [model.weights, weights].map((set) => {
+  const [base, tuned] = [model.weights, weights].map((set): Predicting => {
     const { graph, hidden, head, bindings } = decoderGraph(context, model, batch, shape, set);
     const { calls, slices } = compile(graph, [hidden], { facts: gpu.facts, pool, bindings });
     passes.push(...calls);
-    return { hidden: slices.get(hidden)!, head: bindings.get(head)!, headType: floatType(head), logits: workspace.storage(chunk * vocabSize, 'logits', 'logits') };
-  });
+    return { hidden: slices.get(hidden)!, head: bindings.get(head)!, headType: floatType(head) };
+  }) as [Predicting, Predicting];
+  const { calls, drift } = comparisonCalls(workspace, model, shape.rows * shape.length, base, tuned);
+  return { batch, program: await workspace.record('output drift', [...passes, ...calls]), drift };
+}
+
+/** Final-normed states [tokens, hiddenSize] and the head [vocabSize, hiddenSize] that reads them. */
+export interface Predicting {
+  readonly hidden: Slice;
+  readonly head: Slice;
+  readonly headType: FloatType;
+}
+
+/** Chunk by chunk both logits and what is between them: drift [tokens, 4], of which the first three are the divergences. */
+export function comparisonCalls(workspace: Workspace, { config }: Model, tokens: number, base: Predicting, tuned: Predicting): { readonly calls: readonly Call[]; readonly drift: Slice } {
+  const { facts } = workspace.context.gpu;
+  const { hiddenSize, vocabSize } = config;
+  const chunk = logitsChunk(tokens, vocabSize, facts);
+  const drift = workspace.storage(4 * tokens, 'output drift');
+  const sides = [base, tuned].map((side) => ({ ...side, logits: workspace.storage(chunk * vocabSize, 'logits', 'logits') }));
   const rowsOf = (slice: Slice, first: number, rows: number, width: number): Slice => ({ buffer: slice.buffer, offset: slice.offset + 4 * first * width, size: 4 * rows * width });
-  const chunks = Array.from({ length: Math.ceil(tokens / chunk) }, (_, i) => i * chunk).flatMap((first): Call[] => {
+  const calls = Array.from({ length: Math.ceil(tokens / chunk) }, (_, i) => i * chunk).flatMap((first): Call[] => {
     const rows = Math.min(chunk, tokens - first);
     const products = sides.flatMap(({ hidden, head, headType, logits }) =>
       workspace.product({ layout: 'NT', m: rows, n: vocabSize, k: hiddenSize, bType: headType }, { a: rowsOf(hidden, first, rows, hiddenSize), b: head, c: logits }),
     );
-    const compare = kernel('output drift', driftSource, ['read', 'read', 'write'], { ROWS: rows, VOCABULARY: vocabSize, LANES: rowLanes(gpu.facts) });
+    const compare = kernel('output drift', driftSource, ['read', 'read', 'write'], { ROWS: rows, VOCABULARY: vocabSize, LANES: rowLanes(facts) });
     return [...products, { kernel: compare, slices: [sides[0]!.logits, sides[1]!.logits, rowsOf(drift, first, rows, 4)], grid: rowGrid(rows) }];
   });
-  return { batch, program: await workspace.record('output drift', [...passes, ...chunks]), drift };
+  return { calls, drift };
 }
 
-interface Sums {
-  tokens: number;
-  readonly sums: number[];
-}
+/** Sums of the divergences over the tokens of each example. */
+export class DriftSums {
+  readonly #examples: { tokens: number; readonly sums: number[] }[];
 
-function addRows(sums: readonly Sums[], { exampleOf }: Batch, rows: Float32Array): void {
-  for (const [token, example] of exampleOf.entries()) {
-    const own = sums[example];
-    if (!own) continue;
-    own.tokens += 1;
-    for (let i = 0; i < 3; i += 1) own.sums[i]! += rows[4 * token + i]!;
+  constructor(examples: number) {
+    this.#examples = Array.from({ length: examples }, () => ({ tokens: 0, sums: [0, 0, 0] }));
+  }
+
+  /** @param rows drift [tokens, 4] of a batch */
+  add({ exampleOf }: Batch, rows: Float32Array): void {
+    for (const [token, example] of exampleOf.entries()) {
+      const own = this.#examples[example];
+      if (!own) continue;
+      own.tokens += 1;
+      for (let i = 0; i < 3; i += 1) own.sums[i]! += rows[4 * token + i]!;
+    }
+  }
+
+  /** Means over all tokens, and by example. */
+  get means(): Omit<OutputDrift, 'cost'> {
+    const tokens = this.#examples.reduce((count, own) => count + own.tokens, 0);
+    const sums = [0, 1, 2].map((i) => this.#examples.reduce((sum, own) => sum + own.sums[i]!, 0));
+    return { ...meansOf({ tokens, sums }), examples: this.#examples.map(meansOf) };
   }
 }
 
-const meansOf = ({ tokens, sums }: Sums): Divergences & { readonly tokens: number } => {
+const meansOf = ({ tokens, sums }: { readonly tokens: number; readonly sums: readonly number[] }): Divergences & { readonly tokens: number } => {
   const [baseToTuned, tunedToBase, jensenShannon] = sums.map((value) => value / tokens) as [number, number, number];
   return { baseToTuned, tunedToBase, jensenShannon, tokens };
 };

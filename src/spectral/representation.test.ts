@@ -24,8 +24,8 @@ describe('measureRepresentationDrift', () => {
       // Of states that are good to 1e-5 of their size; a shift is a difference of means, a tenth of that size.
       for (const measure of MEASURES) expect(Math.abs(states[i]![measure] / own[measure] - 1), `${measure} ${i}`).toBeLessThan(1e-4);
     }
-    // Two batches forward through each model, and a slice a place.
-    expect(done).toHaveLength(4 + expected.length);
+    // Two batches forward through each model, and at each place a slice for the base states alone and one for both.
+    expect(done).toHaveLength(4 + 2 * expected.length);
     expect(done.at(-1)).toBe(1);
     expect(Object.fromEntries(model.context.pool.bytes)).toMatchObject(held);
     model.destroy();
