@@ -17,6 +17,7 @@ import { loadTokenizer } from '../src/formats/tokenizer.ts';
 import { objectiveOf } from '../src/methods/objectives.ts';
 import { heldBy, partsOf } from '../src/methods/registry.ts';
 import { initialA, targetLinears } from '../src/models/adapter.ts';
+import type { LinearModule } from '../src/models/linears.ts';
 import { architectureOf } from '../src/models/architecture.ts';
 import { EVALUATE_EVERY, FISHER_EXAMPLES, LENGTH, MEASURED_FRACTION, settingsOf } from './studyPlan.ts';
 import type { Backend, CurvePoint, FisherResult, Measures, Trained } from './studyResults.ts';
@@ -24,6 +25,26 @@ import { weightsFile } from './studyWeights.ts';
 
 const MODEL = join(repository, 'public/model');
 const SUITES = { train: 'demo-train.jsonl', heldOut: 'demo-heldout.jsonl', outOfDomain: 'ood.jsonl' } as const;
+
+/**
+ * A run as reference/twin.py takes it: the engine's settings with what the registry makes of them, the examples of every step, and an adapter's first A.
+ * @param linears those of the model
+ */
+export function twinJob(settings: FineTuneSettings, examples: readonly TokenisedExample[], linears: readonly LinearModule[]): object {
+  const { objective, penalty } = partsOf(settings);
+  const { batchSize, seed, schedule, lora, length } = settings;
+  // Which examples a step has does not depend on the token that fills the rest of its rows.
+  const plan = new BatchPlan(examples, { batchSize, seqLen: length, seed, padTokenId: 0, steps: schedule.steps });
+  return {
+    job: 'train',
+    settings: { ...settings, ...objectiveOf(objective, settings), objective, penalty, held: heldBy(penalty) },
+    order: Array.from({ length: schedule.steps }, (_, step) => [...plan.examplesOf(step)]).flat(),
+    adapter: lora && Object.fromEntries(targetLinears(linears, lora.targets).map((linear) => [`${linear.module}.weight`, [...initialA(linear, linears, lora.rank, seed)]])),
+  };
+}
+
+/** Examples as it takes them. */
+export const plainExamples = (examples: readonly TokenisedExample[]): object[] => examples.map(({ ids, trained }) => ({ ids: [...ids], trained: [...trained] }));
 
 const readJson = async (name: string): Promise<Record<string, unknown>> => JSON.parse(await readFile(join(MODEL, name), 'utf8')) as Record<string, unknown>;
 
@@ -51,20 +72,10 @@ export async function startTwin(model: string): Promise<Backend> {
     if (answer.done) throw new Error('The twin ended; the lines above say why.');
     return JSON.parse(answer.value) as unknown;
   };
-  const plain = Object.fromEntries(Object.entries(suites).map(([name, list]) => [name, list.map(({ ids, trained }) => ({ ids: [...ids], trained: [...trained] }))]));
+  const plain = Object.fromEntries(Object.entries(suites).map(([name, list]) => [name, plainExamples(list)]));
   const { device } = (await ask({ model: MODEL, suites: plain })) as { device: string };
 
-  const jobOf = (settings: FineTuneSettings): object => {
-    const { objective, penalty } = partsOf(settings);
-    const { batchSize, seed, schedule, lora } = settings;
-    const plan = new BatchPlan(suites.train, { batchSize, seqLen: LENGTH, seed, padTokenId: tokenizer.padTokenId, steps: schedule.steps });
-    return {
-      job: 'train',
-      settings: { ...settings, ...objectiveOf(objective, settings), objective, penalty, held: heldBy(penalty) },
-      order: Array.from({ length: schedule.steps }, (_, step) => [...plan.examplesOf(step)]).flat(),
-      adapter: lora && Object.fromEntries(targetLinears(linears, lora.targets).map((linear) => [`${linear.module}.weight`, [...initialA(linear, linears, lora.rank, seed)]])),
-    };
-  };
+  const jobOf = (settings: FineTuneSettings): object => twinJob(settings, suites.train, linears);
   return {
     source: 'twin',
     device,

@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 import torch
+from check_twin import TwinRun
 from peft import PeftModel
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -159,7 +160,7 @@ class MlxExport(Export):
             assert torch.equal(tensor.T, peft[f"base_model.model.{layers}{layer}.{key}.lora_{half.upper()}.weight"]), name
 
 
-KINDS = {"model": ModelExport, "peft": PeftExport, "mlx": MlxExport}
+KINDS = {"model": ModelExport, "peft": PeftExport, "mlx": MlxExport, "twin": TwinRun}
 
 
 def main() -> int:

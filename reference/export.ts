@@ -17,6 +17,7 @@ import { AdaptedWeights } from '../src/models/adapter.ts';
 import type { ExportedRun } from '../src/worker/exporting.ts';
 import { exportRun } from '../src/worker/exporting.ts';
 import type { ExportOptions, RunConfig, StepMetrics } from '../src/worker/protocol.ts';
+import { writeTwinRuns } from './exportTwin.ts';
 
 const STEPS = 3;
 const LENGTH = 20;
@@ -169,6 +170,7 @@ for (const name of await readdir(join(repository, 'reference/fixtures'))) {
     const schedule = { ...SETTINGS.schedule, learningRate: 0.1 };
     await train({ method: 'rpsft', lambda: 1, lora, schedule }, (trained, steps) => into('trained-adapter', { kind: 'peft' }, trained, steps));
   }
+  if (name === 'llama-tied') await writeTwinRuns(folder, lab, join(folder, 'base'), examples, SETTINGS);
 
   const adapted = AdaptedWeights.create(context, { weights, linears: architecture.linears }, { r: 3, alpha: 6, rsLora: name === 'llama-tied' }, architecture.defaultTargets, 1);
   const random = new Random(2, 0);
