@@ -1,7 +1,7 @@
 /** @file What is written and ruled into a line figure: reference, live step, missing values, names at the ends of the lines. */
 import type { ReactElement } from 'react';
 import type { Break } from './points.ts';
-import { pushApart } from './labels.ts';
+import { fitLabels } from './labels.ts';
 import { lastPoint, pixelX, pixelY, plotBox, type LinePlotProps, type Margins, type PlotBox } from './plotModel.ts';
 import { markerPath, seriesColour } from './series.ts';
 
@@ -114,11 +114,12 @@ function EndLabels({ plot: { series, x, y, value, endLabels }, box }: Placed): R
       return point && point.y !== null ? [{ one, end: point.y, left: pixelX(box, x, point.x), top: pixelY(box, y, point.y) }] : [];
     });
   if (endLabels === 'none') return null;
-  const placed = pushApart(
+  const { placed, more } = fitLabels(
     ends.map((end) => end.top),
     labelGap,
     box.top,
     box.top + box.height,
+    (index) => ends[index]?.one.emphasis === 'current',
   );
   return (
     <g>
@@ -142,7 +143,17 @@ function EndLabels({ plot: { series, x, y, value, endLabels }, box }: Placed): R
           </g>
         );
       })}
+      {more > 0 && <MoreLabels more={more} box={box} />}
     </g>
+  );
+}
+
+/** In the lowest place, which `fitLabels` leaves free. */
+export function MoreLabels({ more, box }: { readonly more: number; readonly box: PlotBox }): ReactElement {
+  return (
+    <text className="figure-label figure-label-more" x={box.left + box.width + 9} y={box.top + box.height} dy=".34em">
+      and {more} more
+    </text>
   );
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pushApart } from './labels.ts';
+import { fitLabels, pushApart } from './labels.ts';
 import { placeTooltip } from './tooltipPlace.ts';
 
 describe('pushApart', () => {
@@ -25,6 +25,27 @@ describe('pushApart', () => {
     expect(at).toEqual(sorted);
     for (let index = 1; index < at.length; index++) expect(at[index]! - at[index - 1]!).toBeGreaterThanOrEqual(12 - 1e-9);
     expect(at[4]).toBe(150);
+  });
+});
+
+describe('fitLabels', () => {
+  const fit = (anchors: readonly number[], mustStay = -1) => fitLabels(anchors, 10, 0, 50, (index) => index === mustStay);
+
+  it('leaves as many as fit to pushApart', () => {
+    expect(fit([0, 10, 20, 30, 40, 50])).toEqual({ placed: pushApart([0, 10, 20, 30, 40, 50], 10, 0, 50), more: 0 });
+  });
+
+  it('drops those that stand closest, keeps a place free for their number, and stays inside', () => {
+    const { placed, more } = fit([50, 21, 0, 20, 10, 30, 40, 22]);
+    expect(more).toBe(3);
+    for (const { at } of placed) expect(at).toBeGreaterThanOrEqual(0);
+    for (const { at } of placed) expect(at).toBeLessThanOrEqual(40);
+    expect(placed.map(({ anchor }) => anchor)).toEqual([0, 10, 30, 40, 50]);
+  });
+
+  it('drops what must stay last', () => {
+    const anchors = Array.from({ length: 40 }, () => 25);
+    expect(fit(anchors, 17).placed.map(({ index }) => index)).toContain(17);
   });
 });
 

@@ -1,5 +1,5 @@
 /** @file The table of all runs, a row a setting: what each reached, how it stands, and what can be done with it. */
-import { Fragment, type ReactElement } from 'react';
+import { Fragment, useMemo, type ReactElement } from 'react';
 import { Plate } from '../charts/Plate.tsx';
 import { seriesColour, seriesDash } from '../charts/series.ts';
 import { Swatch } from '../charts/Swatch.tsx';
@@ -8,6 +8,7 @@ import { formatLoss, formatPercentValue, formatPoints } from '../format.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { selectRunById, showRun, useLab } from '../store.ts';
 import type { ComparedGroup } from './comparison.ts';
+import { bestOfEachMethod, drawOnly } from './drawing.ts';
 import type { RunGroup } from './groups.ts';
 import { hoverRow } from './highlight.ts';
 import { RunDetails } from './RunDetails.tsx';
@@ -165,12 +166,31 @@ interface RunsPlateProps {
   readonly shared: string;
 }
 
+/** Ticks many rows at once, where a method has several settings. */
+function DrawButtons({ groups }: { readonly groups: readonly RunGroup[] }): ReactElement | null {
+  const kept = useLab((state) => state.kept);
+  const best = useMemo(() => bestOfEachMethod(groups, kept), [groups, kept]);
+  if (best.length === 0 || best.length === groups.length) return null;
+  return (
+    <span className="compare-draw">
+      Draw
+      <button type="button" className="btn" onClick={() => drawOnly(groups)}>
+        All
+      </button>
+      <button type="button" className="btn" title="The setting that keeps most where in-domain reaches half of the best gain, or gains most where none does; and what is pinned" onClick={() => drawOnly(best)}>
+        Best of each method
+      </button>
+    </span>
+  );
+}
+
 export function RunsPlate({ rows, selected, shared }: RunsPlateProps): ReactElement {
   const opened = useCompare((state) => state.opened);
   const columns = runColumns.filter(({ key }) => key !== 'time' || rows.some(({ values }) => values.time !== undefined));
+  const groups = useMemo(() => rows.filter(({ removed }) => !removed).map(({ group }) => group), [rows]);
   const measured = rows.find(({ compared }) => compared !== undefined)?.compared;
   return (
-    <Plate title="Runs" legend={[]} table={() => runsTable(rows)} span={12} height={320} foot={`${shared} Ranges over seeds.`.trim()}>
+    <Plate title="Runs" controls={<DrawButtons groups={groups} />} legend={[]} table={() => runsTable(rows)} span={12} height={320} foot={`${shared} Ranges over seeds.`.trim()}>
       <div className="compare-scroll" role="region" aria-label="Runs" tabIndex={0}>
         <table className="tbl runs">
           <Head columns={columns} />

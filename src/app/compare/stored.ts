@@ -6,6 +6,7 @@ import { lab, sentence } from '../lab.ts';
 import { forgetRun } from '../run/control.ts';
 import { applyEvents, isLive, runFromSummary, type LabRun } from '../runs.ts';
 import { selectLiveRun, useLab } from '../store.ts';
+import { thinOut } from './drawing.ts';
 import type { KeptRun, KeptRuns, RunGroup } from './groups.ts';
 import { receiveQueue } from './queue.ts';
 import { useCompare } from './state.ts';
@@ -60,6 +61,7 @@ export async function keepStoredRuns(): Promise<void> {
 
 async function loadAll(): Promise<void> {
   await loadStored();
+  thinOut();
   try {
     receiveQueue(await lab().queue(), performance.now());
   } catch (error) {
@@ -163,5 +165,6 @@ export const openBundle = (file: File): Promise<void> =>
   withFiles('import', `${file.name} was not opened.`, async () => {
     const stored = await lab().importBundle(file);
     acceptStored(stored);
-    return `${formatCounted(stored.length, 'run')} from ${file.name}.`;
+    const thinned = thinOut() ? ' Drawn are the best setting of each method; tick others in the table.' : '';
+    return `${formatCounted(stored.length, 'run')} from ${file.name}.${thinned}`;
   });

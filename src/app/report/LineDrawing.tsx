@@ -1,6 +1,7 @@
 /** @file A line figure without state, for the report: axes, bands, lines and names at their ends. The page draws the same series with recharts. */
 import type { ReactElement } from 'react';
-import { pushApart } from '../charts/labels.ts';
+import { fitLabels } from '../charts/labels.ts';
+import { MoreLabels } from '../charts/PlotNotes.tsx';
 import { lastPoint, pixelX, pixelY, plotBox, type LineSeries, type Margins, type PlotBox } from '../charts/plotModel.ts';
 import { reduce, type Point } from '../charts/points.ts';
 import type { Axis } from '../charts/scales.ts';
@@ -50,9 +51,10 @@ function Names({ series, x, y, box }: LineFigure & { readonly box: PlotBox }): R
     const end = one.emphasis === 'faint' ? undefined : lastPoint(one.line);
     return end === undefined || end.y === null ? [] : [{ one, left: pixelX(box, x, end.x), top: pixelY(box, y, end.y) }];
   });
+  const { placed, more } = fitLabels(ends.map(({ top }) => top), 13, box.top, box.top + box.height, (index) => ends[index]?.one.emphasis === 'current');
   return (
     <g>
-      {pushApart(ends.map(({ top }) => top), 13, box.top, box.top + box.height).map(({ index, at }) => {
+      {placed.map(({ index, at }) => {
         const { one, left, top } = ends[index]!;
         return (
           <g key={one.id}>
@@ -63,6 +65,7 @@ function Names({ series, x, y, box }: LineFigure & { readonly box: PlotBox }): R
           </g>
         );
       })}
+      {more > 0 && <MoreLabels more={more} box={box} />}
     </g>
   );
 }
