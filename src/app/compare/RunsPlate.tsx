@@ -177,7 +177,7 @@ function DrawButtons({ groups }: { readonly groups: readonly RunGroup[] }): Reac
       <button type="button" className="btn" onClick={() => drawOnly(groups)}>
         All
       </button>
-      <button type="button" className="btn" title="The setting that keeps most where in-domain reaches half of the best gain, or gains most where none does; and what is pinned" onClick={() => drawOnly(best)}>
+      <button type="button" className="btn" title="The setting that keeps most where in-domain reaches half of the best gain, or gains most where none does; those with several seeds first; and what is pinned" onClick={() => drawOnly(best)}>
         Best of each method
       </button>
     </span>

@@ -22,6 +22,11 @@ describe('bestOfEachMethod', () => {
     expect(bestOfEachMethod(groups, {}).map(({ runs: [run] }) => run)).toMatchObject([{ id: runs[1]!.id }, { id: runs[3]!.id }]);
   });
 
+  it('takes a setting with several seeds before one with a single seed that keeps more', () => {
+    const again = runOf({ method: 'sft', learningRate: 3e-4, seed: 2 }, [[0, 0.9], [0.8, 0.4]]);
+    expect(bestOfEachMethod(groupRuns([...runs, again]), {}).map(({ runs: [run] }) => run)).toMatchObject([{ id: runs[2]!.id }, { id: runs[3]!.id }]);
+  });
+
   it('keeps what is pinned', () => {
     const kept = { [runs[2]!.id]: { notes: { tags: [], pinned: true }, environment: { adapter: '', browser: '', dataHashes: {} }, bytes: 0, hasWeights: false } };
     expect(bestOfEachMethod(groupRuns(runs, [], kept), kept)).toHaveLength(3);

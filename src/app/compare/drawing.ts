@@ -12,13 +12,16 @@ export const MOST_DRAWN = 12;
 
 const ticked = (groups: readonly RunGroup[]): readonly RunGroup[] => groups.map((group) => ({ ...group, visible: true }));
 
-/** What a group keeps where in-domain first reaches half of the best gain; below any that gets there, by its last gain. */
+/**
+ * What a group keeps where in-domain first reaches half of the best gain: with several seeds before any with one, which is taken for a trial. Below those,
+ * by its last gain, a group that never gets there.
+ */
 function standing(one: ComparedGroup, { kept }: Comparison): number {
-  const value = kept.get(one)?.[0]?.value;
-  return value === undefined ? one.last.gain.mean - 2 : value.mean;
+  const { value, of } = kept.get(one)?.[0] ?? {};
+  return value === undefined ? one.last.gain.mean - 2 : value.mean + (of === 1 ? 0 : 1);
 }
 
-/** Of each method the group that keeps most at half of the best gain, or gains most where none gets there; and the pinned ones. */
+/** Of each method the group that stands best, and the pinned ones. */
 export function bestOfEachMethod(groups: readonly RunGroup[], kept: KeptRuns): readonly RunGroup[] {
   const comparison = compare(ticked(groups), kept);
   const best = new Map<string, ComparedGroup>();

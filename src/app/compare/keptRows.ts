@@ -20,14 +20,16 @@ export function seedText({ value, reached, of }: Kept, items = Infinity): string
 }
 
 /**
- * Groups that reach the lowest level, best first there. Without a chosen reference it is SFT where there is one,
- * the one with most seeds, because everything is said against it; else the first row.
+ * Groups that reach the lowest level, best first there. Without a chosen reference it is SFT where there is one, in full before
+ * LoRA and the one whose most seeds get there, because everything is said against it; else the first row.
  */
 export function keptRows(comparison: Comparison, wanted: string | undefined): { readonly rows: readonly KeptRow[]; readonly reference: ComparedGroup | undefined; readonly absent: string } {
   const reaching = comparison.groups.filter((one) => comparison.kept.get(one)?.[0]?.value !== undefined);
   const at = (one: ComparedGroup): number => comparison.kept.get(one)?.[0]?.value?.mean ?? 0;
   const sorted = reaching.toSorted((a, b) => at(b) - at(a));
-  const plain = sorted.filter(({ group }) => group.config.method === 'sft').toSorted((a, b) => b.runs.length - a.runs.length);
+  const seeds = (one: ComparedGroup): number => comparison.kept.get(one)?.[0]?.reached ?? 0;
+  const isAdapter = ({ group: { config } }: ComparedGroup): number => Number(config.lora !== undefined);
+  const plain = sorted.filter(({ group: { config } }) => config.method === 'sft' && config.penalty === undefined && config.reinforce === undefined).toSorted((a, b) => isAdapter(a) - isAdapter(b) || seeds(b) - seeds(a));
   const reference = sorted.find(({ group }) => group.id === wanted) ?? plain[0] ?? sorted[0];
   const theirs = reference && comparison.kept.get(reference);
   const absent = comparison.groups.filter((one) => !reaching.includes(one)).map(({ group }) => group.name);
