@@ -6,7 +6,7 @@ import { shortLabel } from './studyTables.ts';
 import { measuredOf } from './studyResults.ts';
 
 /** Of several settings of a method, paths are drawn of the one for this level. */
-const PATH_LEVEL = 0.7;
+const PATH_LEVEL = 0.65;
 const PATHS = { left: 44, top: 40, width: 480, height: 300, below: 64, legend: 200 };
 const KEPT = { left: 140, top: 40, width: 190, gap: 24, row: 24 };
 // The colours of the page, light and dark, and others as far apart; a dash tells apart what is near.
