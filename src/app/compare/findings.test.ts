@@ -52,6 +52,13 @@ describe('comparisonFinding', () => {
     expect(detail).toContain('RPSFT reaches this level in 2 of 3, so which of the two is ahead is open.');
   });
 
+  it('speaks of the highest level that every seed of the best two reaches, where there is one', () => {
+    const slow = runOf({ method: 'rpsft', seed: 9, lambda: 1 }, [[0, 0.95], [0.8, 0.79]]);
+    const { line, detail } = finding([...seeds('rpsft', 2, [1, 0.8]), slow, ...seeds('sft', 3, [1, 0.6])]);
+    expect(line).toMatch(/^At 80% in-domain, RPSFT keeps/);
+    expect(detail).toContain('RPSFT is ahead at this level.');
+  });
+
   it('names methods that never get there, at the highest level that two methods reach', () => {
     const { line, detail } = finding([...seeds('sft', 2, [0.9, 0.5]), ...seeds('rpsft', 2, [0.75, 0.8]), ...seeds('l2sp', 2, [0.1, 0.94])]);
     expect(line).toMatch(/^At 72% in-domain, RPSFT keeps/);

@@ -64,10 +64,16 @@ function orderOf(first: Entry, second: Entry): { readonly sentence: string; read
 
 const levelText = ({ inDomain }: Level): string => formatPercent(inDomain, 0);
 
-/** Two methods if they reach a level together, at the highest such level; else the settings of one method; else the best alone. */
+const reachedByAll = ({ kept }: Entry): boolean => kept.reached === kept.of;
+
+/**
+ * Two methods if they reach a level together: at the highest level that every seed of the best two reaches, for of others nothing is known; where there is
+ * none, at the highest that some seed of two reaches. Else the settings of one method; else the best alone.
+ */
 function chooseLevel(comparison: Comparison): { readonly index: number; readonly entries: readonly Entry[]; readonly perMethod: boolean } | undefined {
   const at = comparison.levels.map((_, index) => ({ index, all: entriesAt(comparison, index) })).reverse();
-  const methods = at.find(({ all }) => bestOfEach(all).length > 1);
+  const several = at.filter(({ all }) => bestOfEach(all).length > 1);
+  const methods = several.find(({ all }) => bestOfEach(all).slice(0, 2).every(reachedByAll)) ?? several[0];
   if (methods !== undefined) return { index: methods.index, entries: bestOfEach(methods.all), perMethod: true };
   const settings = at.find(({ all }) => all.length > 1) ?? at.find(({ all }) => all.length > 0);
   return settings === undefined ? undefined : { index: settings.index, entries: settings.all, perMethod: false };
