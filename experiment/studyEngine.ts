@@ -8,6 +8,7 @@ import type { FineTuneSettings, ItemResult, Lab, TokenisedExample, WeightSet } f
 import { createEngine, meanLoss } from '../src/engine.ts';
 import { testGpu } from '../src/gpu/testing.ts';
 import type { MatrixDrift } from '../src/spectral/drift.ts';
+import { firstTokens, PROBE_TOKENS } from '../src/spectral/states.ts';
 import type { PlannedRun } from './studyPlan.ts';
 import { EVALUATE_EVERY, EVALUATION_ROWS, everyNth, FISHER_EXAMPLES, LENGTH, MEASURED_FRACTION, nameOf, settingsOf, STEPS } from './studyPlan.ts';
 import type { Backend, CurvePoint, DriftResult, Measures, Point, SuiteResult } from './studyResults.ts';
@@ -104,7 +105,7 @@ async function measure(lab: Lab, weights: WeightSet, { heldOut, outOfDomain }: S
   meter.destroy();
   const { states } = await lab.representationDrift(weights, outOfDomain, SHAPE);
   const { cka, cosine, pcaShift } = states.at(-1)!;
-  const { baseToTuned, tunedToBase, jensenShannon } = await lab.outputDrift(weights, outOfDomain, SHAPE);
+  const { baseToTuned, tunedToBase, jensenShannon } = await lab.outputDrift(weights, firstTokens(outOfDomain, PROBE_TOKENS), SHAPE);
   const restored = async (part: 'block' | 'values' | 'rotation') => {
     const { weights: copy } = await lab.restore(weights, decomposition, part);
     const results = { heldOut: scored(await lab.evaluate(heldOut, SHAPE, copy)), outOfDomain: scored(await lab.evaluate(outOfDomain, SHAPE, copy)) };

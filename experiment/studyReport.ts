@@ -9,7 +9,7 @@ import { drawKept, drawPaths } from './studyFigure.ts';
 import { judgedRuns, LEVELS, nameOf } from './studyPlan.ts';
 import { readExperiment, sameRun } from './studyTaken.ts';
 import type { StudyResults } from './studyResults.ts';
-import { agreementTable, driftTable, fisherTable, keptTable, linesOf, measuresAgreementTable, representationTable, restoreTable, searchTable } from './studyTables.ts';
+import { agreementTable, driftTable, fisherAgreementTable, fisherTable, keptTable, linesOf, measuresAgreementTable, representationTable, restoreTable, searchTable } from './studyTables.ts';
 
 const TEXT = join(repository, 'docs/study.md');
 
@@ -22,6 +22,8 @@ export async function writeReport(results: StudyResults): Promise<void> {
     runs: runsOf(results, experiment),
     agreement: agreementTable(agreement),
     measured: measuresAgreementTable(agreement),
+    'fisher-agreement': fisherAgreementTable(agreement),
+    agreed: `By the engine on ${agreement.device}, ${agreement.date}.`,
     experiment: againstExperiment(results, experiment),
     search: searchTable(results),
     ...Object.fromEntries(LEVELS.map((level) => [`kept-${100 * level}`, keptTable(lines, level)])),
@@ -48,10 +50,11 @@ function runsOf({ runs, devices, date, model }: StudyResults, { adapter }: Exper
   const sources = (['engine', 'twin'] as const).filter((source) => runs.some((run) => run.source === source));
   const by = sources.map((source) => `${runs.filter((run) => run.source === source).length} by the ${source} (${devices[source] ?? `${adapter}, taken over from experiment/results.json`})`);
   const judged = judgedRuns(runs).map(nameOf);
+  const measuredBy = (['engine', 'twin'] as const).map((source) => [source, runs.filter(({ measures }) => measures?.source === source).length] as const).filter(([, count]) => count > 0);
   const list = (names: readonly string[], words: string): string => (names.length > 0 ? ` ${words}: ${names.join('; ')}.` : '');
   const missing = judged.filter((name) => !runs.some((run) => run.name === name));
   const unmeasured = runs.filter((run) => judged.includes(run.name) && !run.measures).map(({ name }) => name);
-  return `${runs.length} runs in ${hours.toFixed(1)} h, last on ${date}: ${by.join(', ')}. model.safetensors ${model.slice(0, 12)}….${list(missing, 'Not run yet')}${list(unmeasured, 'Run, and not yet measured for drift, representations and restore')}${missing.length + unmeasured.length > 0 ? ' The next `npm run study` does that.' : ''}`;
+  return `${runs.length} runs in ${hours.toFixed(1)} h, last on ${date}: ${by.join(', ')}. Drift, representations and restore measured of ${measuredBy.map(([source, count]) => `${count} by the ${source}`).join(', ')}. model.safetensors ${model.slice(0, 12)}….${list(missing, 'Not run yet')}${list(unmeasured, 'Run, and not yet measured for drift, representations and restore')}${missing.length + unmeasured.length > 0 ? ' The next `npm run study` does that.' : ''}`;
 }
 
 /** The engine's own experiment has runs with the settings and seeds of these: how far their right answers are apart, at every evaluation. */

@@ -42,7 +42,7 @@ export interface Measures {
   readonly drift: DriftResult;
   /** Final-normed states on the first tokens of the out-of-domain suite. */
   readonly representation: { readonly cka: number; readonly cosine: number; readonly pcaShift: number; readonly layerCka: readonly number[] };
-  /** Next-token distributions there, in nats; the engine takes the whole suite. */
+  /** Next-token distributions there, in nats. */
   readonly output: { readonly baseToTuned: number; readonly tunedToBase: number; readonly jensenShannon: number };
   /** With a part of the pretrained weights back in every matrix. `random`, the control, is a block of random directions of the same k; the twin alone measures it. */
   readonly restore: Readonly<Record<'block' | 'values' | 'rotation', RestoredResult>> & { readonly random?: RestoredResult };

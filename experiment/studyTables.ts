@@ -128,10 +128,11 @@ export function restoreTable(lines: readonly Line[]): string {
   ]));
 }
 
+const SUITES = { heldOut: 'held-out, in-domain', outOfDomain: 'out-of-domain' } as const;
+
 export function fisherTable({ fisher }: StudyResults): string {
-  const suites = { heldOut: 'held-out, in-domain', outOfDomain: 'out-of-domain' };
   const rows = fisher.map(({ suite, fraction, examples, chance, top, random, tail, source }) => [
-    `${suites[suite]}, ${examples}`, `${100 * fraction}%`, percent(chance), ...[top, random, tail].map((value) => `${percent(value)} (${(value / chance).toFixed(2)} ×)`), source,
+    `${SUITES[suite]}, ${examples}`, `${100 * fraction}%`, percent(chance), ...[top, random, tail].map((value) => `${percent(value)} (${(value / chance).toFixed(2)} ×)`), source,
   ]);
   return table(['examples', 'k', 'chance, %', 'top-k block, %', 'random block, %', 'tail block, %', 'by'], rows);
 }
@@ -142,4 +143,7 @@ export const agreementTable = ({ curves }: Agreement): string =>
   table(['run', 'steps', 'loss', 'cross-entropy', 'penalty', 'gradient norm'], curves.map(({ name, steps, loss, crossEntropy, penalty, gradientNorm }) => [name, `${steps}`, ...[loss, crossEntropy, penalty, gradientNorm].map(scientific)]));
 
 export const measuresAgreementTable = ({ measures }: Agreement): string =>
-  table(['weights', 'drift', 'representations', 'right answers after a restore'], measures.map(({ name, drift, representation, restoredItems }) => [name, scientific(drift), scientific(representation), `${restoredItems}`]));
+  table(['weights', 'drift', 'representations', 'outputs', 'right answers after a restore'], measures.map(({ name, drift, representation, output, restoredItems }) => [name, ...[drift, representation, output].map(scientific), `${restoredItems}`]));
+
+export const fisherAgreementTable = ({ fisher }: Agreement): string =>
+  table(['examples', 'k', 'Fisher shares'], fisher.map(({ suite, fraction, shares }) => [SUITES[suite], `${100 * fraction}%`, scientific(shares)]));
