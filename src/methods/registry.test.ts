@@ -1,5 +1,7 @@
 /** @file The table of methods holds together, and what it says of a run's parts. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { methodsPage } from '../../docs/methodsPage.ts';
 import { addedPenalty, choiceName, defaultOf, heldBy, isMethod, isPenalty, METHODS, methodInfo, parametersOf, partsOf, type MethodId } from './registry.ts';
 
 /** The compiler asks for every id. */
@@ -25,6 +27,10 @@ describe('the registry', () => {
       }
       expect(source.url ?? 'https://').toMatch(/^https:/);
     }
+  });
+
+  it('is what docs/methods.md says (write it with node scripts/run.mjs docs/methods.ts)', () => {
+    expect(readFileSync('docs/methods.md', 'utf8')).toBe(methodsPage());
   });
 
   it('tells the objective and the penalty of a run', () => {
