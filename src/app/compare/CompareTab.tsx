@@ -13,11 +13,13 @@ import { useCompare } from './state.ts';
 
 function Empty({ queue }: { readonly queue: ReactNode }): ReactElement {
   const recording = useLab((state) => state.recording.status);
+  const connecting = useLab(({ connection }) => connection === 'connecting' || connection === 'loading');
+  const reading = useCompare((state) => state.reading);
   return (
     <>
       <header className="lead one">
         <div>
-          <h2 className="lead-line">No runs yet.</h2>
+          <h2 className="lead-line">{connecting || reading ? 'Reading the runs that this browser keeps.' : 'No runs yet.'}</h2>
           <p className="lead-sub">Each run you keep appears here, named by what sets it apart. Two runs make a comparison.</p>
         </div>
       </header>

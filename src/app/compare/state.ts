@@ -34,6 +34,8 @@ export interface CompareState {
   readonly opened: string | undefined;
   readonly removed: readonly RemovedGroup[];
   readonly builder: Builder;
+  /** The runs that this browser keeps of the open model are being read. */
+  readonly reading: boolean;
   /** Files are being written or read. */
   readonly working: 'bundle' | 'import' | 'report' | undefined;
   readonly problem: { readonly title: string; readonly message: string } | undefined;
@@ -48,6 +50,7 @@ export const initialCompare: CompareState = {
   opened: undefined,
   removed: [],
   builder: { methods: ['sft', 'rpsft', 'l2sp'], values: {}, rates: undefined, seeds: '3' },
+  reading: false,
   working: undefined,
   problem: undefined,
   notice: undefined,

@@ -60,8 +60,10 @@ export async function keepStoredRuns(): Promise<void> {
 }
 
 async function loadAll(): Promise<void> {
+  useCompare.setState({ reading: true });
   await loadStored();
   thinOut();
+  useCompare.setState({ reading: false });
   try {
     receiveQueue(await lab().queue(), performance.now());
   } catch (error) {
