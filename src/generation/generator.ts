@@ -6,6 +6,7 @@ import { readBack } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
 import { childContext } from '../gpu/context.ts';
 import type { Slice } from '../gpu/kernel.ts';
+import type { Command } from '../gpu/program.ts';
 import { Program } from '../gpu/program.ts';
 import { compile } from '../graph/compile.ts';
 import type { DType, Shape, Tensor } from '../graph/graph.ts';
@@ -53,7 +54,7 @@ export class Generator {
     private readonly shape: GeneratorShape,
     private readonly ends: readonly number[],
     private readonly program: Program,
-    private readonly slices: Readonly<Record<StateName | 'settings' | 'logits', Slice>>,
+    private readonly slices: GeneratorPlan['slices'],
   ) {}
 
   /** @param ends ids that end a sequence, at most four */
@@ -68,43 +69,9 @@ export class Generator {
   }
 
   static async #build(context: Context, model: Model, weights: WeightSet, shape: GeneratorShape, ends: readonly number[]): Promise<Generator> {
-    const { sequences, length } = shape;
-    const { pool } = context;
-    const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = model.config;
-    const graph = new Graph();
-    const bindings = new Map<Tensor, Slice>();
-    const state = (name: string, size: Shape, dtype: DType, category: 'cache' | 'other' = 'other'): Tensor => {
-      const tensor = graph.source('state', name, size, dtype);
-      bindings.set(tensor, pool.storage(4 * elementCount(size), category, name));
-      return tensor;
-    };
-    const perSequence = (name: string): Tensor => state(name, [sequences], 'u32');
-    const decode = {
-      promptLength: perSequence('promptLength'),
-      tokens: state('tokens', [sequences, length], 'u32'),
-      probabilities: state('probabilities', [sequences, length], 'f32'),
-      ids: perSequence('ids'),
-      positions: perSequence('positions'),
-      finished: perSequence('finished'),
-    };
-    const settings = graph.source('input', 'sampling settings', [8], 'u32');
-    bindings.set(settings, pool.uniform(32, 'sampling settings'));
-    const table = ropeSource(graph, bindings, context, model, length);
-    const { hidden, head } = model.architecture.build(graph, weights.bind(graph, bindings), {
-      ids: decode.ids,
-      positions: decode.positions,
-      ...(table ? { ropeTable: table } : {}),
-      attend(rotated, layer) {
-        const cache = (name: string): Tensor => state(`${name} ${layer}`, [sequences, length, keyValueHeads * headDim], 'f32', 'cache');
-        return decodeAttention(graph, rotated, decode.positions, cache('keys'), cache('values'), { length, heads, keyValueHeads, headDim });
-      },
-    });
-    const logits = linear(graph, hidden, head);
-    const next = sample(graph, logits, settings, decode, length);
-    const compiled = compile(graph, [next, logits], { facts: context.gpu.facts, pool, bindings });
-    const program = await Program.record(context.gpu.device, context.pipelines, 'decode', compiled.calls);
-    const slices = Object.fromEntries(STATE.map((name) => [name, bindings.get(decode[name])!])) as Record<StateName, Slice>;
-    return new Generator(context, shape, ends, program, { ...slices, settings: bindings.get(settings)!, logits: compiled.slices.get(logits)! });
+    const { calls, slices } = planGenerator(context, model, weights, shape);
+    const program = await Program.record(context.gpu.device, context.pipelines, 'decode', calls);
+    return new Generator(context, shape, ends, program, slices);
   }
 
   /**
@@ -163,4 +130,50 @@ export class Generator {
   destroy(): void {
     this.context.pool.destroyAll();
   }
+}
+
+/** What a decoder holds, and its commands before they are recorded. */
+interface GeneratorPlan {
+  readonly calls: readonly Command[];
+  readonly slices: Readonly<Record<StateName | 'settings' | 'logits', Slice>>;
+}
+
+/** Allocates everything a decoder holds in the pool of `context`; on a context that only counts, that is its estimate. */
+export function planGenerator(context: Context, model: Model, weights: WeightSet, shape: GeneratorShape): GeneratorPlan {
+  const { sequences, length } = shape;
+  const { pool } = context;
+  const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = model.config;
+  const graph = new Graph();
+  const bindings = new Map<Tensor, Slice>();
+  const state = (name: string, size: Shape, dtype: DType, category: 'cache' | 'other' = 'other'): Tensor => {
+    const tensor = graph.source('state', name, size, dtype);
+    bindings.set(tensor, pool.storage(4 * elementCount(size), category, name));
+    return tensor;
+  };
+  const perSequence = (name: string): Tensor => state(name, [sequences], 'u32');
+  const decode = {
+    promptLength: perSequence('promptLength'),
+    tokens: state('tokens', [sequences, length], 'u32'),
+    probabilities: state('probabilities', [sequences, length], 'f32'),
+    ids: perSequence('ids'),
+    positions: perSequence('positions'),
+    finished: perSequence('finished'),
+  };
+  const settings = graph.source('input', 'sampling settings', [8], 'u32');
+  bindings.set(settings, pool.uniform(32, 'sampling settings'));
+  const table = ropeSource(graph, bindings, context, model, length);
+  const { hidden, head } = model.architecture.build(graph, weights.bind(graph, bindings), {
+    ids: decode.ids,
+    positions: decode.positions,
+    ...(table ? { ropeTable: table } : {}),
+    attend(rotated, layer) {
+      const cache = (name: string): Tensor => state(`${name} ${layer}`, [sequences, length, keyValueHeads * headDim], 'f32', 'cache');
+      return decodeAttention(graph, rotated, decode.positions, cache('keys'), cache('values'), { length, heads, keyValueHeads, headDim });
+    },
+  });
+  const logits = linear(graph, hidden, head);
+  const next = sample(graph, logits, settings, decode, length);
+  const compiled = compile(graph, [next, logits], { facts: context.gpu.facts, pool, bindings });
+  const slices = Object.fromEntries(STATE.map((name) => [name, bindings.get(decode[name])!])) as Record<StateName, Slice>;
+  return { calls: compiled.calls, slices: { ...slices, settings: bindings.get(settings)!, logits: compiled.slices.get(logits)! } };
 }

@@ -84,7 +84,7 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
 
 /** Name of the zip or the folder. */
 export const exportName = ({ config, completedSteps }: Pick<Run, 'config' | 'completedSteps'>, { kind }: ExportOptions): string =>
-  ['gimbal', config.method, ...[addedPenalty(config) ?? []].flat(), `${completedSteps}-steps`, ...(kind === 'model' ? [] : [kind])].join('-');
+  ['gimbal', ...(config.reinforce === undefined ? [] : ['grpo']), ...(config.reinforce !== undefined && config.startFrom === undefined ? [] : [config.method]), ...[addedPenalty(config) ?? []].flat(), `${completedSteps}-steps`, ...(kind === 'model' ? [] : [kind])].join('-');
 
 /** The adapter of a LoRA run, or what comes nearest to the change of all linear layers. */
 async function adapterOf(lab: Lab, weights: WeightSet, { rank }: ExportOptions, { onProgress, signal }: ExportPlace): Promise<{ readonly adapter: LoraAdapter; readonly retainedEnergy?: number }> {
@@ -121,10 +121,12 @@ function adapterFiles(lab: Lab, { kind }: ExportOptions, adapter: LoraAdapter, b
 function logFiles(run: ExportedRun, options: ExportOptions, facts: ExportFacts): Readonly<Record<string, string>> {
   const { config, events, material } = run;
   const history = historyOf(events);
+  // A step of GRPO goes through some questions of the data, and learns from the answers to them.
+  const { reinforce, batchSize, accumulation } = config;
   const plan: RunPlan = {
     maxSteps: config.steps,
-    batchSize: config.batchSize,
-    microBatchSize: config.batchSize / config.accumulation,
+    batchSize: reinforce?.prompts ?? batchSize,
+    microBatchSize: Math.ceil((reinforce ? reinforce.prompts * reinforce.samples : batchSize) / accumulation),
     examples: material.train.length,
     evaluateEvery: config.evaluateEvery,
   };

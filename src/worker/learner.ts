@@ -1,16 +1,26 @@
 /** @file What a run's loop asks of whatever trains its weights, and fine-tuning as one that does. */
 import type { FineTune, Lab, WeightSet } from '../engine.ts';
 import type { Turn } from '../gpu/turn.ts';
-import type { RunConfig, StepMetrics } from './protocol.ts';
+import type { RunConfig, SampledAnswers, StepMetrics } from './protocol.ts';
+
+/** What steps came to. */
+export interface Taken {
+  readonly steps: readonly StepMetrics[];
+  /** Of the last step, where it has sampled some. */
+  readonly answers?: SampledAnswers;
+}
 
 /** Trains weights step by step. */
 export interface Learner {
   /** As they are under training; read between steps. */
   readonly weights: WeightSet;
   /** @param turn others get their turns between slices of the work */
-  take(count: number, turn: Turn): Promise<readonly StepMetrics[]>;
-  /** Everything that the next step depends on; absent where training cannot be taken up again. */
-  saveState?(): ReturnType<FineTune['saveState']>;
+  take(count: number, turn: Turn): Promise<Taken>;
+  /** Everything that the next step depends on, as pieces of a file for `restoreState`. Take no step until they were read. */
+  saveState(): ReturnType<FineTune['saveState']>;
+  /** @throws FormatError when the file is of another run; this one is as it was then */
+  restoreState(file: Blob, fileName: string): Promise<void>;
+  destroy(): void;
 }
 
 /** Settings of the engine from those of the page. */
@@ -34,7 +44,7 @@ export const settingsOf = (config: RunConfig, length: number): Parameters<Lab['f
 
 /** Fine-tuning: many steps are submitted at once and their records read together. */
 export function fineTuning(fineTune: FineTune): Learner {
-  const submit = async (count: number): Promise<StepMetrics[]> => {
+  const submit = async (count: number): Promise<Taken> => {
     const started = performance.now();
     const trained: number[] = [];
     let tokens = 0;
@@ -45,11 +55,14 @@ export function fineTuning(fineTune: FineTune): Learner {
     }
     const records = await fineTune.readMetrics();
     const tokensPerSecond = (1000 * tokens) / (performance.now() - started);
-    return records.map((record, i): StepMetrics => ({ ...record, loss: record.skipped ? Number.NaN : record.loss, learningRate: fineTune.learningRate(record.step), trainedTokens: trained[i] ?? 0, tokensPerSecond }));
+    const steps = records.map((record, i): StepMetrics => ({ ...record, loss: record.skipped ? Number.NaN : record.loss, learningRate: fineTune.learningRate(record.step), trainedTokens: trained[i] ?? 0, tokensPerSecond }));
+    return { steps };
   };
   return {
     weights: fineTune.weights,
     take: (count, turn) => turn(() => submit(count)),
     saveState: () => fineTune.saveState(),
+    restoreState: (file, fileName) => fineTune.restoreState(file, fileName),
+    destroy: () => fineTune.destroy(),
   };
 }

@@ -69,7 +69,7 @@ describe('model card', () => {
     expect(title({})).toBe('# org/base, fine-tuned with RPSFT (arXiv 2605.10973)');
     expect(title({ method: 'random-basis' })).toBe('# org/base, fine-tuned with Random basis');
     expect(title({ method: 'dft', penalty: 'rpsft' })).toBe('# org/base, fine-tuned with DFT (arXiv 2508.05629) + RPSFT (arXiv 2605.10973)');
-    const reinforce = { prompts: 8, samples: 8, maxNewTokens: 36, updates: 1, clipLow: 0.2, clipHigh: 0.28 };
+    const reinforce = { prompts: 8, samples: 8, maxNewTokens: 36, sequences: 64, updates: 1, clipLow: 0.2, clipHigh: 0.28 };
     expect(title({ reinforce, startFrom: 'run' })).toBe('# org/base, trained with GRPO (arXiv 2402.03300) from RPSFT (arXiv 2605.10973)');
     expect(title({ reinforce })).toBe('# org/base, trained with GRPO (arXiv 2402.03300)');
     expect(metadataOf(modelCard({ ...FACTS, config: { ...FACTS.config, reinforce } }))).toEqual(expect.arrayContaining(['  - grpo']));

@@ -18,6 +18,8 @@ export interface PlateProps {
   readonly unit?: ReactNode;
   /** The same in plain text, for files, where `unit` has markup. */
   readonly unitText?: string;
+  /** What it means and when to worry, in a sentence or two. */
+  readonly help?: string;
   /** The value of now, at the right of the caption. */
   readonly value?: string | undefined;
   /** Small controls at the right of the caption. */
@@ -45,6 +47,7 @@ export function Plate({
   swatch,
   unit,
   unitText,
+  help,
   value,
   controls,
   legend,
@@ -75,15 +78,16 @@ export function Plate({
   return (
     <figure className={`figure-plate plate-span${span}`} id={id} ref={figure} onKeyDown={onKeyDown}>
       <figcaption className="plate-caption">
-        <b className="plate-title">
+        <b className="plate-title" title={help}>
           {swatch && <Swatch method={swatch} />}
           {title}
         </b>
         {unit !== undefined && (
-          <span className="plate-unit" title={unitText ?? (typeof unit === 'string' ? unit : undefined)}>
+          <span className="plate-unit" title={help ?? unitText ?? (typeof unit === 'string' ? unit : undefined)}>
             {unit}
           </span>
         )}
+        {help !== undefined && <span className="vh">{help}</span>}
         <span className="plate-end">
           {controls}
           {value !== undefined && <b className="plate-value">{value}</b>}

@@ -1,6 +1,6 @@
 /** @file Short names that tell the runs of one figure apart: the method, and what differs. */
 import { choiceName, METHODS, type MethodId } from '../../worker/methods.ts';
-import type { LoraConfig, ReinforceConfig, RunConfig } from '../../worker/protocol.ts';
+import type { LoraConfig, ReinforceConfig, RunConfig, RunId } from '../../worker/protocol.ts';
 import { formatParameter, formatRate } from '../format.ts';
 import { isUnknown } from '../runs.ts';
 import { parameterText } from '../method/configLine.ts';
@@ -17,15 +17,24 @@ const loraDetails: readonly ((lora: LoraConfig) => string)[] = [({ rank }) => `r
 
 /** The same for settings of GRPO. */
 const reinforceDetails: readonly ((reinforce: ReinforceConfig) => string)[] = [
-  ({ prompts }) => `${prompts} questions`, ({ samples }) => `${samples} answers`, ({ maxNewTokens }) => `to ${maxNewTokens} tokens`, ({ updates }) => `${updates} updates`,
+  ({ prompts }) => `${prompts} questions`, ({ samples }) => `${samples} answers`, ({ maxNewTokens }) => `to ${maxNewTokens} tokens`, ({ sequences }) => `${sequences} at once`, ({ updates }) => `${updates} updates`,
   ({ clipLow, clipHigh }) => `ratio −${formatParameter(clipLow)} +${formatParameter(clipHigh)}`,
 ];
 
 /** Every parameter that some method has, once. */
 const parameters = [...new Map(METHODS.flatMap((method) => method.parameters).map((parameter) => [parameter.id, parameter])).values()];
 
+/** What a run goes on from, by the name that this has: GRPO names the method of it anyhow. */
+function startText(config: RunConfig, start: string | undefined): string {
+  if (config.reinforce === undefined) return 'continued';
+  const { reinforce: _of, ...supervised } = config;
+  const family = familyOf(supervised);
+  const rest = start?.startsWith(family) === true ? start.slice(family.length).trim() : (start ?? '');
+  return rest === '' ? '' : `(${rest})`;
+}
+
 /** Settings that a name may mention, in this order, and how. */
-const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (config: RunConfig) => string }[] = [
+const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (config: RunConfig, start: string | undefined) => string }[] = [
   ...loraDetails.map((text) => ({ key: 'lora', text: ({ lora }: RunConfig) => (lora === undefined ? '' : text(lora)) }) as const),
   ...reinforceDetails.map((text) => ({ key: 'reinforce', text: ({ reinforce }: RunConfig) => (reinforce === undefined ? '' : text(reinforce)) }) as const),
   ...parameters.map((parameter) => ({ key: parameter.id, text: (config: RunConfig) => parameterText(config, parameter) })),
@@ -38,7 +47,7 @@ const distinguishing: readonly { readonly key: keyof RunConfig; readonly text: (
   { key: 'weightDecay', text: (config) => `decay ${formatParameter(config.weightDecay)}` },
   { key: 'clipNorm', text: (config) => (config.clipNorm === 0 ? 'unclipped' : `clip ${formatParameter(config.clipNorm)}`) },
   { key: 'evaluateEvery', text: (config) => `measured every ${config.evaluateEvery}` },
-  { key: 'startFrom', text: (config) => (config.startFrom === undefined ? '' : 'continued') },
+  { key: 'startFrom', text: (config, start) => (config.startFrom === undefined ? '' : startText(config, start)) },
   { key: 'seed', text: (config) => `seed ${config.seed}` },
 ];
 
@@ -48,6 +57,9 @@ export const familyOf = (config: RunConfig): string => (config.lora === undefine
 /** What a name is made of. */
 interface NamedRun {
   readonly config: RunConfig;
+  /** Of a run, or of those that share a name. */
+  readonly id?: RunId;
+  readonly ids?: readonly RunId[];
   readonly importedFrom?: string | undefined;
 }
 
@@ -57,12 +69,20 @@ interface NamedRun {
  * files are known is called by them. Runs that agree in everything get a number.
  */
 export function runNames(runs: readonly NamedRun[]): readonly string[] {
+  if (runs.every(({ config }) => config.startFrom === undefined)) return namesBy(runs, new Map());
+  const plain = namesBy(runs, new Map());
+  return namesBy(runs, new Map(runs.flatMap(({ id, ids = id === undefined ? [] : [id] }, index) => ids.map((own) => [own, plain[index]!]))));
+}
+
+/** @param named names of the runs that others may go on from */
+function namesBy(runs: readonly NamedRun[], named: ReadonlyMap<RunId, string>): readonly string[] {
+  const startOf = ({ startFrom }: RunConfig): string | undefined => (startFrom === undefined ? undefined : named.get(startFrom));
   const names = runs.map((run) => {
     const { config, importedFrom } = run;
     if (importedFrom !== undefined && isUnknown({ importedFrom, config })) return importedFrom;
     const same = runs.filter((other) => familyOf(other.config) === familyOf(config));
-    const differing = distinguishing.filter(({ key, text }) => !isIdle(key, config) && same.some((other) => text(other.config) !== text(config)));
-    return [familyOf(config), ...differing.map(({ text }) => text(config)).filter(Boolean)].join(' ');
+    const differing = distinguishing.filter(({ key, text }) => !isIdle(key, config) && same.some((other) => text(other.config, startOf(other.config)) !== text(config, startOf(config))));
+    return [familyOf(config), ...differing.map(({ text }) => text(config, startOf(config))).filter(Boolean)].join(' ');
   });
   return names.map((name, index) => {
     const twins = names.flatMap((other, position) => (other === name ? [position] : []));

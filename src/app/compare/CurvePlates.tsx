@@ -1,4 +1,4 @@
-/** @file Both accuracies and the training loss of all groups by step: the mean over seeds, the range as a band. */
+/** @file Both accuracies, the reward of GRPO and the training loss of all groups by step: the mean over seeds, the range as a band. */
 import { useMemo, type ReactElement } from 'react';
 import { LineChart } from '../charts/LineChart.tsx';
 import { Plate } from '../charts/Plate.tsx';
@@ -10,7 +10,7 @@ import type { Suite } from '../results.ts';
 import { inDomainAxis, outOfDomainAxis, powerTick, stepAxis, valueAxis } from '../train/curves.ts';
 import { heights, lineMargins } from '../train/margins.ts';
 import { setLossScale, setSmoothing, useTrainSettings } from '../train/settings.ts';
-import { accuracySeries, lossSeries, type DrawnGroup } from './curves.ts';
+import { accuracySeries, lossSeries, rewardSeries, type DrawnGroup } from './curves.ts';
 
 interface CurveProps {
   /** In drawing order: the selected one last. */
@@ -59,6 +59,29 @@ function AccuracyPlate({ suite, drawn, narrow }: CurveProps & { readonly suite: 
   );
 }
 
+function RewardPlate({ drawn, narrow }: CurveProps): ReactElement | null {
+  const smoothing = useTrainSettings((settings) => settings.smoothing);
+  const series = useMemo(() => drawn.map((one) => rewardSeries(one, smoothing)).filter(isSeries), [drawn, smoothing]);
+  const end = lastStep(drawn.filter(({ group }) => group.config.reinforce !== undefined));
+  const x = useMemo(() => stepAxis(end, 6), [end]);
+  if (series.length === 0) return null;
+  return (
+    <Plate title="Reward" unit="% of sampled answers right; mean and range over seeds" span={12} height={heights.loss} legend={legendOf(series)} table={() => tableOf(series, formatPercent)}>
+      <LineChart
+        label={`Reward by step, mean over seeds of ${namesOf(series).join(', ')}`}
+        height={heights.loss}
+        margins={lineMargins(namesOf(series), narrow)}
+        x={x}
+        y={inDomainAxis}
+        series={series}
+        value={formatPercent}
+        endLabels={narrow ? 'none' : 'names'}
+        title={stepTitle}
+      />
+    </Plate>
+  );
+}
+
 function LossPlate({ drawn, narrow }: CurveProps): ReactElement | null {
   const { lossScale, smoothing } = useTrainSettings();
   const series = useMemo(() => drawn.map((one) => lossSeries(one, smoothing, lossScale)).filter(isSeries), [drawn, smoothing, lossScale]);
@@ -97,6 +120,7 @@ export function CurvePlates(props: CurveProps): ReactElement {
     <>
       <AccuracyPlate suite="inDomain" {...props} />
       <AccuracyPlate suite="outOfDomain" {...props} />
+      <RewardPlate {...props} />
       <LossPlate {...props} />
     </>
   );

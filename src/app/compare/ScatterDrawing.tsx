@@ -87,14 +87,18 @@ function Path({ path, ...placed }: Placed & { readonly path: ScatterPath }): Rea
           <path key={`${index}-${place.gain}`} d={marker} transform={`translate(${at(placed, place)})`} fill={colour} fillOpacity="0.45" />
         ))}
       {path.faint ? null : <Whiskers path={path} model={model} box={box} />}
-      {shown.map((point) => (
-        <path key={point.step} d={marker} transform={`translate(${at(placed, point)})${point === path.points.at(-1) ? '' : ' scale(.72)'}`} fill={colour} stroke="var(--paper)" />
-      ))}
+      {shown.map((point) =>
+        path.goesOn && point === path.points[0] ? (
+          <path key={point.step} d={marker} transform={`translate(${at(placed, point)})`} fill="var(--paper)" stroke={colour} strokeWidth="1.4" />
+        ) : (
+          <path key={point.step} d={marker} transform={`translate(${at(placed, point)})${point === path.points.at(-1) ? '' : ' scale(.72)'}`} fill={colour} stroke="var(--paper)" />
+        ),
+      )}
     </g>
   );
 }
 
-/** The base model, from which every path starts. */
+/** The base model, from which every path starts that does not go on from another run; the start of those is hollow. */
 function Base(placed: Placed): ReactElement {
   const place = at(placed, { gain: 0, change: 0 });
   return (

@@ -6,7 +6,7 @@ import type { ScaleKind } from '../charts/scales.ts';
 import { smooth } from '../charts/smooth.ts';
 import { formatInterval, formatLoss } from '../format.ts';
 import { isAccuracy, type Suite } from '../results.ts';
-import type { LabRun } from '../runs.ts';
+import { pathOf, type LabRun } from '../runs.ts';
 import { breaksOf, stepPoints } from '../train/curves.ts';
 import { countedRuns, type RunGroup } from './groups.ts';
 import { spreadOf } from './statistics.ts';
@@ -49,16 +49,27 @@ export function accuracySeries(drawn: DrawnGroup, suite: Suite): LineSeries | un
   const last = runs.at(-1);
   if (last === undefined || !isAccuracy(last.measures[suite])) return undefined;
   return cached(last, `${suite} ${keyOf(drawn, runs)}`, () => {
-    const lines = runs.map(({ evaluations }) => evaluations.map((evaluation): Point => ({ x: evaluation.step, y: evaluation[suite].items === 0 ? null : evaluation[suite].correct / evaluation[suite].items })));
+    const lines = runs.map((run) => pathOf(run).map((evaluation): Point => ({ x: evaluation.step, y: evaluation[suite].items === 0 ? null : evaluation[suite].correct / evaluation[suite].items })));
     return { ...seriesOf(drawn, meanLine(lines), runs, formatInterval), markers: true };
   });
 }
 
-/** Training loss. */
+/** Mean reward of GRPO, which others do not have. */
+export function rewardSeries(drawn: DrawnGroup, smoothing: number): LineSeries | undefined {
+  const runs = countedRuns(drawn.group);
+  const last = runs.at(-1);
+  if (last?.config.reinforce === undefined) return undefined;
+  return cached(last, `reward ${smoothing} ${keyOf(drawn, runs)}`, () => {
+    const lines = runs.map(({ steps }) => smooth(stepPoints(steps, 'reward'), smoothing, false));
+    return seriesOf(drawn, meanLine(lines), runs, (low, high) => formatInterval(low, high, 0));
+  });
+}
+
+/** Training loss; GRPO minimises none. */
 export function lossSeries(drawn: DrawnGroup, smoothing: number, scale: ScaleKind): LineSeries | undefined {
   const runs = countedRuns(drawn.group);
   const last = runs.at(-1);
-  if (last === undefined) return undefined;
+  if (last === undefined || last.config.reinforce !== undefined) return undefined;
   return cached(last, `loss ${smoothing} ${scale} ${keyOf(drawn, runs)}`, () => {
     const lines = runs.map(({ steps }) => smooth(stepPoints(steps, 'loss'), smoothing, scale === 'log'));
     return { ...seriesOf(drawn, meanLine(lines), runs, (low, high) => `${formatLoss(low)}–${formatLoss(high)}`), breaks: runs.flatMap(({ steps }) => breaksOf(steps, 'loss')) };

@@ -37,26 +37,34 @@ export function settingsKey(config: RunConfig): string {
   return JSON.stringify(effective.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** The setting of a run. What it starts from counts by its setting too, so that seeds may each go on from a run of their own. */
+function originKey(config: RunConfig, runs: ReadonlyMap<RunId, LabRun>): string {
+  const { startFrom, ...rest } = config;
+  const start = startFrom === undefined ? undefined : runs.get(startFrom);
+  return start === undefined ? settingsKey(config) : [settingsKey(rest), start.completedSteps, originKey(start.config, runs)].join(' from ');
+}
+
 /** A setting and its data; a run of which only the files are known stands alone. */
-const groupKey = ({ config, model, dataset, importedFrom, recorded }: LabRun): string => [settingsKey(config), model, dataset, importedFrom ?? '', recorded].join('\n');
+const groupKey = ({ config, model, dataset, importedFrom, recorded }: LabRun, runs: ReadonlyMap<RunId, LabRun>): string => [originKey(config, runs), model, dataset, importedFrom ?? '', recorded].join('\n');
 
 /** Runs and waiting runs by setting, in the order of their first one. A waiting run joins the runs of this page's data that share its setting. */
 export function groupRuns(runs: readonly LabRun[], queued: readonly QueuedRun[] = [], kept: KeptRuns = {}): readonly RunGroup[] {
   const groups = new Map<string, { config: RunConfig; runs: LabRun[]; queued: QueuedRun[] }>();
+  const byId = new Map(runs.map((run) => [run.id, run]));
   for (const run of runs) {
-    const key = groupKey(run);
+    const key = groupKey(run, byId);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { config: run.config, runs: [run], queued: [] });
     else group.runs.push(run);
   }
   for (const item of queued) {
-    const key = settingsKey(item.config);
-    const group = [...groups.values()].findLast(({ config, runs: [first] }) => first?.recorded !== true && settingsKey(config) === key);
+    const key = originKey(item.config, byId);
+    const group = [...groups.values()].findLast(({ config, runs: [first] }) => first?.recorded !== true && originKey(config, byId) === key);
     if (group === undefined) groups.set(key, { config: item.config, runs: [], queued: [item] });
     else group.queued.push(item);
   }
   const entries = [...groups];
-  const names = runNames(entries.map(([, { config, runs: [first] }]) => ({ config: { ...config, seed: 0 }, importedFrom: first?.importedFrom })));
+  const names = runNames(entries.map(([, { config, runs: of, runs: [first] }]) => ({ config: { ...config, seed: 0 }, importedFrom: first?.importedFrom, ids: of.map(({ id }) => id) })));
   return entries.map(([id, group], index): RunGroup => {
     const notes = group.runs.map((run) => kept[run.id]?.notes ?? noNotes);
     return {

@@ -17,6 +17,8 @@ export interface ScatterPath {
   readonly faint: boolean;
   readonly selected: boolean;
   readonly points: readonly (Place & { readonly step: number })[];
+  /** It begins at another run's end, not at the base model. */
+  readonly goesOn: boolean;
   /** Where each seed ends; empty for one seed. */
   readonly seeds: readonly Place[];
   /** 95% intervals over items where the path ends. */
@@ -47,6 +49,7 @@ function pathOf({ group, runs, path, last, gain, change }: ComparedGroup, faint:
   return {
     id: group.id, name: group.name, method: group.config.method, faint, selected, gain, change,
     points: path.map((point) => ({ step: point.step, gain: point.gain.mean, change: point.change.mean })),
+    goesOn: runs.some(({ start }) => start !== undefined),
     seeds: runs.length > 1 ? end.filter((place) => place !== undefined) : [],
   };
 }

@@ -4,11 +4,14 @@
  */
 import type { Accuracy, Evaluation } from '../../worker/protocol.ts';
 import type { Change } from '../charts/Balance.tsx';
+import { pathOf } from '../runs.ts';
 import { changeBetween, outOfDomainAt } from '../train/findings.ts';
 
-/** All that the statistics need of a run: its evaluations by step, the base model's first. */
+/** All that the statistics need of a run: its evaluations by step, the base model's first, and where it starts if that is elsewhere. */
 export interface Measured {
   readonly evaluations: readonly Evaluation[];
+  /** Of the run that it starts from. */
+  readonly start?: Evaluation;
 }
 
 /** Mean and range over seeds. */
@@ -62,13 +65,13 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 /** Mean and range of at least one value. */
 export const spreadOf = (values: readonly number[]): Spread => ({ mean: mean(values), low: Math.min(...values), high: Math.max(...values), count: values.length });
 
-/** The checkpoints that all runs of a group have, averaged over them. Each run is read against its own base model. */
+/** The checkpoints that all runs of a group have, from where they start, averaged over them. Each run is read against its own base model. */
 export function meanPath(runs: readonly Measured[]): readonly PathPoint[] {
   const [first, ...others] = runs;
   if (first === undefined) return [];
   const bases = runs.map(({ evaluations }) => evaluations.find(({ step }) => step === 0));
   return first.evaluations.flatMap(({ step }): PathPoint[] => {
-    const here = [first, ...others].map(({ evaluations }) => evaluations.find((evaluation) => evaluation.step === step));
+    const here = [first, ...others].map((run) => pathOf(run).find((evaluation) => evaluation.step === step));
     const pairs = here.flatMap((evaluation, index) => {
       const base = bases[index];
       return evaluation === undefined || base === undefined ? [] : [{ evaluation, base }];

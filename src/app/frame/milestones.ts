@@ -18,6 +18,7 @@ export function milestones(before: LabRun | undefined, after: LabRun): readonly 
     const where = evaluation.step === 0 ? 'Base model' : `Step ${formatCount(evaluation.step)}`;
     said.push(`${where}: ${resultText(evaluation, after.measures)}.`);
   }
+  if (after.start !== undefined && before?.start === undefined && before !== undefined) said.push(`Where it starts: ${resultText(after.start, after.measures)}.`);
   const ending = endings[after.state];
   if (ending !== undefined && after.state !== before?.state) {
     said.push(`${choiceName(after.config)} ${ending} at step ${formatCount(after.completedSteps)}.${after.message === undefined ? '' : ` ${after.message}`}`);

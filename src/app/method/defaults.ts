@@ -3,7 +3,7 @@
  * those of the literature, and the page moves a setting from one to the other only where nobody has touched it.
  */
 import { defaultOf, parametersOf, type MethodId, type PenaltyId } from '../../worker/methods.ts';
-import type { LoraConfig, ModelSummary, RunConfig } from '../../worker/protocol.ts';
+import type { LoraConfig, ModelSummary, ReinforceConfig, RunConfig } from '../../worker/protocol.ts';
 import { pickSettings, type MethodMemory } from './methodSettings.ts';
 
 export const defaultConfig: RunConfig = {
@@ -38,6 +38,18 @@ export const defaultLora: LoraConfig = { rank: 16, alpha: 32, targets: [], rsLor
 /** An adapter starts at zero and wants larger steps than all weights do: measured for the built-in model (r 8), ten times the full rate elsewhere. */
 const loraRates = { builtIn: 1e-3, other: 2e-4 } as const;
 
+/** GRPO as measured on the built-in model (experiment/reinforce.ts); the ratio's bounds are DAPO's. */
+export const defaultReinforce: ReinforceConfig = { prompts: 8, samples: 8, maxNewTokens: 36, sequences: 64, updates: 1, clipLow: 0.2, clipHigh: 0.28 };
+
+/** What GRPO wants otherwise than supervised fine-tuning: a sampled step takes longer and says less. */
+const reinforceSchedule = { learningRate: 1e-4, schedule: 'constant', warmupSteps: 5, steps: 60, accumulation: 1, evaluateEvery: 20, driftEvery: 20 } as const satisfies Partial<RunConfig>;
+
+/** Answers of other models are worked solutions: longer, and learnt from a few at a time. */
+const longAnswers = { tokens: 256, accumulation: 16 } as const;
+
+/** The settings that GRPO has of its own beside `reinforce`. */
+export const reinforceDefaults = Object.keys(reinforceSchedule) as readonly (keyof typeof reinforceSchedule)[];
+
 /** The parts of a model that defaults depend on. */
 export type ModelFacts = Pick<ModelSummary, 'source' | 'contextLength' | 'linears'>;
 
@@ -49,10 +61,24 @@ export interface Chosen {
   readonly method: MethodId;
   readonly penalty?: PenaltyId | undefined;
   readonly lora?: LoraConfig | undefined;
+  readonly reinforce?: ReinforceConfig | undefined;
 }
 
+/** What is usual for a run on a model: supervised by a method, or GRPO. */
+export function usualConfig(model: ModelFacts | undefined, chosen: Chosen): RunConfig {
+  const usual = usualSupervised(model, chosen);
+  if (chosen.reinforce === undefined) return usual;
+  // A rate of adapters and of other models is as much lower than for the built-in model as that of their supervised runs.
+  const learningRate = Number(((reinforceSchedule.learningRate * usual.learningRate) / defaultConfig.learningRate).toPrecision(1));
+  const own = { ...usual, ...reinforceSchedule, learningRate };
+  if (isBuiltIn(model)) return { ...own, reinforce: defaultReinforce };
+  return { ...own, accumulation: longAnswers.accumulation, reinforce: { ...defaultReinforce, maxNewTokens: Math.min(longAnswers.tokens, Math.floor(usual.maxLength / 2)) } };
+}
+
+const isBuiltIn = (model: ModelFacts | undefined): model is undefined | (ModelFacts & { readonly source: 'built-in' }) => model === undefined || model.source === 'built-in';
+
 /** What is usual for a method on a model, full or LoRA. λ and k of other models follow the RPSFT paper, with a tenth of the strength; steps there take longer, so there are fewer. */
-export function usualConfig(model: ModelFacts | undefined, { method, penalty, lora }: Chosen): RunConfig {
+function usualSupervised(model: ModelFacts | undefined, { method, penalty, lora }: Chosen): RunConfig {
   const parameters = parametersOf({ method, lambda: 0, penalty });
   const usual: RunConfig = {
     ...defaultConfig, lambda: 0, ...Object.fromEntries(parameters.map(({ id, default: value }) => [id, value])), method,
@@ -60,7 +86,7 @@ export function usualConfig(model: ModelFacts | undefined, { method, penalty, lo
   };
   const holdsDirections = parameters.some(({ id }) => id === 'rankFraction');
   const rate = lora === undefined ? {} : { learningRate: loraRates.builtIn };
-  if (model === undefined || model.source === 'built-in') return { ...usual, ...rate };
+  if (isBuiltIn(model)) return { ...usual, ...rate };
   return {
     ...usual,
     lambda: holdsDirections ? usual.lambda / 10 : usual.lambda,
@@ -77,7 +103,8 @@ export function usualConfig(model: ModelFacts | undefined, { method, penalty, lo
 
 /** Gives every setting that still is what it usually was the value that is usual now. */
 export function moveUsual(config: RunConfig, before: RunConfig, now: RunConfig): RunConfig {
-  const moved = Object.entries(now).filter(([key]) => key !== 'lora' && Object.is(config[key as keyof RunConfig], before[key as keyof RunConfig]));
+  const isUsual = (key: keyof RunConfig): boolean => JSON.stringify(config[key]) === JSON.stringify(before[key]);
+  const moved = Object.entries(now).filter(([key]) => key !== 'lora' && isUsual(key as keyof RunConfig));
   return { ...config, ...Object.fromEntries(moved) };
 }
 

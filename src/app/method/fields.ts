@@ -55,6 +55,7 @@ export const numberFields: Readonly<Record<FieldKey, NumberFieldInfo>> = {
   prompts: count('Questions a step', 'Questions that answers are sampled for in one step.', 1, 512),
   samples: count('Answers each', 'Answers to one question, compared with each other. More find a right one oftener.', 2, 128),
   maxNewTokens: count('Longest answer', 'Tokens an answer may take. One that is cut off counts as what it says so far.', 1, 4096),
+  sequences: count('Sampled at once', 'Answers decoded together. Fewer need less memory and take longer.', 1, 1024),
   updates: count('Updates a step', 'Times that the weights learn from the same answers. At 1 the bounds never act.', 1, 16),
   clipLow: real('Ratio down to 1 −', 'How far a token may become less likely in a step before it counts no more.', 0, 1),
   clipHigh: real('Ratio up to 1 +', 'How far a token may become likelier in a step. Wider than down keeps answers diverse.', 0, 10),
@@ -85,7 +86,7 @@ export function allowedRange(field: NumberFieldInfo): string {
 }
 
 /** The settings of GRPO, in the order in which they are shown. */
-export const reinforceKeys: readonly (keyof ReinforceConfig)[] = ['prompts', 'samples', 'maxNewTokens', 'updates', 'clipLow', 'clipHigh'];
+export const reinforceKeys: readonly (keyof ReinforceConfig)[] = ['prompts', 'samples', 'maxNewTokens', 'sequences', 'updates', 'clipLow', 'clipHigh'];
 
 const isOfReinforce = (key: FieldKey): key is keyof ReinforceConfig => reinforceKeys.some((known) => known === key);
 
@@ -121,6 +122,9 @@ export function checkConfig(config: RunConfig, contextLength = Infinity): Config
   if (!problems.warmupSteps && !problems.steps && config.warmupSteps > config.steps) problems.warmupSteps = `No more than the ${formatCount(config.steps)} steps of the run`;
   if (config.reinforce === undefined && !problems.accumulation && !problems.batchSize && config.batchSize % config.accumulation !== 0) {
     problems.accumulation = `Must divide the ${formatCount(config.batchSize)} rows a step`;
+  }
+  if (config.reinforce !== undefined && !problems.maxNewTokens && !problems.maxLength && config.reinforce.maxNewTokens >= config.maxLength) {
+    problems.maxNewTokens = `Leaves no room for a question in a row of ${formatCount(config.maxLength)} tokens`;
   }
   if (config.reinforce !== undefined && !problems.accumulation && !problems.prompts && !problems.samples) {
     const answers = config.reinforce.prompts * config.reinforce.samples;

@@ -1,9 +1,9 @@
 /** @file The edited run in the address of the page, so that a link carries a setting. Only what differs from the defaults of the built-in model, and never any data. */
 import { addedPenalty, isMethod, isPenalty } from '../../worker/methods.ts';
-import type { LoraConfig, RunConfig } from '../../worker/protocol.ts';
+import type { LoraConfig, ReinforceConfig, RunConfig } from '../../worker/protocol.ts';
 import { tabIds, useLab, type TabId } from '../store.ts';
-import { defaultConfig, defaultLora, defaultTargets, usualConfig } from './defaults.ts';
-import { checkConfig, isIdle, numberFields, type NumberKey } from './fields.ts';
+import { defaultConfig, defaultLora, defaultReinforce, defaultTargets, usualConfig } from './defaults.ts';
+import { checkConfig, fieldProblem, isIdle, numberFields, reinforceKeys, type NumberKey } from './fields.ts';
 import { remember } from './methodSettings.ts';
 
 const numberKeys = Object.keys(numberFields).filter((key): key is NumberKey => key in defaultConfig);
@@ -30,6 +30,24 @@ function readLora(parts: URLSearchParams): LoraConfig | undefined {
   return loraRank === undefined && loraAlpha === undefined ? lora : undefined;
 }
 
+function writeMethod(parts: URLSearchParams, { method, penalty, throughScale }: RunConfig): void {
+  if (method !== defaultConfig.method) parts.set('method', method);
+  if (penalty !== undefined) parts.set('penalty', penalty);
+  if (throughScale) parts.set('throughScale', 'on');
+}
+
+/** GRPO: `grpo=on`, and what is not usual. The run it starts from stays out: another page does not have it. */
+function writeReinforce(parts: URLSearchParams, reinforce: ReinforceConfig): void {
+  parts.set('grpo', 'on');
+  for (const key of reinforceKeys) if (reinforce[key] !== defaultReinforce[key] && fieldProblem(key, reinforce[key]) === undefined) parts.set(key, String(reinforce[key]));
+}
+
+function readReinforce(parts: URLSearchParams): ReinforceConfig | undefined {
+  if (parts.get('grpo') !== 'on') return undefined;
+  const asked = reinforceKeys.filter((key) => parts.get(key) && fieldProblem(key, Number(parts.get(key))) === undefined);
+  return { ...defaultReinforce, ...Object.fromEntries(asked.map((key) => [key, Number(parts.get(key))])) };
+}
+
 /** k counts for every method: the spectrum is measured in it. */
 const isWritten = (key: NumberKey, config: RunConfig): boolean => key === 'rankFraction' || !isIdle(key, config);
 
@@ -39,14 +57,11 @@ export function writeHash(config: RunConfig, tab: TabId, usualTargets: readonly 
   const parts = new URLSearchParams();
   const usual = usualConfig(undefined, config);
   if (tab !== 'train') parts.set('tab', tab);
-  // GRPO starts from a run, which another page does not have.
-  if (config.reinforce !== undefined) return parts.toString();
-  if (config.method !== defaultConfig.method) parts.set('method', config.method);
-  if (config.penalty !== undefined) parts.set('penalty', config.penalty);
-  if (config.throughScale) parts.set('throughScale', 'on');
+  if (config.reinforce === undefined) writeMethod(parts, config);
+  else writeReinforce(parts, config.reinforce);
   if (config.lora !== undefined && problems.loraRank === undefined && problems.loraAlpha === undefined) writeLora(parts, config.lora, usualTargets);
   if (config.recompute) parts.set('recompute', 'on');
-  if (config.schedule !== defaultConfig.schedule) parts.set('schedule', config.schedule);
+  if (config.schedule !== usual.schedule) parts.set('schedule', config.schedule);
   for (const key of numberKeys) if (config[key] !== usual[key] && problems[key] === undefined && isWritten(key, config)) parts.set(key, String(config[key]));
   return parts.toString();
 }
@@ -58,8 +73,14 @@ export function readHash(hash: string): { readonly config: RunConfig; readonly t
   const method = isMethod(askedMethod) ? askedMethod : defaultConfig.method;
   // Beside SFT or beside another penalty it would mean nothing.
   const penalty = isPenalty(askedPenalty) ? addedPenalty({ method, lambda: 0, penalty: askedPenalty }) : undefined;
-  const schedule = schedules.find((known) => known === parts.get('schedule')) ?? defaultConfig.schedule;
-  const usual: RunConfig = { ...usualConfig(undefined, { method, penalty, lora: readLora(parts) }), throughScale: method === 'iw-sft' && parts.get('throughScale') === 'on', schedule, recompute: parts.get('recompute') === 'on' };
+  const reinforce = readReinforce(parts);
+  const own = usualConfig(undefined, { method, penalty, lora: readLora(parts), reinforce });
+  const usual: RunConfig = {
+    ...own, ...(reinforce === undefined ? {} : { reinforce }),
+    throughScale: method === 'iw-sft' && parts.get('throughScale') === 'on',
+    schedule: schedules.find((known) => known === parts.get('schedule')) ?? own.schedule,
+    recompute: parts.get('recompute') === 'on',
+  };
   const asked = Object.fromEntries(numberKeys.flatMap((key) => (parts.get(key) && isWritten(key, usual) ? [[key, Number(parts.get(key))]] : [])));
   const problems = checkConfig({ ...usual, ...asked });
   const config = { ...usual, ...Object.fromEntries(Object.entries(asked).filter(([key]) => problems[key as NumberKey] === undefined)) };

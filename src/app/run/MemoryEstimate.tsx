@@ -13,6 +13,7 @@ const names: Readonly<Record<MemoryCategory, string>> = {
   activations: 'Activations',
   logits: 'Logits',
   bases: 'SVD bases',
+  cache: 'Keys and values of sampling',
   other: 'Batch and scratch',
 };
 

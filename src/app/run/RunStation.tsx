@@ -44,6 +44,12 @@ function StartFrom(): ReactElement | null {
   );
 }
 
+/** How the time is found out. */
+const probes = {
+  supervised: { doing: 'Three steps are being run', ask: 'Run three steps', from: 'a 3-step probe' },
+  reinforced: { doing: 'One step is being run', ask: 'Run one step', from: 'a 1-step probe' },
+} as const;
+
 /** Memory and time of the run being edited. */
 function NextRun(): ReactElement {
   const config = useLab((state) => state.config);
@@ -54,7 +60,8 @@ function NextRun(): ReactElement {
   const hasRuns = useLab((state) => state.runs.length > 0);
   const misfit = useLab(selectMisfit);
   const precision = useLab((state) => state.model?.precision ?? 'f32');
-  const steps = formatCounted(config.steps, 'step');
+  const steps = config.reinforce === undefined ? formatCounted(config.steps, 'step') : stepsText(config);
+  const probed = probes[config.reinforce === undefined ? 'supervised' : 'reinforced'];
   return (
     <>
       {hasRuns ? (
@@ -66,7 +73,7 @@ function NextRun(): ReactElement {
       <StartFrom />
       {misfit === undefined ? null : <MisfitAlert fit={misfit} />}
       {obstacle === undefined || misfit !== undefined ? null : <p className="note bad">{obstacle}</p>}
-      {estimate === undefined ? null : <MemoryEstimate estimate={estimate} config={config} precision={precision} misfit={misfit} />}
+      {estimate === undefined || estimate.bytes.length === 0 ? null : <MemoryEstimate estimate={estimate} config={config} precision={precision} misfit={misfit} />}
       {misfit === undefined ? null : <WaysToFit fit={misfit} />}
       {estimate?.warnings.map((warning) => (
         <p className="note warn" key={warning}>
@@ -75,21 +82,19 @@ function NextRun(): ReactElement {
         </p>
       ))}
       <p className="help">
-        {config.reinforce !== undefined ? (
-          `${stepsText(config)}. Memory and time of GRPO are not estimated: its first steps show them.`
-        ) : estimate?.seconds === undefined ? (
+        {estimate?.seconds === undefined ? (
           <>
-            {estimating ? <Ring state="live" /> : null} {steps}. {estimating ? 'Three steps are being run to know the time it will take here.' : ''}
+            {estimating ? <Ring state="live" /> : null} {steps}. {estimating ? `${probed.doing} to know the time it will take here.` : ''}
             {estimating || estimate === undefined || obstacle !== undefined ? null : (
               <button type="button" className="link" onClick={() => void refreshEstimate(true)}>
-                Run three steps to know the time
+                {probed.ask} to know the time
               </button>
             )}
           </>
         ) : (
-          `${steps}, ${formatAbout(estimate.seconds)} here, from a 3-step probe.`
+          `${steps}, ${formatAbout(estimate.seconds)} here, from ${probed.from}.`
         )}
-        {estimate === undefined ? '' : ` That is ${formatParameter(estimate.epochs)} times through the data.`}
+        {estimate === undefined || estimate.obstacle !== undefined ? '' : ` That is ${formatParameter(estimate.epochs)} times through the ${config.reinforce === undefined ? 'data' : 'questions'}.`}
       </p>
       {software ? <p className="note warn">This adapter computes on the processor. A run works, but takes many times longer than on a graphics card.</p> : null}
     </>

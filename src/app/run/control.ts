@@ -26,6 +26,8 @@ export function startObstacle(): string | undefined {
   if (method !== undefined) return `${method}.`;
   const [problem] = Object.values(values);
   if (problem !== undefined) return `A value in Method is out of its range. ${problem}.`;
+  const { estimate } = get();
+  if (config.reinforce !== undefined && estimate?.obstacle !== undefined) return estimate.obstacle;
   return selectMisfit(get()) === undefined ? undefined : 'This run does not fit on this adapter.';
 }
 
@@ -35,7 +37,7 @@ export async function startRun(): Promise<void> {
   set({ starting: true, runProblem: undefined, deviceProblem: undefined, station: 'run', tab: 'train', sheet: undefined });
   try {
     const { config } = get();
-    if (config.reinforce === undefined && !(await checkFit(config))) return;
+    if (!(await checkFit(config))) return;
     const summary = await lab().start(config);
     const run = runFromSummary(summary, performance.now());
     // A recorded run was there to show what a run looks like; from here on there is a real one.

@@ -11,17 +11,13 @@ const { setState: set, getState: get } = useLab;
 /** Milliseconds without an edit before the estimate is asked for again. */
 const estimateDelay = 300;
 
-/** Bytes up to which three steps are run unasked: they take seconds. A larger run is probed when the person asks for it. */
+/** Bytes up to which a few steps are run unasked: they take seconds. A larger run is probed when the person asks for it. */
 const probedUnasked = 512e6;
 
 /** Memory and time of the run being edited, asked for once; the time is probed for where the worker does not know it and nothing else runs. */
 async function estimateOnce(probeLarge: boolean): Promise<void> {
   const { config, model, connection, datasets, opening } = get();
   if (connection !== 'ready' || opening !== undefined || Object.keys(checkConfig(config, model?.contextLength)).length > 0) return;
-  if (config.reinforce !== undefined) {
-    set({ estimate: undefined });
-    return;
-  }
   const isCurrent = (): boolean => get().config === config && get().datasets === datasets && get().model === model;
   const estimate = await lab().estimate(config, false);
   if (!isCurrent()) return;
@@ -29,14 +25,14 @@ async function estimateOnce(probeLarge: boolean): Promise<void> {
   if (get().starting || selectLiveRun(get()) !== undefined) return;
   await checkLargeEstimate();
   const isSmall = estimate.bytes.reduce((sum, { bytes }) => sum + bytes, 0) <= probedUnasked;
-  if (estimate.seconds !== undefined || selectMisfit(get()) !== undefined || !(isSmall || probeLarge) || !isCurrent() || get().starting || selectLiveRun(get()) !== undefined) return;
+  if (estimate.seconds !== undefined || estimate.obstacle !== undefined || selectMisfit(get()) !== undefined || !(isSmall || probeLarge) || !isCurrent() || get().starting || selectLiveRun(get()) !== undefined) return;
   const probed = await lab().estimate(config, true);
   if (isCurrent()) set({ estimate: probed });
 }
 
 /**
  * Brings the estimate up to date. One request at a time, because a probe takes seconds on a slow adapter: edits meanwhile are asked for together after it.
- * `probeLarge` runs three steps of a large run too.
+ * `probeLarge` runs steps of a large run too.
  */
 export async function refreshEstimate(probeLarge = false): Promise<void> {
   if (get().estimating) return;

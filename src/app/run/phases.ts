@@ -13,6 +13,7 @@ const names: Readonly<Record<PhaseId, string>> = {
   compile: 'Compile kernels',
   decompose: 'Decompose matrices',
   'evaluate-base': 'Evaluate base model',
+  'evaluate-start': 'Evaluate its start',
   train: 'Train',
   evaluate: 'Evaluate',
   save: 'Save',
@@ -36,7 +37,7 @@ const doing: Readonly<Partial<Record<PhaseId, string>>> = {
 export const phaseDoing = (phase: PhaseId): string => doing[phase] ?? names[phase];
 
 /** Every run goes through these; a phase the worker leaves out is not shown as done. */
-const order: readonly PhaseId[] = ['download', 'read-cache', 'verify', 'weights', 'trial', 'decompose', 'compile', 'evaluate-base', 'train', 'evaluate', 'save'];
+const order: readonly PhaseId[] = ['download', 'read-cache', 'verify', 'weights', 'trial', 'decompose', 'compile', 'evaluate-base', 'evaluate-start', 'train', 'evaluate', 'save'];
 
 /** "480 of 600 steps", "3.4 of 3.4 MB"; nothing where there is only one thing to count. */
 export function phaseCount({ done, total, unit }: PhaseProgress): string {

@@ -32,7 +32,8 @@ export function AccuracyPlate({ suite, figures, onFailures }: SuitePlateProps): 
     drawn.map(({ run }) => run),
     suite,
   );
-  const base = drawn.at(-1)?.run.evaluations.find((evaluation) => evaluation.step === 0)?.[suite];
+  const current = drawn.at(-1)?.run;
+  const base = current?.evaluations.find((evaluation) => evaluation.step === 0)?.[suite];
   const from = Math.round(y.domain[0] * 100);
   const measured = [items === '' ? '' : `${items} items`, evaluated ? 'band 95%' : ''].filter(Boolean).join(', ');
   const unit = `%${counted[measures[suite]]}${from > 0 ? `, axis from ${from}` : ''}${measured === '' ? '' : from > 0 ? `; ${measured}` : ` of ${measured}`}`;
@@ -68,7 +69,7 @@ export function AccuracyPlate({ suite, figures, onFailures }: SuitePlateProps): 
         checkpoints={checkpoints}
         title={(step) => `Step ${formatCount(step)}`}
         reference={
-          base && suite === 'outOfDomain'
+          base && (suite === 'outOfDomain' || current?.start !== undefined)
             ? { value: base.correct / base.items, label: `base ${formatPercent(base.correct / base.items, base.items)}` }
             : undefined
         }

@@ -14,6 +14,7 @@ interface StepPlateProps {
   readonly title: string;
   readonly unit?: ReactNode;
   readonly unitText?: string;
+  readonly help?: string;
   readonly figures: FigureSet;
   readonly series: readonly LineSeries[];
   readonly y: Axis;
@@ -30,6 +31,7 @@ export function StepPlate({
   title,
   unit,
   unitText,
+  help,
   figures,
   series,
   y,
@@ -51,6 +53,7 @@ export function StepPlate({
       title={title}
       {...(unit === undefined ? {} : { unit })}
       {...(unitText === undefined ? {} : { unitText })}
+      {...(help === undefined ? {} : { help })}
       value={shown}
       span={3}
       height={height}

@@ -120,11 +120,11 @@ export function LearningRatePlate({
 }
 
 /** Tokens a second of the steps, without evaluations. */
-export function ThroughputPlate({ figures, smoothing }: { readonly figures: FigureSet; readonly smoothing: number }): ReactElement {
+export function ThroughputPlate({ figures, smoothing, height }: { readonly figures: FigureSet; readonly smoothing: number; readonly height: number }): ReactElement {
   const { drawn } = figures;
   const series = useMemo(() => drawn.map((run) => throughputCurve(run, smoothing)), [drawn, smoothing]);
   const y = useMemo(() => valueAxis(series, 'linear', 4, formatCount), [series]);
   return (
-    <StepPlate title="Throughput" unit="tokens/s" figures={figures} series={series} y={y} format={formatSpeed} height={heights.small} />
+    <StepPlate title="Throughput" unit="tokens/s" figures={figures} series={series} y={y} format={formatSpeed} height={height} />
   );
 }

@@ -1,6 +1,7 @@
 /** @file The Train view from plain data: the finding, the balance, and the figures that are the evidence. */
 import { memo, useMemo, type ReactElement } from 'react';
 import type { RunConfig, SuiteMeasures } from '../../worker/protocol.ts';
+import { Icon } from '../parts/Icon.tsx';
 import type { LabRun } from '../runs.ts';
 import type { SuitePlateProps } from './FailuresButton.tsx';
 import { figureSet } from './figureSet.ts';
@@ -9,7 +10,9 @@ import { GroupsPlate } from './GroupsPlate.tsx';
 import { Lead } from './Lead.tsx';
 import { LossPlate } from './LossPlate.tsx';
 import { heights } from './margins.ts';
+import { reinforceNotice } from './reinforceNotice.ts';
 import { ReinforcePlates } from './ReinforcePlates.tsx';
+import { SampledAnswersPlate } from './SampledAnswers.tsx';
 import { useTrainSettings } from './settings.ts';
 import { SuitePlate } from './SuitePlate.tsx';
 import { GradientNormPlate, LearningRatePlate, PenaltyPlate, ThroughputPlate } from './StepPlates.tsx';
@@ -56,9 +59,16 @@ export const TrainView = memo(function TrainView({
   const overlays = figures.drawn.slice(0, -1);
   const config = current?.run.config ?? planned;
   const finding = current ? findingOf(current, overlays) : readyFinding(planned, plannedMethod, plannedData, plannedTime, plannedMeasures);
+  const notice = current && reinforceNotice(current.run);
   return (
     <>
       <Lead finding={finding} rows={balanceRows([...figures.drawn].reverse())} />
+      {notice === undefined ? null : (
+        <p className="note warn train-notice">
+          <Icon name="alert" />
+          {notice}
+        </p>
+      )}
       <TrainTools hasRun={current !== undefined} overlays={overlays} others={hidden} show={show} onEvaluate={onEvaluate} />
       <div className="figure-grid">
         <SuitePlate suite="inDomain" figures={figures} onFailures={onFailures} />
@@ -69,14 +79,20 @@ export const TrainView = memo(function TrainView({
             <PenaltyPlate figures={figures} config={config} />
           </>
         ) : (
-          <ReinforcePlates figures={figures} smoothing={smoothing} />
+          <ReinforcePlates figures={figures} config={config} smoothing={smoothing} />
         )}
         {current ? (
           <>
             <GradientNormPlate figures={figures} config={config} smoothing={smoothing} />
-            <GroupsPlate figures={figures} />
-            <LearningRatePlate figures={figures} config={config} height={heights.small} />
-            <ThroughputPlate figures={figures} smoothing={smoothing} />
+            {config.reinforce === undefined ? <GroupsPlate figures={figures} /> : null}
+            <LearningRatePlate figures={figures} config={config} height={config.reinforce === undefined ? heights.small : heights.loss} />
+            <ThroughputPlate figures={figures} smoothing={smoothing} height={config.reinforce === undefined ? heights.small : heights.loss} />
+            {config.reinforce === undefined ? null : (
+              <>
+                <SampledAnswersPlate figures={figures} />
+                <GroupsPlate figures={figures} />
+              </>
+            )}
           </>
         ) : (
           <LearningRatePlate figures={figures} config={config} height={heights.emptyLoss} />

@@ -9,7 +9,7 @@ import type { Emphasis } from '../charts/series.ts';
 import { smooth } from '../charts/smooth.ts';
 import { formatCount, formatInterval, formatLoss, formatNorm, formatParameter, formatRange } from '../format.ts';
 import { suiteLoss, type Suite } from '../results.ts';
-import type { LabRun } from '../runs.ts';
+import { pathOf, type LabRun } from '../runs.ts';
 import { plannedLearningRate } from './plan.ts';
 
 /** A run with its name and weight in the figures. */
@@ -36,14 +36,16 @@ const accuracyPoint = (step: number, { correct, items, low, high }: Accuracy): P
 /** Accuracy of a suite by evaluated step, with its band. */
 export const accuracyCurve = (drawn: DrawnRun, suite: Suite): LineSeries =>
   cached(drawn, suite, () => {
-    const { evaluations } = drawn.run;
+    const evaluations = pathOf(drawn.run);
     return {
       ...baseOf(drawn),
       line: evaluations.map((evaluation) => accuracyPoint(evaluation.step, evaluation[suite])),
       markers: true,
       detail: (step) => {
         const accuracy = evaluations.find((evaluation) => evaluation.step === step)?.[suite];
-        return accuracy ? formatInterval(accuracy.low, accuracy.high, accuracy.items) : '';
+        if (!accuracy) return '';
+        const interval = formatInterval(accuracy.low, accuracy.high, accuracy.items);
+        return step === 0 && drawn.run.start !== undefined ? `${interval}, where it starts` : interval;
       },
     };
   });
@@ -51,7 +53,7 @@ export const accuracyCurve = (drawn: DrawnRun, suite: Suite): LineSeries =>
 /** Loss of a suite by evaluated step, for what has no right answers. A loss that is not finite is a gap. */
 export const suiteLossCurve = (drawn: DrawnRun, suite: Suite): LineSeries =>
   cached(drawn, `${suite} loss`, () => {
-    const line = drawn.run.evaluations.map((evaluation): Point => {
+    const line = pathOf(drawn.run).map((evaluation): Point => {
       const loss = suiteLoss(evaluation, suite);
       return { x: evaluation.step, y: Number.isFinite(loss) ? loss : null };
     });
@@ -89,12 +91,16 @@ export function breaksOf(steps: readonly StepMetrics[], key: 'loss' | 'gradientN
   });
 }
 
-type ReinforceKey = 'reward' | 'answerTokens' | 'entropy';
+/** What a step of GRPO says of its answers; `cutOff` is the share that did not end by itself. */
+export type ReinforceKey = 'reward' | 'mixedGroups' | 'answerTokens' | 'cutOff' | 'entropy';
 
 type StepKey = 'loss' | 'penalty' | 'gradientNorm' | 'learningRate' | 'tokensPerSecond' | ReinforceKey;
 
 /** The objective of GRPO is no loss of a token, and is not drawn as one. */
-const valueOf = (step: StepMetrics, key: StepKey): number | undefined => (key === 'loss' && step.reward !== undefined ? undefined : step[key]);
+function valueOf(step: StepMetrics, key: StepKey): number | undefined {
+  if (key === 'cutOff') return step.ended === undefined ? undefined : 1 - step.ended;
+  return key === 'loss' && step.reward !== undefined ? undefined : step[key];
+}
 
 /** One metric by step; what is not finite is a gap. */
 export const stepPoints = (steps: readonly StepMetrics[], key: StepKey): readonly Point[] =>

@@ -5,10 +5,10 @@
 import type { Accuracy, Evaluation, Measure, RunConfig, SuiteMeasures } from '../../worker/protocol.ts';
 import type { BalanceRow, Change } from '../charts/Balance.tsx';
 import type { Phrase } from '../charts/Phrases.tsx';
-import { formatCount, formatInterval, formatLoss, formatPercent, formatPointsSize } from '../format.ts';
+import { formatCount, formatInterval, formatLoss, formatPercent, formatPoints, formatPointsSize } from '../format.ts';
 import { stepsText } from '../method/reinforce.ts';
 import { isAccuracy, suiteLoss, suitePlaces, type Suite } from '../results.ts';
-import { exactMeasures, isLive, type LabRun } from '../runs.ts';
+import { exactMeasures, isLive, pathOf, type LabRun } from '../runs.ts';
 
 /** A run and its name among those in the figures. */
 export interface NamedRun {
@@ -107,8 +107,16 @@ function accuracyClause(change: Change, suite: Suite): readonly Phrase[] {
 
 const capitalised = ([first = '', ...rest]: readonly Phrase[]): readonly Phrase[] => (typeof first === 'string' ? [first.slice(0, 1).toUpperCase() + first.slice(1), ...rest] : [first, ...rest]);
 
+const uncapitalised = ([first = '', ...rest]: readonly Phrase[]): readonly Phrase[] => (typeof first === 'string' ? [first.slice(0, 1).toLowerCase() + first.slice(1), ...rest] : [first, ...rest]);
+
 /** "In-domain loss fell from 3.214 to 2.871; lost 13.1 points out-of-domain." */
 function lineOf(run: LabRun, ends: Ends): readonly Phrase[] {
+  // A run that goes on from another is read against where it starts.
+  if (run.start !== undefined) return ['Since its start: ', ...uncapitalised(changesOf(run, { ...ends, base: run.start }))];
+  return changesOf(run, ends);
+}
+
+function changesOf(run: LabRun, ends: Ends): readonly Phrase[] {
   const [inDomain, outOfDomain] = [accuracyChange(run, ends, 'inDomain'), accuracyChange(run, ends, 'outOfDomain')];
   if (inDomain !== undefined && outOfDomain !== undefined) return changeSentence(inDomain, outOfDomain);
   const clause = (change: Change | undefined, suite: Suite): readonly Phrase[] => (change === undefined ? lossClause(ends, suite) : accuracyClause(change, suite));
@@ -128,12 +136,13 @@ function evidence({ measures }: LabRun, last: Evaluation): string {
   ].join(' ');
 }
 
-/** Where a run first reaches an in-domain accuracy, and its out-of-domain accuracy there. Between evaluations both are interpolated linearly. */
-export function outOfDomainAt(run: Pick<LabRun, 'evaluations'>, inDomain: number): { readonly share: number; readonly interpolated: boolean } | undefined {
-  for (const [index, evaluation] of run.evaluations.entries()) {
+/** Where a run first reaches an in-domain accuracy, which may be where it starts, and its out-of-domain accuracy there. Between evaluations both are interpolated linearly. */
+export function outOfDomainAt(run: Pick<LabRun, 'evaluations' | 'start'>, inDomain: number): { readonly share: number; readonly interpolated: boolean } | undefined {
+  const path = pathOf(run);
+  for (const [index, evaluation] of path.entries()) {
     const reached = share(evaluation.inDomain);
     if (reached < inDomain) continue;
-    const before = run.evaluations[index - 1];
+    const before = path[index - 1];
     if (!before || reached === inDomain) return { share: share(evaluation.outOfDomain), interpolated: false };
     const start = share(before.inDomain);
     const part = (inDomain - start) / (reached - start);
@@ -155,6 +164,7 @@ export function comparisonSentence(current: LabRun, other: NamedRun): string {
     return `${other.name} ${isLive(other.run) ? 'has not reached this in-domain gain yet' : 'did not reach this in-domain gain'}.`;
   const change = there.share - share(theirs.base.outOfDomain);
   const size = `${there.interpolated ? 'about ' : ''}${formatPointsSize(change)}`;
+  if (current.start !== undefined || other.run.start !== undefined) return `At its in-domain accuracy ${other.name} had ${change <= 0 ? 'lost' : 'gained'} ${size} against the base model.`;
   return `At this in-domain gain ${other.name} had ${change <= 0 ? 'lost' : 'gained'} ${size}.`;
 }
 
@@ -187,7 +197,8 @@ export function findingOf(current: NamedRun, others: readonly NamedRun[]): Findi
   if (!ends) return beforeFirstEvaluation(current);
   const { last } = ends;
   const detail = [
-    `${name} ${whereSentence(run, last.step)}, against the base model.`,
+    `${name} ${whereSentence(run, last.step)}, against the ${run.start === undefined ? 'base model' : 'run it starts from'}.`,
+    againstBase(run, ends),
     ...others.map((other) => comparisonSentence(run, other)),
     evidence(run, last),
     seedSentence([run, ...others.map((other) => other.run)]),
@@ -196,6 +207,16 @@ export function findingOf(current: NamedRun, others: readonly NamedRun[]): Findi
     line: lineOf(run, ends),
     detail: detail.filter((sentence) => sentence !== '').join(' '),
   };
+}
+
+/** "Against the base model +50.1 points in-domain, −12.4 out-of-domain." Empty where the finding says that already. */
+function againstBase(run: LabRun, ends: Ends): string {
+  if (run.start === undefined) return '';
+  const changes = (['inDomain', 'outOfDomain'] as const).flatMap((suite) => {
+    const change = accuracyChange(run, ends, suite);
+    return change === undefined ? [] : [{ suite, points: formatPoints(change.value) }];
+  });
+  return changes.length === 0 ? '' : `Against the base model ${changes.map(({ suite, points }, index) => `${points}${index === 0 ? ' points' : ''} ${suitePlaces[suite]}`).join(', ')}.`;
 }
 
 function beforeFirstEvaluation({ run, name }: NamedRun): Finding {
@@ -215,6 +236,7 @@ function beforeFirstEvaluation({ run, name }: NamedRun): Finding {
   const sentences = [
     ...(isLive(run) ? [`First evaluation at step ${formatCount(Math.min(config.evaluateEvery, config.steps))}.`] : []),
     ...(base ? [`The base model: ${measured(base, 'inDomain')} items, ${measured(base, 'outOfDomain')}.`] : []),
+    ...(run.start ? [`Where it starts: ${measured(run.start, 'inDomain')} items, ${measured(run.start, 'outOfDomain')}.`] : []),
   ];
   return { line: [`${name} ${verb}.`], detail: sentences.join(' ') };
 }
