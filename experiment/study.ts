@@ -4,12 +4,14 @@
  *     npm run study                     what docs/study/results.json does not have yet, by the engine on a GPU, then tables and figures
  *     npm run study -- --twin           the same by the twin in PyTorch (reference/twin.py), for machines without a GPU
  *     npm run study -- --anew           all of it, by the engine; with --twin by the twin
+ *     npm run study -- --reinforce      RL start alone (reinforce.ts); with --twin by the twin
  *     npm run study -- --only-report    tables and figures
  *     npm run study -- --agree          50 steps of engine and twin side by side
  *
  * Results are saved after every run, so an interrupted study goes on where it stopped.
  */
 import { agree } from './studyAgree.ts';
+import { reinforceAll } from './reinforce.ts';
 import { startEngine } from './studyEngine.ts';
 import type { PlannedRun } from './studyPlan.ts';
 import { FISHER_FRACTIONS, judgedRuns, nameOf, nextRun } from './studyPlan.ts';
@@ -60,7 +62,8 @@ async function main(): Promise<void> {
     const { model } = await emptyResults();
     const backend = await (has('twin') ? startTwin(model) : startEngine(model));
     try {
-      await study(backend, has('anew'));
+      if (!has('reinforce')) await study(backend, has('anew'));
+      await reinforceAll(backend, has('anew'));
     } finally {
       await backend.close();
     }

@@ -4,14 +4,17 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { folderFiles, repository } from '../bench/node.ts';
 import { importDataset } from '../src/data/dataset.ts';
-import type { FineTuneSettings, ItemResult, Lab, TokenisedExample, WeightSet } from '../src/engine.ts';
-import { createEngine, meanLoss } from '../src/engine.ts';
+import type { Example } from '../src/data/examples.ts';
+import type { FineTuneSettings, Lab, TokenisedExample, WeightSet } from '../src/engine.ts';
+import { createEngine } from '../src/engine.ts';
 import { testGpu } from '../src/gpu/testing.ts';
 import type { MatrixDrift } from '../src/spectral/drift.ts';
 import { firstTokens, PROBE_TOKENS } from '../src/spectral/states.ts';
+import { reinforceByEngine } from './reinforceEngine.ts';
 import type { PlannedRun } from './studyPlan.ts';
 import { EVALUATE_EVERY, EVALUATION_ROWS, everyNth, FISHER_EXAMPLES, LENGTH, MEASURED_FRACTION, nameOf, settingsOf, STEPS } from './studyPlan.ts';
-import type { Backend, CurvePoint, DriftResult, Measures, Point, SuiteResult } from './studyResults.ts';
+import type { Backend, CurvePoint, DriftResult, Measures, Point } from './studyResults.ts';
+import { scored } from './studyResults.ts';
 import { weightsFile } from './studyWeights.ts';
 
 const SHAPE = { rows: EVALUATION_ROWS, length: LENGTH };
@@ -25,10 +28,9 @@ type Suites = Readonly<Record<'train' | 'heldOut' | 'outOfDomain', readonly Toke
 export async function startEngine(model: string): Promise<Backend> {
   const engine = createEngine(await testGpu());
   const lab = await engine.open(await folderFiles(join(repository, 'public/model')));
-  const load = async (name: string): Promise<TokenisedExample[]> => {
-    const file = new File([await readFile(join(repository, 'public/data', name))], name);
-    return lab.tokenise(await (await importDataset(file)).examples.read(), LENGTH);
-  };
+  const read = async (name: string): Promise<readonly Example[]> => (await importDataset(new File([await readFile(join(repository, 'public/data', name))], name))).examples.read();
+  const load = async (name: string): Promise<TokenisedExample[]> => lab.tokenise(await read(name), LENGTH);
+  const questions = await read('demo-train.jsonl');
   const suites = { train: await load('demo-train.jsonl'), heldOut: await load('demo-heldout.jsonl'), outOfDomain: await load('ood.jsonl') };
   return {
     source: 'engine',
@@ -56,6 +58,7 @@ export async function startEngine(model: string): Promise<Backend> {
       return { suite, fraction, source: 'engine', examples, chance: whole.chance, top: whole.top.share, random: whole.random!.share, tail: whole.tail!.share };
     },
     curve: (settings) => curve(lab, settings, suites),
+    reinforce: (planned) => reinforceByEngine(lab, planned, suites, questions),
     async close() {
       lab.destroy();
     },
@@ -95,8 +98,6 @@ async function curve(lab: Lab, settings: FineTuneSettings, suites: Suites): Prom
     run.destroy();
   }
 }
-
-const scored = (results: readonly ItemResult[]): SuiteResult => ({ correct: results.filter(({ exact }) => exact).length, items: results.length, loss: meanLoss(results) });
 
 async function measure(lab: Lab, weights: WeightSet, { heldOut, outOfDomain }: Suites): Promise<Measures> {
   const decomposition = await lab.decompose(MEASURED_FRACTION);

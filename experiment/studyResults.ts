@@ -3,8 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repository } from '../bench/node.ts';
 import { keptAt, type Measured } from '../src/app/compare/statistics.ts';
-import type { FineTuneSettings, StepRecord } from '../src/engine.ts';
+import type { FineTuneSettings, ItemResult, StepRecord } from '../src/engine.ts';
+import { meanLoss } from '../src/engine.ts';
 import type { Accuracy } from '../src/worker/protocol.ts';
+import type { Reinforced } from './reinforce.ts';
 import type { PlannedRun } from './studyPlan.ts';
 
 /** Items of a suite that greedy decoding gets exactly right, and the mean loss of their trained tokens. */
@@ -100,6 +102,8 @@ export interface Backend {
   fisher(suite: FisherResult['suite'], fraction: number): Promise<FisherResult>;
   /** The steps of a run, without evaluations. */
   curve(settings: FineTuneSettings): Promise<readonly CurvePoint[]>;
+  /** GRPO from a fine-tuning run that is stopped early. */
+  reinforce(start: PlannedRun): Promise<Reinforced>;
   close(): Promise<void>;
 }
 
@@ -127,6 +131,8 @@ export async function writeResults(results: StudyResults): Promise<void> {
   const { runs, fisher, ...facts } = { ...results, date: new Date().toISOString().slice(0, 10) };
   await writeFile(FILE, `{\n"facts": ${JSON.stringify(facts)},\n"fisher": ${lines(fisher)},\n"runs": ${lines(runs)}\n}\n`);
 }
+
+export const scored = (results: readonly ItemResult[]): SuiteResult => ({ correct: results.filter(({ exact }) => exact).length, items: results.length, loss: meanLoss(results) });
 
 /** A run as the page's statistics read it. An interval of one run is of its items; those of the tables are over seeds, so none is filled in here. */
 export function measuredOf({ points }: Trained): Measured {

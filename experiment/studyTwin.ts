@@ -12,6 +12,7 @@ import { BatchPlan } from '../src/data/batches.ts';
 import { importDataset } from '../src/data/dataset.ts';
 import type { TokenisedExample } from '../src/data/tokenise.ts';
 import { tokeniseExample } from '../src/data/tokenise.ts';
+import type { Example } from '../src/data/examples.ts';
 import type { FineTuneSettings } from '../src/engine.ts';
 import { loadTokenizer } from '../src/formats/tokenizer.ts';
 import { objectiveOf } from '../src/methods/objectives.ts';
@@ -19,6 +20,7 @@ import { heldBy, partsOf } from '../src/methods/registry.ts';
 import { initialA, targetLinears } from '../src/models/adapter.ts';
 import type { LinearModule } from '../src/models/linears.ts';
 import { architectureOf } from '../src/models/architecture.ts';
+import { reinforceByTwin } from './reinforceTwin.ts';
 import { EVALUATE_EVERY, FISHER_EXAMPLES, LENGTH, MEASURED_FRACTION, settingsOf } from './studyPlan.ts';
 import type { Backend, CurvePoint, FisherResult, Measures, Trained } from './studyResults.ts';
 import { weightsFile } from './studyWeights.ts';
@@ -58,10 +60,9 @@ export async function startTwin(model: string): Promise<Backend> {
   if (!python) throw new Error(`The twin needs Python with what reference/requirements.txt pins: ${missing}.`);
   const tokenizer = loadTokenizer(await readJson('tokenizer.json'), await readJson('tokenizer_config.json'), await readJson('generation_config.json'));
   const { linears } = architectureOf(await readJson('config.json'));
-  const load = async (name: string): Promise<TokenisedExample[]> => {
-    const examples = await (await importDataset(new File([await readFile(join(repository, 'public/data', name))], name))).examples.read();
-    return examples.map((example) => tokeniseExample(example, tokenizer, { maxLength: LENGTH }));
-  };
+  const read = async (name: string): Promise<readonly Example[]> => (await importDataset(new File([await readFile(join(repository, 'public/data', name))], name))).examples.read();
+  const load = async (name: string): Promise<TokenisedExample[]> => (await read(name)).map((example) => tokeniseExample(example, tokenizer, { maxLength: LENGTH }));
+  const questions = await read(SUITES.train);
   const suites = { train: await load(SUITES.train), heldOut: await load(SUITES.heldOut), outOfDomain: await load(SUITES.outOfDomain) };
 
   const child = spawn(python, [join(repository, 'reference/twin.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -83,6 +84,7 @@ export async function startTwin(model: string): Promise<Backend> {
     measure: async (run) => (await ask({ job: 'measure', weights: await weightsFile(model, run), fraction: MEASURED_FRACTION, seed: run.seed })) as Measures | undefined,
     fisher: async (suite, fraction) => ({ suite, fraction, source: 'twin', ...((await ask({ job: 'fisher', suite, fraction, count: FISHER_EXAMPLES })) as object) }) as FisherResult,
     curve: async (settings) => ((await ask({ ...jobOf(settings), curve: true })) as { curve: readonly CurvePoint[] }).curve,
+    reinforce: (planned) => reinforceByTwin(ask, jobOf(settingsOf(planned)), planned, questions),
     async close() {
       child.stdin.end();
       await new Promise((done) => child.once('close', done));

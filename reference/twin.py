@@ -6,8 +6,10 @@ experiment/studyTwin.ts starts it and talks to it over stdin and stdout, a line 
     {"job": "train", "order": [...], "settings": {...}, ...}                    answered with evaluations, or with the curve of its steps
     {"job": "measure", "weights": file, "fraction": f, "seed": s}               answered with drift, representations, outputs, restore
     {"job": "fisher", "suite": name, "count": n, "fraction": f}                 answered with shares
+    {"job": "reinforce", "order": [...], "tasks": [...], ...}                   answered with evaluations and the records of its steps
 
-`order` has the index of every example of every step. Runs are in twin_run.py, what is measured after them in twin_measures.py.
+`order` has the index of every example of every step. Runs are in twin_run.py, what is measured after them in twin_measures.py, RL in
+twin_reinforce.py.
 """
 
 import json
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import torch
 import twin_measures
+import twin_reinforce
 import twin_run
 
 
@@ -28,7 +31,7 @@ def device() -> str:
 def main() -> None:
     setup = twin_run.Setup(json.loads(sys.stdin.readline()))
     print(json.dumps(dict(device=device())), flush=True)
-    jobs = dict(train=twin_run.train, measure=twin_measures.measure, fisher=twin_measures.fisher)
+    jobs = dict(train=twin_run.train, measure=twin_measures.measure, fisher=twin_measures.fisher, reinforce=twin_reinforce.reinforce)
     for line in sys.stdin:
         job = json.loads(line)
         print(json.dumps(jobs[job["job"]](setup, job)), flush=True)
