@@ -31,7 +31,7 @@ const PANELS = [
 
 const cssName = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
 
-const document = (width: number, height: number, label: string, body: string): string => `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${label}">
+export const document = (width: number, height: number, label: string, body: string): string => `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${label}">
 <style>text{font:12px system-ui,sans-serif;fill:#454d50}.title{font-weight:600}.grid{stroke:#d3d9d8}.path{fill:none;stroke-width:2}.range{stroke-width:3}.note{font-size:11px}@media(prefers-color-scheme:dark){text{fill:#b4bcbc}.grid{stroke:#2d3436}}${Object.entries(STYLE)
   .map(([name, { light, dark }]) => `.s-${cssName(name)}{stroke:${light}}.f-${cssName(name)}{fill:${light}}@media(prefers-color-scheme:dark){.s-${cssName(name)}{stroke:${dark}}.f-${cssName(name)}{fill:${dark}}}`)
   .join('')}</style>

@@ -2,6 +2,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repository } from '../bench/node.ts';
+import { readReinforced } from './reinforce.ts';
+import { drawReinforced, reinforceText } from './reinforceReport.ts';
 import type { Results as ExperimentResults } from './results.ts';
 import type { Agreement } from './studyAgree.ts';
 import { AGREEMENT_FILE } from './studyAgree.ts';
@@ -17,6 +19,7 @@ const TEXT = join(repository, 'docs/study.md');
 export async function writeReport(results: StudyResults): Promise<void> {
   const lines = linesOf(results);
   const experiment = await readExperiment();
+  const reinforced = await readReinforced();
   const agreement = JSON.parse(await readFile(AGREEMENT_FILE, 'utf8')) as Agreement;
   const parts: Readonly<Record<string, string>> = {
     runs: runsOf(results, experiment),
@@ -31,6 +34,7 @@ export async function writeReport(results: StudyResults): Promise<void> {
     representation: representationTable(lines),
     restore: restoreTable(lines),
     fisher: fisherTable(results),
+    reinforce: reinforceText(reinforced),
   };
   let text = await readFile(TEXT, 'utf8');
   for (const [name, content] of Object.entries(parts)) {
@@ -42,6 +46,7 @@ export async function writeReport(results: StudyResults): Promise<void> {
   await writeFile(TEXT, text);
   await writeFile(join(repository, 'docs/study/paths.svg'), drawPaths(lines));
   await writeFile(join(repository, 'docs/study/kept.svg'), drawKept(lines));
+  if (reinforced.runs.length > 0) await writeFile(join(repository, 'docs/study/reinforce.svg'), drawReinforced(reinforced));
 }
 
 /** What ran where, and what is missing. */

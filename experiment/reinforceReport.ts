@@ -1,0 +1,104 @@
+/** @file RL start in docs/study.md: what each run gained and kept, means over seeds, and the figure. */
+import { spreadOf } from '../src/app/compare/statistics.ts';
+import type { Spread } from '../src/app/compare/statistics.ts';
+import { methodInfo } from '../src/methods/registry.ts';
+import type { ReinforcedRun, ReinforceResults } from './reinforce.ts';
+import { STARTS } from './reinforce.ts';
+import { document } from './studyFigure.ts';
+import { labelOf } from './studyPlan.ts';
+import type { Setting } from './studyPlan.ts';
+import type { Point, Source, SuiteResult } from './studyResults.ts';
+
+type Suite = keyof Pick<Point, 'heldOut' | 'outOfDomain'>;
+
+/** Steps whose mean stands for the beginning and the end of a run, and for a point of the figure. */
+const WINDOW = 10;
+const SOURCES: readonly Source[] = ['engine', 'twin'];
+
+const share = ({ correct, items }: SuiteResult): number => correct / items;
+const percent = (value: number): string => (100 * value).toFixed(1);
+const signed = (value: number): string => `${value < 0 ? '−' : '+'}${percent(Math.abs(value))}`;
+const mean = (values: readonly number[]): number => spreadOf(values).mean;
+
+const ends = <Each>(list: readonly Each[]): readonly [Each, Each] => [list[0]!, list.at(-1)!];
+const change = ({ points }: ReinforcedRun, suite: Suite): number => {
+  const [before, after] = ends(points);
+  return share(after[suite]) - share(before[suite]);
+};
+const arrow = ({ points }: ReinforcedRun, suite: Suite): string => ends(points).map((point) => percent(share(point[suite]))).join(' → ');
+/** Mean reward of each `WINDOW` steps. */
+const rewards = ({ records }: ReinforcedRun): number[] => Array.from({ length: Math.floor(records.length / WINDOW) }, (_, i) => mean(records.slice(i * WINDOW, (i + 1) * WINDOW).map(({ reward }) => reward)));
+
+/** The runs from a start by one source, if there are any. */
+function groupsOf({ runs }: ReinforceResults): { readonly start: Setting; readonly source: Source; readonly runs: readonly ReinforcedRun[] }[] {
+  return SOURCES.flatMap((source) =>
+    STARTS.flatMap((start) => {
+      const own = runs.filter((run) => run.source === source && labelOf(run) === labelOf(start)).toSorted((a, b) => a.seed - b.seed);
+      return own.length > 0 ? [{ start, source, runs: own }] : [];
+    }),
+  );
+}
+
+export const reinforceText = (results: ReinforceResults): string => (results.runs.length > 0 ? `${facts(results)}\n\n${table(results)}` : 'Not run yet.');
+
+/** A row of every run, and one of their mean and range where a start has several seeds. */
+function table(results: ReinforceResults): string {
+  const over = (runs: readonly ReinforcedRun[], value: (run: ReinforcedRun) => number): string => {
+    const { mean: middle, low, high }: Spread = spreadOf(runs.map(value));
+    return `${signed(middle)} (${signed(low)} to ${signed(high)})`;
+  };
+  const rows = groupsOf(results).flatMap(({ start, source, runs }) => [
+    ...runs.map((run) => [labelOf(start), source, `${run.seed}`, `${run.fineTunedSteps}`, arrow(run, 'heldOut'), arrow(run, 'outOfDomain'), ends(rewards(run)).map((value) => value.toFixed(2)).join(' → '), `${run.seconds.toFixed(0)} s`]),
+    ...(runs.length > 1 ? [['', source, `**all ${runs.length}**`, '', `**${over(runs, (run) => change(run, 'heldOut'))}**`, `**${over(runs, (run) => change(run, 'outOfDomain'))}**`, '', '']] : []),
+  ]);
+  const head = ['start', 'by', 'seed', 'steps to the start', 'in-domain, %', 'out-of-domain, %', 'reward', 'time of GRPO'];
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** What ran where. */
+function facts({ runs, devices, date }: ReinforceResults): string {
+  const by = SOURCES.flatMap((source) => {
+    const count = runs.filter((run) => run.source === source).length;
+    return count > 0 ? [`${count} by the ${source} (${devices[source]})`] : [];
+  });
+  return `${runs.length} runs, last on ${date}: ${by.join(', ')}.`;
+}
+
+const PANEL = { width: 200, height: 220, left: 40, top: 64, gap: 44 };
+/** The ranges of the three panels are the same, so that a slope in one can be held against the next. */
+const PANELS: readonly { readonly title: string; readonly values: (run: ReinforcedRun) => readonly (readonly [step: number, value: number])[] }[] = [
+  { title: 'In-domain, %', values: ({ points }) => points.map(({ step, heldOut }) => [step, share(heldOut)]) },
+  { title: 'Reward, %', values: (run) => rewards(run).map((value, i) => [(i + 0.5) * WINDOW, value]) },
+  { title: 'Out-of-domain, %', values: ({ points }) => points.map(({ step, outOfDomain }) => [step, share(outOfDomain)]) },
+];
+
+/** In-domain accuracy, reward and out-of-domain accuracy over the steps of GRPO: means over the seeds of the twin with their range, and the engine's runs thin. */
+export function drawReinforced(results: ReinforceResults): string {
+  const groups = groupsOf(results);
+  const all = groups.flatMap(({ runs }) => runs.flatMap((run) => PANELS.flatMap(({ values }) => values(run))));
+  const steps = Math.max(...all.map(([step]) => step));
+  const [low, high] = [Math.floor(10 * Math.min(...all.map(([, value]) => value))) / 10, Math.ceil(10 * Math.max(...all.map(([, value]) => value))) / 10];
+  const y = (value: number): string => (PANEL.top + ((high - value) / (high - low)) * PANEL.height).toFixed(1);
+  const panels = PANELS.map(({ title, values }, index) => {
+    const left = PANEL.left + index * (PANEL.width + PANEL.gap);
+    const x = (step: number): string => (left + (step / steps) * PANEL.width).toFixed(1);
+    const ticks = Array.from({ length: Math.round((high - low) * 10) + 1 }, (_, i) => low + i / 10);
+    const rows = ticks.map((value) => `<path class="grid" d="M${left} ${y(value)}h${PANEL.width}"/>${index === 0 ? `<text x="${left - 8}" y="${Number(y(value)) + 4}" text-anchor="end">${(100 * value).toFixed(0)}</text>` : ''}`);
+    const columns = [0, steps / 2, steps].map((step) => `<text x="${x(step)}" y="${PANEL.top + PANEL.height + 18}" text-anchor="middle">${step}</text>`);
+    const drawn = groups.map(({ start, source, runs }) => {
+      const places = values(runs[0]!).map(([step], i) => ({ step, ...spreadOf(runs.map((run) => values(run)[i]![1])) }));
+      const line = (points: readonly string[]): string => points.join('L');
+      const name = methodInfo(start.method).id;
+      const band = runs.length > 1 ? `<path class="f-${name}" opacity="0.18" d="M${line([...places.map((place) => `${x(place.step)},${y(place.high)}`), ...places.toReversed().map((place) => `${x(place.step)},${y(place.low)}`)])}Z"/>` : '';
+      return `${band}<path class="path s-${name}"${source === 'engine' ? ' style="stroke-width:1.2" stroke-dasharray="3 2"' : ''} d="M${line(places.map((place) => `${x(place.step)},${y(place.mean)}`))}"/>`;
+    });
+    return [`<text class="title" x="${left}" y="${PANEL.top - 12}">${title}</text>`, ...rows, ...columns, ...drawn].join('\n');
+  });
+  const legend = groups.map(({ start, source, runs }, i) => {
+    const left = PANEL.left + i * 180;
+    const { id, name } = methodInfo(start.method);
+    return `<path class="path s-${id}"${source === 'engine' ? ' style="stroke-width:1.2" stroke-dasharray="3 2"' : ''} d="M${left} 16h24"/><text x="${left + 30}" y="20">from ${name}, ${source}${runs.length > 1 ? `, ${runs.length} seeds` : ''}</text>`;
+  });
+  const width = PANEL.left + PANELS.length * (PANEL.width + PANEL.gap);
+  return document(width, PANEL.top + PANEL.height + 44, 'In-domain accuracy, reward and out-of-domain accuracy over the steps of GRPO', [...legend, ...panels, `<text x="${PANEL.left}" y="${PANEL.top + PANEL.height + 36}">steps of GRPO</text>`].join('\n'));
+}
