@@ -3,7 +3,7 @@
  * nothing of models; what it reports is only shaped like what a real run reports.
  */
 import type {
-  DatasetSummary, Diagnosis, Estimate, EvaluatedItem, EvaluationReport, EvaluationRequest, ExportResult, Fit, HubInfo, HubRequest, ImportResult, LabApi, LabEvent, MemoryCategory, Precision,
+  DatasetSummary, Diagnosis, Estimate, EvaluatedItem, EvaluationReport, EvaluationRequest, ExportResult, Fit, HubInfo, HubRequest, ImportResult, KeptFile, LabApi, LabEvent, MemoryCategory, Opened, Precision,
   RecordedRun, RunConfig, RunId, RunSummary, Score, StorageReport, StoredRun, StreamEvent, WayToFit,
 } from '../worker/protocol.ts';
 import { fakeRunStore } from './compare/testing.ts';
@@ -26,6 +26,10 @@ export interface FakeOptions {
   readonly hubProblem?: string;
   /** Runs that the browser has kept from before, the newest first. */
   readonly stored?: readonly StoredRun[];
+  /** What was open when the page was left; without it the built-in model. */
+  readonly reopened?: Opened;
+  /** Files that the browser keeps. */
+  readonly files?: readonly KeptFile[];
 }
 
 /** A change that makes a run smaller, as the worker words it. */
@@ -39,7 +43,7 @@ const wait = (milliseconds: number): Promise<void> =>
   });
 
 /** An engine that follows the protocol; each call makes one with its own state. */
-export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem, stored = [] }: FakeOptions): LabApi {
+export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem, stored = [], reopened, files: keptFiles = [] }: FakeOptions): LabApi {
   let port: MessagePort | undefined;
   let datasets = demo();
   let model = builtIn;
@@ -144,6 +148,13 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
       return { column, score, groups: [{ group: 'Arithmetic', ...score }], ...(measure === 'choice' ? { normalised: score } : {}), ...(measure === 'generation' ? { stopRate: { ...score, value: 0.9, low: 0.85, high: 0.95 } } : {}) };
     });
   const reports = new Map<string, EvaluationReport>();
+  const openBuiltIn = async (): Promise<Opened> => {
+    send({ type: 'phase', phase: 'weights', done: model.bytes / 2, total: model.bytes, unit: 'bytes' });
+    await wait(stepMs);
+    model = builtIn;
+    datasets = demo();
+    return { model, datasets };
+  };
 
   return {
     async connect(events) {
@@ -154,13 +165,10 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
         report: 'A scripted engine for tests.',
       };
     },
-    async openBuiltIn() {
-      send({ type: 'phase', phase: 'weights', done: model.bytes / 2, total: model.bytes, unit: 'bytes' });
-      await wait(stepMs);
-      model = builtIn;
-      datasets = demo();
-      return { model, datasets };
-    },
+    openBuiltIn,
+    reopen: () => (reopened === undefined ? openBuiltIn() : Promise.resolve(reopened)),
+    keptFiles: () => Promise.resolve(keptFiles),
+    forgetFile: (key) => Promise.resolve((keptFiles = keptFiles.filter((file) => file.key !== key))),
     async openFiles(files, precision) {
       cancelled = false;
       const paths = files.map(({ path }) => path);

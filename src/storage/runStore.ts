@@ -28,6 +28,8 @@ const WEIGHTS = '.safetensors';
 const CHECKPOINT = '.checkpoint';
 const PART = '.part';
 const QUEUE = 'queue';
+/** Bytes in which the first line of a journal ends, as a rule. */
+const HEAD = 2 ** 14;
 /** Milliseconds in which a page that is being reloaded lets go. */
 const PATIENCE = 1000;
 
@@ -52,6 +54,19 @@ export class RunStore {
   async ids(): Promise<string[]> {
     const names = (await this.directory.list()).map(({ name }) => name);
     return names.filter((name) => name.endsWith(JOURNAL) && name !== QUEUE + JOURNAL).map((name) => name.slice(0, -JOURNAL.length));
+  }
+
+  /** The first line of each journal, which says what a run is. */
+  heads(): Promise<JsonObject[]> {
+    return this.#inTurn(async () => {
+      const heads: JsonObject[] = [];
+      for (const id of await this.ids()) {
+        const start = (await (await this.directory.read(id + JOURNAL))?.slice(0, HEAD).text()) ?? '';
+        const head = start.includes('\n') ? parseLine(start.slice(0, start.indexOf('\n'))) : (await this.#lines(id))[0];
+        if (head) heads.push(head);
+      }
+      return heads;
+    });
   }
 
   /** Undefined where nothing whole was written of a run, or there is none. */

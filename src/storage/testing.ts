@@ -69,7 +69,8 @@ export function memoryDirectory(quota = 1e12): MemoryDirectory {
         signal?.throwIfAborted();
         return work();
       })();
-      locks.set(name, result.catch(() => {}));
+      // Whoever gives up waiting leaves the lock to those before.
+      locks.set(name, Promise.allSettled([before, result]));
       return result;
     },
     estimate: async () => ({ usage: usage(), quota: directory.quota }),

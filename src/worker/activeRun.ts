@@ -3,7 +3,7 @@ import { RunKeeper } from './keeper.ts';
 import type { Library } from './library.ts';
 import type { Lock } from './lock.ts';
 import type { LabEvent, RunConfig, RunId } from './protocol.ts';
-import type { RunRecord } from './records.ts';
+import type { RunRecord, UsedDatasets } from './records.ts';
 import { differentData, rewound } from './records.ts';
 import type { RunMaterial } from './runs.ts';
 import { Run } from './runs.ts';
@@ -12,7 +12,8 @@ import { Run } from './runs.ts';
 export interface RunGround {
   /** Waits for a device that was lost. */
   ready(): Promise<void>;
-  material(config: RunConfig): Promise<RunMaterial>;
+  /** @param data what it is to be made on; what is loaded where it is left out. @throws where that is neither loaded nor kept */
+  material(config: RunConfig, data?: UsedDatasets): Promise<RunMaterial>;
   emit(event: LabEvent): void;
   /** It is there from now on. */
   begun(run: Run): void;
@@ -58,11 +59,11 @@ export class ActiveRun {
   }
 
   /** Starts a run, or takes it up where it was interrupted. @throws what differs from what it was begun on; nothing has begun then */
-  async begin(id: RunId, config: RunConfig, record?: RunRecord): Promise<Run> {
+  async begin(id: RunId, config: RunConfig, record?: RunRecord, data: UsedDatasets | undefined = record?.head.data): Promise<Run> {
     const { ground, lock } = this;
     await ground.ready();
     this.requireNone();
-    const material = await ground.material(config);
+    const material = await ground.material(config, data);
     this.requireNone();
     if (record) checkSame(record, material);
     const run = new Run(id, config, material, lock, (event) => ground.emit(event));

@@ -17,6 +17,7 @@ import type { ChatTemplate } from '../formats/chatTemplate.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import type { DatasetRole, DatasetSummary, ImportResult, PreviewRow } from './protocol.ts';
 import type { UsedData, UsedDatasets } from './records.ts';
+import { keyOfData, ROLES } from './records.ts';
 
 interface Held {
   readonly origin: 'demo' | 'file';
@@ -41,20 +42,27 @@ interface ImportOptions {
 /** Examples that decide by what a dataset is scored. */
 const MEASURED_EXAMPLES = 64;
 
-const ROLES: readonly DatasetRole[] = ['train', 'heldOut', 'outOfDomain'];
 const FIRST_ROW_CHARACTERS = 100;
+
+/** Keeps a file for the next visit; returns why it is not kept, as a sentence. */
+export type KeepData = (file: DataFile, sha256: string, signal: AbortSignal) => Promise<string | undefined>;
 
 /** What the lab trains and evaluates on. A failed import leaves the dataset of its role as it was. */
 export class Datasets {
   readonly #held = new Map<DatasetRole, Held>();
   readonly #tokenizer: Tokenizer;
   readonly #template: ChatTemplate | undefined;
+  readonly #keep: KeepData | undefined;
   #abort = new AbortController();
 
-  /** @param template writes prompts with completions as conversations; without it they keep the plain form */
-  constructor(tokenizer: Tokenizer, template: ChatTemplate | undefined) {
+  /**
+   * @param template writes prompts with completions as conversations; without it they keep the plain form
+   * @param keep for files of the person; nothing is kept without it
+   */
+  constructor(tokenizer: Tokenizer, template: ChatTemplate | undefined, keep?: KeepData) {
     this.#tokenizer = tokenizer;
     this.#template = template;
+    this.#keep = keep;
   }
 
   /** Reads all files that another model's datasets were read from again, as this model's tokens. */
@@ -84,20 +92,26 @@ export class Datasets {
       const findings = [...dataset.problems, ...(role === 'train' ? checkCounts(counts, file.name, maxLength) : [])];
       const blocking = findings.find(({ severity }) => severity === 'error');
       if (blocking) throw blocking;
-      const warnings = [...findings.map(({ sentence, suggestion }) => `${sentence} ${suggestion}`), ...this.#templateWarnings(role, dataset)];
+      const notKept = origin === 'file' ? await this.#keep?.(file, dataset.sha256, signal) : undefined;
+      const warnings = [...findings.map(({ sentence, suggestion }) => `${sentence} ${suggestion}`), ...this.#templateWarnings(role, dataset), ...(notKept === undefined ? [] : [notKept])];
       this.#held.set(role, { origin, file, skipRows, dataset, maxLength, tokenised, counts, warnings, measure, milliseconds: performance.now() - started });
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       return { problem: { file: error.file, ...(error.row === undefined ? {} : { row: error.row }), what: error.sentence, stillHolds: this.#stillHolds(role, error.stillHolds), canSkip: error.row !== undefined } };
     }
-    const datasets = this.summaries();
-    return { dataset: datasets.find((dataset) => dataset.role === role)!, datasets };
+    return this.#imported(role);
   }
 
   /** Reads the file of a role again with other columns. */
   remap(role: DatasetRole, mapping: DatasetColumns, maxLength: number, onProgress?: ImportOptions['onProgress']): Promise<ImportResult> {
-    const { file, origin, skipRows } = this.#of(role);
+    const { file, origin, skipRows, dataset, maxLength: before } = this.#of(role);
+    if (maxLength === before && JSON.stringify(mapping) === JSON.stringify(dataset.mapping)) return Promise.resolve(this.#imported(role));
     return this.import(role, file, origin, maxLength, { mapping, skipRows, ...(onProgress ? { onProgress } : {}) });
+  }
+
+  #imported(role: DatasetRole): ImportResult {
+    const datasets = this.summaries();
+    return { dataset: datasets.find((dataset) => dataset.role === role)!, datasets };
   }
 
   /** Examples of a role cut to `maxLength` tokens. */
@@ -133,7 +147,7 @@ export class Datasets {
   used(): UsedDatasets {
     const of = (role: DatasetRole): UsedData => {
       const { dataset, skipRows } = this.#of(role);
-      return { name: dataset.name, key: JSON.stringify([dataset.sha256, dataset.mapping, skipRows]) };
+      return { name: dataset.name, key: keyOfData({ sha256: dataset.sha256, mapping: dataset.mapping, skipRows }) };
     };
     return { train: of('train'), heldOut: of('heldOut'), outOfDomain: of('outOfDomain') };
   }

@@ -1,60 +1,12 @@
 /** @file Runs that outlive the page: kept, taken up again after a reload or a lost device, queued, bundled; and what is said when the disk is full. */
-import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createEngine } from '../engine.ts';
-import { testAdapters, testGpu } from '../gpu/testing.ts';
+import { testAdapters } from '../gpu/testing.ts';
 import { unzipFiles, zipFiles } from '../formats/zip.ts';
 import type { MemoryDirectory } from '../storage/testing.ts';
 import { memoryDirectory } from '../storage/testing.ts';
-import type { LabEvent, NamedFile, RunConfig, RunId, RunState, StoredRun } from './protocol.ts';
-import { Session } from './session.ts';
-
-const LORA = { rank: 2, alpha: 4, targets: ['q_proj', 'down_proj'], rsLora: false };
-
-const CONFIG: RunConfig = {
-  method: 'l2sp',
-  lambda: 0.1,
-  rankFraction: 0.25,
-  tau: 1,
-  throughScale: false,
-  beta: 0.1,
-  learningRate: 1e-2,
-  schedule: 'linear',
-  warmupSteps: 1,
-  steps: 4,
-  batchSize: 2,
-  accumulation: 2,
-  maxLength: 64,
-  beta1: 0.9,
-  beta2: 0.98,
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  clipNorm: 1,
-  seed: 1,
-  evaluateEvery: 2,
-  driftEvery: 0,
-  evaluationItems: 2,
-  recompute: false,
-};
-
-const SMALL = { model_type: 'llama', vocab_size: 1280, hidden_size: 32, intermediate_size: 48, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 1, tie_word_embeddings: true, max_position_embeddings: 128, initializer_range: 0.2 };
-
-const PERPLEXITY = { role: 'heldOut', measure: 'perplexity', items: 0, samples: 1, temperature: 0, maxNewTokens: 1, seed: 0 } as const;
-
-const publicFile = async (path: string): Promise<Blob> => new Blob([await readFile(new URL(`../../public/${path}`, import.meta.url))]);
-
-/** Plain text, which is measured without answers being written. */
-const fetchPublic = async (path: string): Promise<Blob> => new Blob([['one', 'two', 'three', 'four'].map((word) => JSON.stringify({ text: `${path} has ${word} lines, of which this is one.` })).join('\n')]);
-
-/** A folder of a small model with random weights and the tokenizer of the built-in one. */
-async function modelFiles(seed: number): Promise<NamedFile[]> {
-  const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
-  const files = new Map(await Promise.all(names.map(async (name) => [name, await publicFile(`model/${name}`)] as const)));
-  const lab = await createEngine(await testGpu()).create(SMALL, seed, files);
-  const written = await lab.exportFolder(lab.model.weights, '');
-  lab.destroy();
-  return [...written].map(([path, blob]) => ({ path: `small-${seed}/${path}`, file: new File([blob], path) }));
-}
+import type { NamedFile, RunConfig, RunId, StoredRun } from './protocol.ts';
+import type { Session } from './session.ts';
+import { CONFIG, copyOf, LORA, modelFiles, openPage as openPageOn, PERPLEXITY } from './testing.ts';
 
 let adapters: GPU;
 let model: readonly NamedFile[];
@@ -63,39 +15,7 @@ beforeAll(async () => {
   model = await modelFiles(1);
 });
 
-/** A page on a disk: its worker, and what it was told. */
-async function openPage(disk: MemoryDirectory, { gpu = adapters, files = model }: { gpu?: GPU; files?: readonly NamedFile[] } = {}) {
-  const session = new Session(gpu, { fetchPublic, fetch, openDirectory: async (name) => (name === 'runs' ? disk : memoryDirectory()), browser: 'Node' });
-  const events: LabEvent[] = [];
-  let waiting: { readonly isIt: (event: LabEvent) => boolean; readonly resolve: (event: LabEvent) => void }[] = [];
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = ({ data }: MessageEvent<LabEvent>) => {
-    events.push(data);
-    for (const { resolve } of waiting.filter(({ isIt }) => isIt(data))) resolve(data);
-    waiting = waiting.filter(({ isIt }) => !isIt(data));
-  };
-  /** The first event of a kind, past or to come. */
-  const heard = (isIt: (event: LabEvent) => boolean): Promise<LabEvent> =>
-    new Promise((resolve) => {
-      const past = events.find(isIt);
-      if (past) resolve(past);
-      else waiting.push({ isIt, resolve });
-    });
-  const ended = async (run: RunId, ...states: RunState[]): Promise<RunState> => {
-    const event = await heard((each) => each.type === 'state' && each.run === run && ['finished', 'stopped', 'failed'].includes(each.state) && (states.length === 0 || states.includes(each.state)));
-    return event.type === 'state' ? event.state : 'failed';
-  };
-  await session.connect(port2);
-  await session.openFiles(files, 'f32');
-  return { session, events, heard, ended, close: () => port1.close() };
-}
-
-/** A disk as it was left by a tab that dies now. */
-function copyOf(disk: MemoryDirectory): MemoryDirectory {
-  const copy = memoryDirectory();
-  for (const [name, bytes] of disk.files) copy.files.set(name, bytes);
-  return copy;
-}
+const openPage = (disk: MemoryDirectory, options: { readonly gpu?: GPU; readonly files?: readonly NamedFile[] } = {}) => openPageOn(disk, { gpu: adapters, files: model, ...options });
 
 /** The measurements of a run, without the times that they took. */
 const measured = ({ events }: Pick<StoredRun, 'events'>): unknown => ({
@@ -296,15 +216,6 @@ describe('the queue', () => {
     expect(runs[1]!.events.at(-1)).toMatchObject({ message: '2 micro-batches do not divide a batch of 3 examples.' });
     expect(after.events.some((event) => event.type === 'steps' && event.run === first && event.steps[0]!.step === 1), 'what the checkpoint holds is not made again').toBe(false);
     after.close();
-  });
-
-  it('waits for the data that it was made on, and says which', async () => {
-    const { session, close } = await openPage(memoryDirectory());
-    await session.enqueue([{ ...CONFIG, steps: 1 }]);
-    await session.importFile('train', new File(['{"question":"a","answer":"b #### 1"}'], 'other.jsonl'), []);
-    await expect(session.runQueue(true)).rejects.toThrow('The run was begun on demo-train.jsonl as training data, with other columns or contents than other.jsonl has');
-    expect(await session.queue()).toMatchObject({ items: [{ state: 'waiting' }], running: false });
-    close();
   });
 });
 

@@ -1,6 +1,8 @@
 /** @file The runs that this browser keeps: found again after a reload, annotated, removed with a way back. */
+import { Sha256 } from '../formats/sha256.ts';
 import type { Directory } from '../storage/directory.ts';
 import { StorageFullError } from '../storage/directory.ts';
+import { FileStore } from '../storage/fileStore.ts';
 import { RunStore } from '../storage/runStore.ts';
 import type { UnbundledRun } from './bundle.ts';
 import type { LabEvent, RunId, RunNotes } from './protocol.ts';
@@ -9,8 +11,10 @@ import { recordOf } from './records.ts';
 
 export class Library {
   #store: Promise<RunStore> | undefined;
+  #files: Promise<FileStore> | undefined;
 
-  constructor(private readonly openDirectory: () => Promise<Directory>) {}
+  /** @param openDirectory opens a folder that stays between visits, by name */
+  constructor(private readonly openDirectory: (name: 'runs' | 'files') => Promise<Directory>) {}
 
   /** Opens the disk, and deletes what a former visit left to be deleted. @throws where the browser stores nothing, or another tab keeps the runs */
   async store(): Promise<RunStore> {
@@ -20,6 +24,18 @@ export class Library {
     } catch (error) {
       // The other tab may be closed by the next time.
       this.#store = undefined;
+      throw error;
+    }
+  }
+
+  /** The files that runs are made on. @throws as `store`, without which nobody may write there */
+  async files(): Promise<FileStore> {
+    await this.store();
+    this.#files ??= this.openDirectory('files').then((directory) => FileStore.open(directory, () => new Sha256()));
+    try {
+      return await this.#files;
+    } catch (error) {
+      this.#files = undefined;
       throw error;
     }
   }
@@ -45,6 +61,11 @@ export class Library {
   /** @throws when the disk does not have the run, or is full */
   async annotate(id: RunId, notes: RunNotes): Promise<void> {
     await this.#append(id, { notes });
+  }
+
+  /** Adds to the log of a run, which may have ended. @throws as `annotate` */
+  async log(id: RunId, event: LabEvent): Promise<void> {
+    await this.#append(id, { event });
   }
 
   /** Hides a run; where the disk has no room to note that, it is deleted at once. */
@@ -90,7 +111,7 @@ export class Library {
   }
 
   async #open(): Promise<RunStore> {
-    const store = await RunStore.open(await this.openDirectory());
+    const store = await RunStore.open(await this.openDirectory('runs'));
     await deleteRemoved(store);
     return store;
   }

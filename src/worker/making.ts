@@ -1,6 +1,6 @@
 /** @file Makes the runs of the queue one after the other. What becomes of one does not stop the next. */
 import type { Library } from './library.ts';
-import type { RunConfig, RunId } from './protocol.ts';
+import type { RunId } from './protocol.ts';
 import type { QueueItem, RunQueue } from './queue.ts';
 import type { RunRecord } from './records.ts';
 import type { Run } from './runs.ts';
@@ -12,9 +12,9 @@ export interface Maker {
   /** Resolves when no run is under way. */
   idle(): Promise<void>;
   /** Why a run cannot be made now, though the queue is not held. */
-  obstacle(item: QueueItem): string | undefined;
+  obstacle(item: QueueItem): Promise<string | undefined>;
   /** Starts a run, or takes it up from its checkpoint. */
-  begin(id: RunId, config: RunConfig, record?: RunRecord): Promise<Run>;
+  begin(item: QueueItem, record?: RunRecord): Promise<Run>;
   /** The device was lost and is not back yet. */
   isLost(): boolean;
   /** A run could not even be started. */
@@ -34,7 +34,7 @@ export class QueueMaker {
   async start(): Promise<void> {
     await this.queue.setRunning(true);
     const item = await this.#next();
-    const obstacle = item && this.maker.obstacle(item);
+    const obstacle = item && (await this.maker.obstacle(item));
     if (obstacle !== undefined) {
       await this.queue.setRunning(false);
       throw new Error(obstacle);
@@ -51,10 +51,11 @@ export class QueueMaker {
         await this.maker.idle();
         const item = await this.#next();
         if (!item) return;
-        if (this.maker.obstacle(item) === undefined) {
+        const obstacle = await this.maker.obstacle(item);
+        if (obstacle === undefined) {
           await this.#make(item);
           await this.queue.end(item);
-        } else await this.queue.setRunning(false);
+        } else await this.queue.setRunning(false, obstacle);
       }
     } finally {
       this.#isMaking = false;
@@ -67,7 +68,8 @@ export class QueueMaker {
   }
 
   /** Makes one run; goes on with it after a reload, and after a lost device as long as that gets it further. */
-  async #make({ id, config }: QueueItem): Promise<void> {
+  async #make(item: QueueItem): Promise<void> {
+    const { id } = item;
     for (let reached = -1; ; ) {
       const record = await this.library.record(id);
       const state = record?.stored.summary.state;
@@ -76,7 +78,7 @@ export class QueueMaker {
       reached = step;
       try {
         if (record && step === 0) await this.library.delete(id);
-        const run = await this.maker.begin(id, config, step > 0 ? record : undefined);
+        const run = await this.maker.begin(item, step > 0 ? record : undefined);
         this.queue.begin(id);
         await this.maker.idle();
         if (run.state !== 'failed' || !this.maker.isLost()) return;

@@ -83,6 +83,12 @@ export class Opening {
     return { source: 'hub', name: request.repo, revision: plan.commit, files };
   }
 
+  /** A model that lies whole in the cache, without asking the hub; undefined where it does not. */
+  async cached(repo: string, commit: string): Promise<ModelOrigin | undefined> {
+    const known = await (await this.cache()).find(repo, commit);
+    return known?.complete === true ? this.fetchModel({ repo, revision: known.commit }) : undefined;
+  }
+
   async storage(): Promise<StorageReport> {
     return report(await this.cache());
   }

@@ -12,7 +12,7 @@ import type { Estimate, Fit } from './protocol/estimate.ts';
 import type { EvaluatedItem, EvaluationReport, EvaluationRequest } from './protocol/evaluation.ts';
 import type { LabEvent } from './protocol/events.ts';
 import type { ExportOptions, ExportResult } from './protocol/exporting.ts';
-import type { RecordedRun, RunNotes, StoredRun } from './protocol/kept.ts';
+import type { KeptFile, RecordedRun, RunNotes, StoredRun } from './protocol/kept.ts';
 import type { Diagnosis, ModelSummary, Precision } from './protocol/model.ts';
 import type { HubInfo, HubRequest, NamedFile, StorageReport } from './protocol/opening.ts';
 import type { MatrixDetail, ProbeReport, ProbeRequest } from './protocol/probes.ts';
@@ -43,6 +43,8 @@ export interface Opened {
   readonly run?: RunSummary;
   /** The log of that run. */
   readonly events?: readonly LabEvent[];
+  /** What of the model and of the data could not be opened as it was when the page was left. */
+  readonly notice?: { readonly model?: string; readonly data?: string };
 }
 
 /**
@@ -52,7 +54,9 @@ export interface Opened {
 export interface LabApi {
   /** Looks for an adapter; events of all kinds go to `events` from now on. Call once. */
   connect(events: MessagePort): Promise<Diagnosis>;
-  /** Loads the built-in model and the demo data. */
+  /** Opens what was open when the page was left, model and data; the built-in model and the demo data where nothing was. */
+  reopen(): Promise<Opened>;
+  /** Opens the built-in model. */
   openBuiltIn(): Promise<Opened>;
   /** Opens a dropped model folder, a zip of one, or an adapter or exported run onto the open model. The open model stays on failure. */
   openFiles(files: readonly NamedFile[], precision: Precision): Promise<Opened>;
@@ -61,11 +65,15 @@ export interface LabApi {
   openHub(request: HubRequest, precision: Precision): Promise<Opened>;
   /** Ends what `openFiles` or `openHub` is doing; what was downloaded stays for the next time. */
   cancelOpening(): Promise<void>;
-  /** Opens the open model again with its matrices kept otherwise; runs made on it are let go, so none may be kept. */
+  /** Opens the open model again with its matrices kept otherwise. */
   setPrecision(precision: Precision): Promise<Opened>;
   storage(): Promise<StorageReport>;
   /** Removes one model from the cache, or all. */
   removeCached(key: string | 'all'): Promise<StorageReport>;
+  /** Data and models from files that this browser keeps. */
+  keptFiles(): Promise<readonly KeptFile[]>;
+  /** Deletes one of them, whoever needs it; what it was needed for asks for it again. */
+  forgetFile(key: string): Promise<readonly KeptFile[]>;
   /** Reads a file; progress comes as `import` phases without a run, in bytes of the file and then in rows that are made tokens. */
   importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult>;
   /** Ends an import, which then rejects; the data that was there stays. */

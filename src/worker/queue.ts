@@ -21,6 +21,7 @@ export class RunQueue {
   #items: readonly QueueItem[] = [];
   #running = false;
   #current: RunId | undefined;
+  #why: string | undefined;
   #restored: Promise<void> | undefined;
 
   /** @param changed told after every change */
@@ -33,7 +34,17 @@ export class RunQueue {
   async state(model: string): Promise<QueueState> {
     await this.#restore();
     const items = this.#items.filter((item) => item.model === model);
-    return { items: items.map(({ id, config }): QueuedRun => ({ id, config, state: id === this.#current ? 'running' : 'waiting' })), running: this.#running };
+    return {
+      items: items.map(({ id, config, data }): QueuedRun => ({ id, config, dataset: data.train.name, state: id === this.#current ? 'running' : 'waiting' })),
+      running: this.#running,
+      ...(this.#why === undefined || items.length === 0 ? {} : { why: this.#why }),
+    };
+  }
+
+  /** Every run that is to be made, of whatever model. */
+  async items(): Promise<readonly QueueItem[]> {
+    await this.#restore();
+    return this.#items;
   }
 
   async enqueue(items: readonly QueueItem[]): Promise<void> {
@@ -56,8 +67,10 @@ export class RunQueue {
     await this.#change(this.#items.filter(({ id }) => id === this.#current || !ids.includes(id)), this.#running);
   }
 
-  async setRunning(running: boolean): Promise<void> {
+  /** @param why it is held, where nobody asked for that */
+  async setRunning(running: boolean, why?: string): Promise<void> {
     await this.#restore();
+    this.#why = why;
     await this.#change(this.#items, running);
   }
 

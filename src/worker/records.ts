@@ -1,4 +1,5 @@
 /** @file What a journal says of a run: its lines, and the run that they add up to. */
+import type { DatasetColumns } from '../data/mapping.ts';
 import type { ModelFiles } from '../engine.ts';
 import { Sha256 } from '../formats/sha256.ts';
 import type { RunHistory } from '../formats/trainerState.ts';
@@ -10,6 +11,24 @@ export interface UsedData {
   readonly name: string;
   readonly key: string;
 }
+
+/** What a key says: the file, and how it was read. */
+export interface DataContents {
+  readonly sha256: string;
+  readonly mapping: DatasetColumns;
+  readonly skipRows: readonly number[];
+}
+
+export const keyOfData = ({ sha256, mapping, skipRows }: DataContents): string => JSON.stringify([sha256, mapping, skipRows]);
+
+/** @param key as `keyOfData` makes it */
+export function contentsOf({ key }: UsedData): DataContents {
+  const [sha256, mapping, skipRows] = JSON.parse(key) as [string, DatasetColumns, readonly number[]];
+  return { sha256, mapping, skipRows };
+}
+
+/** SHA-256 of the file; undefined in a key of another form. */
+export const hashOf = ({ key }: UsedData): string | undefined => /^\["([0-9a-f]{64})"/.exec(key)?.[1];
 
 export type UsedDatasets = Readonly<Record<DatasetRole, UsedData>>;
 
@@ -119,7 +138,7 @@ export const lastStep = (events: readonly LabEvent[]): number => events.findLast
 /** What differs in the data that is loaded from what a run was made on, as a sentence; undefined where nothing does. */
 export function differentData(used: UsedDatasets, loaded: UsedDatasets): string | undefined {
   const roles = { train: 'training', heldOut: 'held-out', outOfDomain: 'out-of-domain' } as const;
-  const role = (Object.keys(roles) as DatasetRole[]).find((each) => used[each].key !== loaded[each].key);
+  const role = ROLES.find((each) => used[each].key !== loaded[each].key);
   return role && `The run was begun on ${used[role].name} as ${roles[role]} data, with other columns or contents than ${loaded[role].name} has, which is loaded now. Load ${used[role].name} again as it was, then go on.`;
 }
 
@@ -128,6 +147,8 @@ const SLICES = 64;
 const SLICE_BYTES = 2 ** 14;
 
 /** What tells a model from any other: a hash of its configuration and of slices of its weights. */
+export const ROLES: readonly DatasetRole[] = ['train', 'heldOut', 'outOfDomain'];
+
 export async function modelKey(files: ModelFiles): Promise<string> {
   const hash = new Sha256();
   for (const [path, file] of [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) {

@@ -5,12 +5,13 @@ import type { Dropped } from '../formats/drop.ts';
 import { inMemory } from '../formats/folder.ts';
 import type { BaseModel } from '../formats/lora.ts';
 import { ActiveRun, sentenceOf } from './activeRun.ts';
-import { fetchBuiltInModel, importDemo } from './builtIn.ts';
+import { builtInOrigin, importDemo } from './builtIn.ts';
 import { Device } from './device.ts';
 import { diagnose } from './diagnosis.ts';
 import type { ProbeCache } from './estimate.ts';
 import { estimateRun, fitRun } from './estimate.ts';
 import { HandingOut } from './handingOut.ts';
+import { KeptFiles } from './keptFiles.ts';
 import { importRun, isRunOn, UNKNOWN_CONFIG } from './imported.ts';
 import { KeptRuns } from './keptRuns.ts';
 import { Library } from './library.ts';
@@ -20,15 +21,17 @@ import { materialOf, warningsOf } from './material.ts';
 import { Measurements } from './measuring.ts';
 import type { ModelOrigin } from './opening.ts';
 import type {
-  DatasetRole, DatasetSummary, Diagnosis, Estimate, EvaluatedItem, Evaluation, EvaluationReport, EvaluationRequest, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, ImportResult, LabApi, LabEvent,
+  DatasetRole, DatasetSummary, Diagnosis, Estimate, EvaluatedItem, Evaluation, EvaluationReport, EvaluationRequest, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, ImportResult, KeptFile, LabApi, LabEvent,
   MatrixDetail, NamedFile, Opened, Precision, PreviewRow, ProbeReport, ProbeRequest, QueueState, RecordedRun, RunConfig, RunId, RunNotes, RunSummary, SamplingOptions, StorageReport, StoredRun,
 } from './protocol.ts';
 import type { QueueItem } from './queue.ts';
 import { RunQueue } from './queue.ts';
-import { differentData } from './records.ts';
+import type { UsedDatasets } from './records.ts';
+import { RunData } from './runData.ts';
 import type { RunMaterial } from './runs.ts';
 import { Run } from './runs.ts';
 import { RunWeights } from './runWeights.ts';
+import { Visits } from './visits.ts';
 import type { SessionServices } from './services.ts';
 import type { Workspace } from './workspace.ts';
 import { Workspaces } from './workspace.ts';
@@ -40,6 +43,9 @@ export class Session implements LabApi {
   readonly #library: Library;
   readonly #kept: KeptRuns;
   readonly #queue: RunQueue;
+  readonly #files: KeptFiles;
+  readonly #runData: RunData;
+  readonly #visits: Visits;
   readonly #queueMaker: QueueMaker;
   readonly #device: Device;
   readonly #workspaces: Workspaces;
@@ -56,18 +62,21 @@ export class Session implements LabApi {
     private readonly services: SessionServices,
   ) {
     const emit = (event: LabEvent): void => this.#emit(event);
-    this.#library = new Library(() => services.openDirectory('runs'));
+    this.#library = new Library((name) => services.openDirectory(name));
     this.#kept = new KeptRuns(this.#library, this.#runs);
+    this.#files = new KeptFiles(this.#library, () => this.#queue.items());
+    this.#runData = new RunData(this.#files, services.fetchPublic);
     this.#queue = new RunQueue(this.#library, () => void this.#tellQueue());
     this.#device = new Device(webgpu, {
       found: (engine) => this.#workspaces.standOn(engine),
       lost: ({ message }) => this.#emit({ type: 'device', message }),
       recover: (find) => this.#recover(find),
     });
-    this.#workspaces = new Workspaces(this.#library, this.#lock, services, { emit, mayReplace: () => this.#active.requireNone(), letGo: (before) => this.#letGo(before) });
+    this.#workspaces = new Workspaces(this.#library, this.#lock, services, { emit, mayReplace: () => this.#active.requireNone(), keep: (...file) => this.#files.keepData(...file), letGo: (before) => this.#letGo(before) });
+    this.#visits = new Visits(this.#files, this.#workspaces, services.fetchPublic, emit);
     this.#active = new ActiveRun(this.#library, this.#lock, {
       ready: () => this.#device.ready(),
-      material: (config) => this.#material(config),
+      material: (config, data) => this.#material(config, data),
       emit,
       begun: (run) => this.#runs.set(run.id, run),
       ended: (run) => this.#onEnd(run),
@@ -83,8 +92,8 @@ export class Session implements LabApi {
     this.#queueMaker = new QueueMaker(this.#queue, this.#library, {
       model: () => this.#workspaces.current?.key,
       idle: () => this.#active.idle(),
-      obstacle: ({ data }) => differentData(data, this.#require().datasets.used()),
-      begin: (...run) => this.#active.begin(...run),
+      obstacle: ({ data, config }) => this.#runData.of(data, this.#require(), config.maxLength).then(() => undefined, sentenceOf),
+      begin: ({ id, config, data }, record) => this.#active.begin(id, config, record, data),
       isLost: () => this.#device.isLost,
       fail: (run, error) => this.#emit({ type: 'state', run, state: 'failed', message: sentenceOf(error) }),
     });
@@ -99,11 +108,15 @@ export class Session implements LabApi {
       throw error;
     }
   }
+  async reopen(): Promise<Opened> {
+    const notice = this.#workspaces.current ? {} : await this.#visits.reopen();
+    return { ...(await this.#opened()), notice };
+  }
+
 
   async openBuiltIn(): Promise<Opened> {
     if (this.#workspaces.current?.origin.source === 'built-in') return this.#workspaces.opened();
-    const files = await fetchBuiltInModel(this.services.fetchPublic, (bytes) => this.#emit({ type: 'phase', phase: 'weights', done: bytes, total: bytes, unit: 'bytes' }));
-    return this.#replaceModel({ source: 'built-in', name: 'Built-in model', files }, 'f32');
+    return this.#replaceModel(await builtInOrigin(this.services.fetchPublic, (event) => this.#emit(event)), 'f32');
   }
 
   async openFiles(files: readonly NamedFile[], precision: Precision): Promise<Opened> {
@@ -140,8 +153,17 @@ export class Session implements LabApi {
     return this.#workspaces.opening.remove(key);
   }
 
-  async importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult> {
-    return this.#require().datasets.import(role, file, 'file', this.#workspaces.maxLength, { skipRows, onProgress: this.#onImport });
+  keptFiles(): Promise<readonly KeptFile[]> {
+    return this.#files.list();
+  }
+
+  async forgetFile(key: string): Promise<readonly KeptFile[]> {
+    await this.#files.forget(key);
+    return this.#files.list();
+  }
+
+  importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult> {
+    return this.#noted(this.#require().datasets.import(role, file, 'file', this.#workspaces.maxLength, { skipRows, onProgress: this.#onImport }));
   }
 
   async cancelImport(): Promise<void> {
@@ -150,13 +172,13 @@ export class Session implements LabApi {
 
   async useDemoData(): Promise<readonly DatasetSummary[]> {
     const { datasets } = this.#require();
-    await importDemo(this.services.fetchPublic, datasets, this.#workspaces.maxLength);
+    await this.#noted(importDemo(this.services.fetchPublic, datasets, this.#workspaces.maxLength));
     return datasets.summaries();
   }
 
   async setMapping(role: DatasetRole, mapping: DatasetColumns, maxLength: number): Promise<ImportResult> {
     this.#workspaces.maxLength = maxLength;
-    return this.#require().datasets.remap(role, mapping, maxLength, this.#onImport);
+    return this.#noted(this.#require().datasets.remap(role, mapping, maxLength, this.#onImport));
   }
 
   async preview(role: DatasetRole, from: number, count: number, maxLength: number): Promise<readonly PreviewRow[]> {
@@ -211,6 +233,7 @@ export class Session implements LabApi {
   }
 
   async purgeRemoved(): Promise<void> {
+    await this.#files.collect();
     await this.#library.purge();
   }
 
@@ -240,6 +263,7 @@ export class Session implements LabApi {
   }
 
   async dequeue(ids: readonly RunId[]): Promise<QueueState> {
+    await this.#files.collect();
     await this.#queue.dequeue(ids);
     return this.queue();
   }
@@ -323,12 +347,28 @@ export class Session implements LabApi {
     };
   }
 
+    const refusal = origin.source === 'files' ? await this.#files.refusalOfModel(origin.name, origin.files) : undefined;
   async #replaceModel(origin: ModelOrigin, precision: Precision): Promise<Opened> {
+    if (origin.source === 'files' && refusal === undefined) void this.#files.keepModel(this.#require().key, origin.name, origin.files).catch(() => undefined);
+    const opened = await this.#opened();
+    return refusal === undefined ? opened : { ...opened, notice: { model: refusal } };
+  }
+
+  /** Another model is open. */
+  async #opened(): Promise<Opened> {
     await this.#workspaces.replace(origin, precision);
     void this.#tellQueue();
+    await this.#visits.note();
     void this.#queueMaker.makeAll();
     return this.#workspaces.opened();
   }
+  /** Notes for the next visit what a change of the data has led to. */
+  async #noted<T>(change: Promise<T>): Promise<T> {
+    const result = await change;
+    await this.#visits.note();
+    return result;
+  }
+
 
   /** Forgets a model with the runs that were made on it, and frees them once nothing works on them any more. */
   #letGo({ lab, playground, weights }: Workspace): void {
@@ -362,11 +402,12 @@ export class Session implements LabApi {
     return { model: summary, datasets: this.#require().datasets.summaries(), run: run.summary, events: run.events };
   }
 
-  #material(config: RunConfig): Promise<RunMaterial> {
+  /** @param data what the run is made on, where that may be other than what is loaded */
+  async #material(config: RunConfig, data?: UsedDatasets): Promise<RunMaterial> {
     const { startFrom, maxLength } = config;
     const open = this.#require();
-    this.#workspaces.maxLength = maxLength;
-    return materialOf(config, open, {
+    if (!data) this.#workspaces.maxLength = maxLength;
+    return materialOf(config, data ? { ...open, datasets: await this.#runData.of(data, open, maxLength) } : open, {
       engine: () => this.#device.engine,
       browser: this.services.browser,
       baseEvaluations: this.#baseEvaluations,

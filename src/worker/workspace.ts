@@ -2,6 +2,7 @@
 import type { Engine } from '../engine.ts';
 import { ModelCache } from '../storage/modelCache.ts';
 import { importDemo } from './builtIn.ts';
+import type { KeepData } from './datasets.ts';
 import { Datasets } from './datasets.ts';
 import { NO_DEVICE } from './device.ts';
 import { HeldWeights } from './heldWeights.ts';
@@ -31,6 +32,8 @@ export interface WorkspaceUser {
   emit(event: LabEvent): void;
   /** @throws while the open model has to stay */
   mayReplace(): void;
+  /** Keeps a file of data between visits; returns why it is not kept. */
+  readonly keep: KeepData;
   /** Another model has taken the place of this one, which is to be freed once nothing works on it any more. */
   letGo(before: Workspace): void;
 }
@@ -77,16 +80,20 @@ export class Workspaces {
     return { model: summary, datasets: datasets.summaries() };
   }
 
-  /** Opens a model beside the open one, reads the data as its tokens, and only then lets the old one go. */
-  async replace(origin: ModelOrigin, precision: Precision): Promise<void> {
+  /**
+   * Opens a model beside the open one, reads the data as its tokens, and only then lets the old one go.
+   * @param fill puts data in where no model was open before; else that is the demo data
+   */
+  async replace(origin: ModelOrigin, precision: Precision, fill?: (datasets: Datasets, maxLength: number) => Promise<void>): Promise<void> {
     this.user.mayReplace();
     const before = this.#current;
     const opened = await this.opening.open(origin, precision);
     const { lab } = opened;
     try {
       this.maxLength = Math.min(this.maxLength, lab.model.config.maxPositionEmbeddings);
-      const datasets = new Datasets(lab.tokenizer, lab.template);
+      const datasets = new Datasets(lab.tokenizer, lab.template, this.user.keep);
       if (before) await datasets.adopt(before.datasets, this.maxLength);
+      else if (fill) await fill(datasets, this.maxLength);
       else await importDemo(this.services.fetchPublic, datasets, this.maxLength);
       const key = await modelKey(origin.files);
       this.user.mayReplace();

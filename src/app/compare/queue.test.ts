@@ -67,14 +67,14 @@ describe('the queue', () => {
   it('takes a run up again that was cut off, under its own id', async () => {
     await connectLab(fakeLab({ stepMs: 1, stored: [{ ...old, summary: { ...summary, state: 'failed' }, resumableFrom: 2 }] }));
     expect(state().runs[0]).toMatchObject({ id: 'old', state: 'failed', resumableFrom: 2 });
-    receiveQueue({ items: [{ id: 'old', config: short, state: 'running' }], running: true }, 5);
+    receiveQueue({ items: [{ id: 'old', config: short, dataset: 'demo-train.jsonl', state: 'running' }], running: true }, 5);
     expect(state().runs).toHaveLength(1);
     expect(state().runs[0]).toMatchObject({ state: 'preparing', message: undefined });
   });
 });
 
 describe('movedOrder', () => {
-  const items = ['a', 'b', 'c'].map((id, index) => ({ id, config: short, state: index === 0 ? 'running' : 'waiting' }) as const);
+  const items = ['a', 'b', 'c'].map((id, index) => ({ id, config: short, dataset: 'demo-train.jsonl', state: index === 0 ? 'running' : 'waiting' }) as const);
 
   it('moves among waiting runs only, and not beyond their ends', () => {
     expect(movedOrder({ items, running: true }, 'c', 0)).toEqual(['c', 'b']);

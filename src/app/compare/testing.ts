@@ -86,7 +86,7 @@ export function fakeRunStore({ stored, send, begin, busy, model, made }: FakeEng
       },
       purgeRemoved: () => Promise.resolve(),
       queue: () => Promise.resolve(queue),
-      enqueue: (configs) => setQueue({ ...queue, items: [...queue.items, ...configs.map((config) => ({ id: `queued-${++queued}`, config, state: 'waiting' as const }))] }),
+      enqueue: (configs) => setQueue({ ...queue, items: [...queue.items, ...configs.map((config) => ({ id: `queued-${++queued}`, config, dataset: 'demo-train.jsonl', state: 'waiting' as const }))] }),
       reorderQueue: (ids) => setQueue({ ...queue, items: [...queue.items.filter(({ state }) => state === 'running'), ...ids.flatMap((id) => queue.items.filter((item) => item.id === id && item.state === 'waiting'))] }),
       dequeue: (ids) => setQueue({ ...queue, items: queue.items.filter((item) => item.state === 'running' || !ids.includes(item.id)) }),
       runQueue: (running) => setQueue({ ...queue, running }),

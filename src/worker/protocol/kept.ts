@@ -36,6 +36,19 @@ export interface StoredRun {
   readonly resumableFrom?: number;
 }
 
+/** Data or a model that a person opened from files, as this browser keeps it for the next visit. */
+export interface KeptFile {
+  readonly key: string;
+  readonly kind: 'data' | 'model';
+  readonly name: string;
+  readonly bytes: number;
+  /** Kept runs and runs of the queue that were made, or are to be made, on it. */
+  readonly runs: number;
+  readonly queued: number;
+  /** It is part of what is open. */
+  readonly open: boolean;
+}
+
 /** A real run in a file (`public/recorded/run.json`), shown where there is no GPU. */
 export interface RecordedRun {
   readonly format: 1;

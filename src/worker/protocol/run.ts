@@ -112,3 +112,7 @@ export interface QueueState {
   /** Not held. */
   readonly running: boolean;
 }
+  /** Name of the training data it was asked for on. */
+  readonly dataset: string;
+  /** Why it is held, where nobody asked for that. */
+  readonly why?: string;
