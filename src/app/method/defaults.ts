@@ -38,14 +38,14 @@ export const defaultLora: LoraConfig = { rank: 16, alpha: 32, targets: [], rsLor
 /** An adapter starts at zero and wants larger steps than all weights do: measured for the built-in model (r 8), ten times the full rate elsewhere. */
 const loraRates = { builtIn: 1e-3, other: 2e-4 } as const;
 
-/** GRPO as measured on the built-in model (experiment/reinforce.ts); the ratio's bounds are DAPO's. */
-export const defaultReinforce: ReinforceConfig = { prompts: 8, samples: 8, maxNewTokens: 36, sequences: 64, updates: 1, clipLow: 0.2, clipHigh: 0.28 };
+/** GRPO as measured on the built-in model (docs/study.md, RL start): from 64 answers a step it learnt nothing. The ratio's bounds are DAPO's. */
+export const defaultReinforce: ReinforceConfig = { prompts: 32, samples: 8, maxNewTokens: 36, sequences: 64, updates: 1, clipLow: 0.2, clipHigh: 0.28 };
 
 /** What GRPO wants otherwise than supervised fine-tuning: a sampled step takes longer and says less. */
-const reinforceSchedule = { learningRate: 1e-4, schedule: 'constant', warmupSteps: 5, steps: 60, accumulation: 1, evaluateEvery: 20, driftEvery: 20 } as const satisfies Partial<RunConfig>;
+const reinforceSchedule = { learningRate: 1e-4, schedule: 'constant', warmupSteps: 5, steps: 100, accumulation: 4, evaluateEvery: 20, driftEvery: 20 } as const satisfies Partial<RunConfig>;
 
 /** Answers of other models are worked solutions: longer, and learnt from a few at a time. */
-const longAnswers = { tokens: 256, accumulation: 16 } as const;
+const longAnswers = { prompts: 8, tokens: 256, accumulation: 16 } as const;
 
 /** The settings that GRPO has of its own beside `reinforce`. */
 export const reinforceDefaults = Object.keys(reinforceSchedule) as readonly (keyof typeof reinforceSchedule)[];
@@ -72,7 +72,7 @@ export function usualConfig(model: ModelFacts | undefined, chosen: Chosen): RunC
   const learningRate = Number(((reinforceSchedule.learningRate * usual.learningRate) / defaultConfig.learningRate).toPrecision(1));
   const own = { ...usual, ...reinforceSchedule, learningRate };
   if (isBuiltIn(model)) return { ...own, reinforce: defaultReinforce };
-  return { ...own, accumulation: longAnswers.accumulation, reinforce: { ...defaultReinforce, maxNewTokens: Math.min(longAnswers.tokens, Math.floor(usual.maxLength / 2)) } };
+  return { ...own, accumulation: longAnswers.accumulation, reinforce: { ...defaultReinforce, prompts: longAnswers.prompts, maxNewTokens: Math.min(longAnswers.tokens, Math.floor(usual.maxLength / 2)) } };
 }
 
 const isBuiltIn = (model: ModelFacts | undefined): model is undefined | (ModelFacts & { readonly source: 'built-in' }) => model === undefined || model.source === 'built-in';

@@ -17,6 +17,6 @@ export function supervised(config: RunConfig, model: ModelFacts | undefined): Ru
   return reinforce === undefined ? config : { ...rest, ...pick(usualConfig(model, rest)) };
 }
 
-/** "400 steps of 16 rows", "60 steps of 64 answers". */
+/** "400 steps of 16 rows", "100 steps of 256 answers". */
 export const stepsText = ({ steps, batchSize, reinforce }: RunConfig): string =>
   `${formatCounted(steps, 'step')} of ${reinforce === undefined ? formatCounted(batchSize, 'row') : formatCounted(reinforce.prompts * reinforce.samples, 'answer')}`;

@@ -31,7 +31,7 @@ describe('GRPO in the edited run', () => {
   });
 
   it('takes what was measured on the built-in model, and gives back what is usual', () => {
-    expect(grpo).toMatchObject({ learningRate: 1e-4, steps: 60, warmupSteps: 5, reinforce: defaultReinforce });
+    expect(grpo).toMatchObject({ learningRate: 1e-4, steps: 100, warmupSteps: 5, reinforce: defaultReinforce });
     const back = supervised(grpo, builtIn);
     expect(back).toEqual({ ...usualConfig(builtIn, defaultConfig), startFrom: 'run-1' });
     expect(supervised(back, builtIn)).toBe(back);
@@ -42,7 +42,7 @@ describe('GRPO in the edited run', () => {
     const edited = (): typeof defaultConfig => useLab.getState().config;
     useLab.setState({ ...initialState, runs: [rpsft, sft] });
     reinforceRun(rpsft);
-    expect(edited()).toMatchObject({ method: 'rpsft', startFrom: rpsft.id, reinforce: defaultReinforce, steps: 60 });
+    expect(edited()).toMatchObject({ method: 'rpsft', startFrom: rpsft.id, reinforce: defaultReinforce, steps: 100 });
     startRunFrom(sft.id);
     expect(edited()).toMatchObject({ method: 'sft', startFrom: sft.id, reinforce: defaultReinforce });
     superviseRun();
@@ -57,14 +57,14 @@ describe('GRPO in the edited run', () => {
 
   it('names allowed ranges, and leaves the rows of a step alone', () => {
     expect(checkConfig({ ...grpo, batchSize: 0 })).toEqual({});
-    expect(checkConfig({ ...grpo, accumulation: 65 })).toEqual({ accumulation: 'No more than the 64 answers of a step' });
+    expect(checkConfig({ ...grpo, accumulation: 257 })).toEqual({ accumulation: 'No more than the 256 answers of a step' });
     expect(checkConfig({ ...grpo, reinforce: { ...defaultReinforce, samples: 1, clipLow: 2 } })).toEqual({ samples: 'A whole number between 2 and 128', clipLow: 'Between 0 and 1' });
     expect(checkConfig({ ...grpo, maxLength: 36 })).toEqual({ maxNewTokens: 'Leaves no room for a question in a row of 36 tokens' });
   });
 
   it('lists its settings, not those of the method before', () => {
     const rows = new Map(configRows(grpo));
-    expect([rows.get('Method'), rows.get('Answers'), rows.get('Steps'), rows.has('λ')]).toEqual(['GRPO from RPSFT', '8 answers to each of 8 questions', '60 steps of 64 answers', false]);
+    expect([rows.get('Method'), rows.get('Answers'), rows.get('Steps'), rows.has('λ')]).toEqual(['GRPO from RPSFT', '8 answers to each of 32 questions', '100 steps of 256 answers', false]);
   });
 
   it('is in the address by what is not usual, without the run that it starts from', () => {
@@ -81,9 +81,9 @@ describe('GRPO in the edited run', () => {
   it('takes what is usual for another model, where nobody has touched it', () => {
     const other = { source: 'hub', contextLength: 2048, linears: [] } as const;
     const moved = configForModel(grpo, builtIn, other);
-    expect(moved).toMatchObject({ learningRate: 4e-6, accumulation: 16, maxLength: 512, reinforce: { ...defaultReinforce, maxNewTokens: 256 } });
+    expect(moved).toMatchObject({ learningRate: 4e-6, accumulation: 16, maxLength: 512, reinforce: { ...defaultReinforce, prompts: 8, maxNewTokens: 256 } });
     expect(moved).not.toHaveProperty('startFrom');
-    expect(configForModel(moved, other, builtIn)).toMatchObject({ learningRate: 1e-4, accumulation: 1, reinforce: defaultReinforce });
+    expect(configForModel(moved, other, builtIn)).toMatchObject({ learningRate: 1e-4, accumulation: 4, reinforce: defaultReinforce });
     const touched = { ...grpo, reinforce: { ...defaultReinforce, samples: 4 } };
     expect(configForModel(touched, builtIn, other).reinforce).toEqual(touched.reinforce);
   });
