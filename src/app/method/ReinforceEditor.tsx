@@ -28,7 +28,7 @@ export function ReinforceEditor({ reinforce }: { readonly reinforce: ReinforceCo
       ))}
       <div className="acts">
         <button type="button" className="btn" onClick={superviseRun}>
-          Back to supervised fine-tuning
+          Back to supervised
         </button>
       </div>
     </div>

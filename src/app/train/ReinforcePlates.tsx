@@ -5,6 +5,7 @@ import { formatCounted, formatLoss, formatParameter, formatPercent } from '../fo
 import { inDomainAxis, reinforceCurve, valueAxis, type ReinforceKey } from './curves.ts';
 import type { FigureSet } from './figureSet.ts';
 import { heights } from './margins.ts';
+import { SampledAnswersPlate } from './SampledAnswers.tsx';
 import { StepPlate } from './StepPlate.tsx';
 
 const formatTokens = (value: number): string => value.toFixed(1);
@@ -61,11 +62,12 @@ function ReinforcePlate({ figures, smoothing, metric, title, unit, format, help 
 }
 
 export function ReinforcePlates({ config, ...props }: ReinforcePlateProps & { readonly config: RunConfig }): ReactElement {
+  const plates = metricsOf(config).map((metric) => <ReinforcePlate key={metric.metric} {...props} {...metric} />);
   return (
     <>
-      {metricsOf(config).map((metric) => (
-        <ReinforcePlate key={metric.metric} {...props} {...metric} />
-      ))}
+      {plates.slice(0, 4)}
+      <SampledAnswersPlate figures={props.figures} />
+      {plates.slice(4)}
     </>
   );
 }

@@ -12,7 +12,6 @@ import { LossPlate } from './LossPlate.tsx';
 import { heights } from './margins.ts';
 import { reinforceNotice } from './reinforceNotice.ts';
 import { ReinforcePlates } from './ReinforcePlates.tsx';
-import { SampledAnswersPlate } from './SampledAnswers.tsx';
 import { useTrainSettings } from './settings.ts';
 import { SuitePlate } from './SuitePlate.tsx';
 import { GradientNormPlate, LearningRatePlate, PenaltyPlate, ThroughputPlate } from './StepPlates.tsx';
@@ -87,12 +86,7 @@ export const TrainView = memo(function TrainView({
             {config.reinforce === undefined ? <GroupsPlate figures={figures} /> : null}
             <LearningRatePlate figures={figures} config={config} height={config.reinforce === undefined ? heights.small : heights.loss} />
             <ThroughputPlate figures={figures} smoothing={smoothing} height={config.reinforce === undefined ? heights.small : heights.loss} />
-            {config.reinforce === undefined ? null : (
-              <>
-                <SampledAnswersPlate figures={figures} />
-                <GroupsPlate figures={figures} />
-              </>
-            )}
+            {config.reinforce === undefined ? null : <GroupsPlate figures={figures} />}
           </>
         ) : (
           <LearningRatePlate figures={figures} config={config} height={heights.emptyLoss} />
