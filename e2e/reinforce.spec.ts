@@ -65,7 +65,7 @@ test('a supervised run is what GRPO starts from, with its memory and time known 
   expect(new URL(page.url()).hash).toMatch(/grpo=on.*prompts=2.*samples=4.*maxNewTokens=8/);
   await openStation(page, 'Run');
   await expect(run).toContainText('Keys and values of sampling');
-  await expect(run).toContainText(/3 steps of 8 answers, (about|under) .* from a 1-step probe\. That is 1\.5 times through the questions\./, patience);
+  await expect(run).toContainText(/3 steps of 8 answers, (about|under) .* from a part of a step\. That is 1\.5 times through the questions\./, patience);
 });
 
 test('answers are sampled and rewarded, and the run goes on after the page was left', async () => {

@@ -105,6 +105,7 @@ function cardOf(run: ExportedRun, options: ExportOptions, facts: ExportFacts, ad
     startedAt: run.startedAt,
     completedSteps: run.completedSteps,
     evaluations: run.events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation] : [])),
+    start: run.events.find((event) => event.type === 'start')?.evaluation,
     datasetName: run.material.datasetName,
     retainedEnergy,
     ...(adapter ? { lora: { ...adapter.settings, modules: adapter.modules.length } } : {}),

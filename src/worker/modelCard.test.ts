@@ -80,6 +80,8 @@ describe('model card', () => {
     const card = modelCard(FACTS);
     for (const fact of ['| revision | c0ffee |', '| seed | 7', '120 of 300 optimizer steps', 'sums.jsonl: `ab12`', 'Measured on a test adapter in float32', JSON.stringify(FACTS.config, null, 2)]) expect(card).toContain(fact);
     expect(card).toContain('| base | 2.500 | 0.0% (0 of 200, 95% interval 0.0–2.0) | not measured | not measured |');
+    const start = { ...FACTS.evaluations[0]!, heldOutLoss: 1.25 };
+    expect(modelCard({ ...FACTS, start }), 'after the base model').toMatch(/\| base \| 2\.500 .*\n\| the run it starts from \| 1\.250 /);
     expect(modelCard({ ...FACTS, options: { ...FACTS.options, dtype: 'BF16' } })).toContain('in float32 before the weights were rounded to bfloat16');
   });
 

@@ -13,6 +13,8 @@ export interface CardFacts {
   readonly startedAt: string;
   readonly completedSteps: number;
   readonly evaluations: readonly Evaluation[];
+  /** Of the run that it starts from. */
+  readonly start?: Evaluation | undefined;
   readonly datasetName: string;
   /** SHA-256 of each file of data, by its name. */
   readonly dataHashes: Readonly<Record<string, string>>;
@@ -122,9 +124,10 @@ const percent = ({ correct, items, low, high }: Accuracy): string =>
 
 const loss = (value: number): string => (Number.isFinite(value) ? value.toFixed(3) : 'not measured');
 
-function scores({ evaluations, retainedEnergy, options, adapter }: CardFacts): string {
+function scores({ evaluations, start, retainedEnergy, options, adapter }: CardFacts): string {
   if (evaluations.length === 0) return 'None were measured.';
-  const rows = evaluations.map(({ step, heldOutLoss, outOfDomainLoss, inDomain, outOfDomain }) => `| ${step === 0 ? 'base' : step} | ${loss(heldOutLoss)} | ${percent(inDomain)} | ${loss(outOfDomainLoss)} | ${percent(outOfDomain)} |`);
+  const row = (name: string | number, { heldOutLoss, outOfDomainLoss, inDomain, outOfDomain }: Evaluation): string => `| ${name} | ${loss(heldOutLoss)} | ${percent(inDomain)} | ${loss(outOfDomainLoss)} | ${percent(outOfDomain)} |`;
+  const rows = evaluations.flatMap((evaluation) => (evaluation.step === 0 ? [row('base', evaluation), ...(start ? [row('the run it starts from', start)] : [])] : [row(evaluation.step, evaluation)]));
   const rounding = options.kind === 'model' && options.dtype !== 'F32' ? ` before the weights were rounded to ${DTYPE_NAMES[options.dtype]}` : '';
   const extraction = retainedEnergy === undefined ? '' : ' with the full weights, of which this adapter is an approximation';
   return `Measured on ${adapter} in float32${rounding}${extraction}: mean loss of a token and share of right answers, on held-out in-domain items and on the out-of-domain suite.

@@ -47,7 +47,7 @@ function StartFrom(): ReactElement | null {
 /** How the time is found out. */
 const probes = {
   supervised: { doing: 'Three steps are being run', ask: 'Run three steps', from: 'a 3-step probe' },
-  reinforced: { doing: 'One step is being run', ask: 'Run one step', from: 'a 1-step probe' },
+  reinforced: { doing: 'A part of a step is being run', ask: 'Run a part of a step', from: 'a part of a step' },
 } as const;
 
 /** Memory and time of the run being edited. */

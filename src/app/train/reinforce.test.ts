@@ -11,8 +11,8 @@ import { checkConfig } from '../method/fields.ts';
 import { readHash, writeHash } from '../method/hash.ts';
 import { reinforced, supervised } from '../method/reinforce.ts';
 import { configRows } from '../run/configRows.ts';
-import { reinforceRun } from '../run/control.ts';
-import { chooseMethod, initialState, startRunFrom, superviseRun, useLab } from '../store.ts';
+import { reinforceRun, startObstacle } from '../run/control.ts';
+import { chooseMethod, initialState, startRunFrom, superviseRun, useLab, type LabState } from '../store.ts';
 import { pathOf, type LabRun } from '../runs.ts';
 import { accuracyCurve, lossCurve, reinforceCurve } from './curves.ts';
 import { findingOf, outOfDomainAt } from './findings.ts';
@@ -86,6 +86,19 @@ describe('GRPO in the edited run', () => {
     expect(configForModel(moved, other, builtIn)).toMatchObject({ learningRate: 1e-4, accumulation: 4, reinforce: defaultReinforce });
     const touched = { ...grpo, reinforce: { ...defaultReinforce, samples: 4 } };
     expect(configForModel(touched, builtIn, other).reinforce).toEqual(touched.reinforce);
+  });
+});
+
+describe('GRPO on data that it cannot learn from', () => {
+  it('is not started, and the estimate says why', () => {
+    const obstacle = 'No row of talk.jsonl has a gold answer.';
+    const train = { trainedTokens: 9 } as LabState['datasets']['train'] & object;
+    const estimate = { bytes: [], tokensPerStep: 0, epochs: 0, warnings: [], rank: { least: 1, most: 1, degenerate: [] }, obstacle };
+    useLab.setState({ ...initialState, connection: 'ready', datasets: { train }, config: grpo, estimate });
+    expect(startObstacle()).toBe(obstacle);
+    useLab.setState({ config: defaultConfig });
+    expect(startObstacle(), 'supervised it can be').toBeUndefined();
+    useLab.setState(initialState);
   });
 });
 
