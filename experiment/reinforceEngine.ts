@@ -24,7 +24,10 @@ export async function reinforceByEngine(lab: Lab, planned: PlannedRun, suites: S
   let seconds = 0;
   try {
     for (;;) {
-      if (run.step % EVALUATE_EVERY === 0) points.push({ step: run.step, heldOut: scored(await evaluator.evaluate(suites.heldOut)), outOfDomain: scored(await evaluator.evaluate(suites.outOfDomain)) });
+      if (run.step % EVALUATE_EVERY === 0) {
+        points.push({ step: run.step, heldOut: scored(await evaluator.evaluate(suites.heldOut)), outOfDomain: scored(await evaluator.evaluate(suites.outOfDomain)) });
+        console.log(`GRPO step ${run.step} after ${fineTunedSteps} of fine-tuning:`, points.at(-1));
+      }
       if (run.step === settings.schedule.steps) return { fineTunedSteps, points, records, seconds };
       const before = performance.now();
       const { reward, mixedGroups, answerTokens, gradientNorm, skippedUpdates } = await run.takeStep();
