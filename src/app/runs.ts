@@ -1,5 +1,6 @@
 /** @file A run as the page holds it: the summary of the worker and everything its events have added up to. Pure functions, no store. */
-import type { Drift, Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, StepMetrics, SuiteMeasures } from '../worker/protocol.ts';
+import type { Drift, Evaluation, FollowedDrift, LabEvent, PhaseId, ProbeReport, RunConfig, RunId, RunState, RunSummary, SampledAnswers, StepMetrics, SuiteMeasures } from '../worker/protocol.ts';
+import { withReport } from './spectrum/probes/reports.ts';
 
 /** The last report of a phase. */
 export interface PhaseProgress {
@@ -27,8 +28,16 @@ export interface LabRun {
   readonly steps: readonly StepMetrics[];
   /** By step, ascending; step 0 is the base model. */
   readonly evaluations: readonly Evaluation[];
+  /** Of the weights of another run that it starts from, as step 0. */
+  readonly start?: Evaluation;
+  /** The answers that GRPO has sampled last. */
+  readonly sampled?: SampledAnswers;
   /** By step, ascending. */
   readonly drifts: readonly Drift[];
+  /** By step, ascending. */
+  readonly followed: readonly FollowedDrift[];
+  /** What was measured on demand, the latest first. */
+  readonly reports: readonly ProbeReport[];
   /** In the order in which the phases began. */
   readonly phases: readonly PhaseProgress[];
   /** The phase that reported last. */
@@ -48,13 +57,17 @@ export interface LabRun {
   readonly resumableFrom?: number;
 }
 
+/** Its evaluations from where it starts: that of the run it goes on from, else that of the base model, then its own. */
+export const pathOf = ({ evaluations, start }: Pick<LabRun, 'evaluations' | 'start'>): readonly Evaluation[] =>
+  start === undefined ? evaluations : [start, ...evaluations.filter(({ step }) => step > 0)];
+
 /** It has ended and its weights are kept: it can be asked, exported, evaluated and continued. */
 export const hasWeights = (run: LabRun): boolean => !run.recorded && run.withoutWeights !== true && (run.state === 'finished' || run.state === 'stopped');
 
 /** Files that do not say how the run was made: an adapter from elsewhere. */
 export const isUnknown = ({ importedFrom, config }: Pick<LabRun, 'importedFrom' | 'config'>): boolean => importedFrom !== undefined && config.steps === 0;
 
-export const isLive = (run: LabRun): boolean => run.state === 'preparing' || run.state === 'running' || run.state === 'paused';
+export const isLive = (run: Pick<LabRun, 'state'>): boolean => run.state === 'preparing' || run.state === 'running' || run.state === 'paused';
 
 /** A recording from before measures were noted knew this one only. */
 export const exactMeasures: SuiteMeasures = { inDomain: 'exact', outOfDomain: 'exact' };
@@ -64,7 +77,7 @@ export function runFromSummary(summary: RunSummary, at: number, recorded = false
   const { id, config, state, model, dataset, startedAt, completedSteps, importedFrom, measures = exactMeasures } = summary;
   return {
     id, config, state, model, dataset, startedAt, completedSteps, importedFrom, measures, recorded,
-    message: undefined, steps: [], evaluations: [], drifts: [], phases: [], phase: undefined,
+    message: undefined, steps: [], evaluations: [], drifts: [], followed: [], reports: [], phases: [], phase: undefined,
     activeMs: 0, paceFrom: undefined, updatedAt: at, visible: true,
   };
 }
@@ -99,8 +112,16 @@ function withEvent(run: LabRun, event: LabEvent): LabRun {
     }
     case 'evaluation':
       return { ...run, evaluations: appendBySteps(run.evaluations, [event.evaluation]) };
+    case 'start':
+      return { ...run, start: event.evaluation };
+    case 'answers':
+      return { ...run, sampled: event.sampled };
     case 'drift':
       return { ...run, drifts: appendBySteps(run.drifts, [event.drift]) };
+    case 'followed':
+      return { ...run, followed: appendBySteps(run.followed, [event.followed]) };
+    case 'report':
+      return { ...run, reports: withReport(run.reports, event.report) };
     case 'queue':
     case 'device':
       return run;

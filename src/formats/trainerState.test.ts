@@ -7,7 +7,13 @@ import { logHistory, readMetricsLines, writeMetricsCsv, writeMetricsLines, write
 const PLAN: RunPlan = { maxSteps: 30, batchSize: 4, microBatchSize: 2, examples: 16, evaluateEvery: 2 };
 const step = (number: number) => ({ step: number, loss: 2 / number, penalty: 0.1, gradientNorm: 1.5, learningRate: 1e-3, trainedTokens: 40, tokensPerSecond: 123, skipped: false });
 const accuracy = (correct: number) => ({ correct, items: 4, low: 0.1, high: 0.9 });
+const estimate = (mean: number) => ({ mean, low: mean / 2, high: 2 * mean });
 const HISTORY: RunHistory = {
+  followed: [
+    { step: 1, tokens: 40, seconds: 0.5, outputs: { baseToTuned: estimate(0.2), tunedToBase: estimate(0.1), jensenShannon: estimate(0.05) } },
+    { step: 2, tokens: 40, seconds: 0.5, states: [{ layer: 0, cka: 0.9, cosine: 0.8, pcaShift: 0.1, explained: 0.4 }, { cka: 0.7, cosine: 0.6, pcaShift: 0.3, explained: 0.5 }] },
+  ],
+  starts: [{ step: 0, heldOutLoss: 1.5, outOfDomainLoss: 2.2, inDomain: accuracy(1), outOfDomain: accuracy(2), groups: [] }],
   steps: [step(1), { ...step(2), loss: Number.NaN, gradientNorm: Number.NaN, skipped: true }],
   evaluations: [
     { step: 0, heldOutLoss: 3, outOfDomainLoss: 2, seconds: 1.25, inDomain: accuracy(0), outOfDomain: accuracy(3), groups: [{ group: 'sums', ...accuracy(3) }] },
@@ -31,7 +37,7 @@ describe('trainer_state.json', () => {
   });
 
   it("logs steps, evaluations and drift in order under transformers' names and our prefixes", () => {
-    const [base, first, skipped, second, drift, ...rest] = logHistory(HISTORY, PLAN);
+    const [base, first, outputs, skipped, second, drift, states, ...rest] = logHistory(HISTORY, PLAN);
     expect(rest).toEqual([]);
     expect(base).toMatchObject({ epoch: 0, step: 0, eval_loss: 3, eval_runtime: 1.25, 'eval_id/accuracy': 0, 'eval_ood/loss': 2, 'eval_ood/accuracy': 0.75, 'eval_ood/sums/correct': 3 });
     expect(first).toEqual({ epoch: 0.25, loss: 2, grad_norm: 1.5, learning_rate: 1e-3, 'train/penalty': 0.1, 'train/tokens': 40, 'train/tokens_per_second': 123, 'train/skipped': 0, step: 1 });
@@ -41,6 +47,8 @@ describe('trainer_state.json', () => {
     expect(second).toMatchObject({ step: 2, 'eval_id/accuracy': 0.5, 'eval_ood/items': 0 });
     for (const absent of ['eval_runtime', 'eval_ood/accuracy']) expect(second).not.toHaveProperty(absent);
     expect(drift).toMatchObject({ step: 2, 'spectral/q/mean_angle': 2.5, 'spectral/q/alignment': 0.9, 'spectral/embed/relative_change': 0.04 });
+    expect(outputs).toEqual({ epoch: 0.25, step: 1, 'drift/kl_base_tuned': 0.2, 'drift/kl_tuned_base': 0.1, 'drift/jensen_shannon': 0.05 });
+    expect(states).toEqual({ epoch: 0.5, step: 2, 'drift/layer_0/cka': 0.9, 'drift/layer_0/cosine': 0.8, 'drift/layer_0/pca_shift': 0.1, 'drift/cka': 0.7, 'drift/cosine': 0.6, 'drift/pca_shift': 0.3 });
   });
 });
 
@@ -53,7 +61,9 @@ describe('metrics.csv', () => {
     expect(data[1]).toMatchObject({ loss: 2, eval_loss: null });
     expect(data[2]).toMatchObject({ loss: null, eval_loss: 1, 'spectral/mean_angle': 2.25 });
     expect(data[2]!['spectral/relative_change']).toBeCloseTo(0.03, 12);
-    expect(meta.fields?.some((field) => field.includes('sums'))).toBe(false);
+    expect(data[1]).toMatchObject({ 'drift/kl_base_tuned': 0.2, 'drift/cka': null });
+    expect(data[2]).toMatchObject({ 'drift/cka': 0.7 });
+    expect(meta.fields?.some((field) => field.includes('sums') || field.includes('layer'))).toBe(false);
   });
 });
 
@@ -62,10 +72,18 @@ describe('metrics.jsonl', () => {
     expect(readMetricsLines(writeMetricsLines(HISTORY))).toEqual(HISTORY);
   });
 
+  it('has what GRPO says of its answers, as metrics.csv has it', () => {
+    const sampled = { reward: 0.25, answerTokens: 12.5, ended: 0.75, entropy: 1.5, mixedGroups: 0.5, clipShare: 0 };
+    const history = { ...HISTORY, steps: [{ ...step(1), ...sampled }] };
+    expect(readMetricsLines(writeMetricsLines(history))).toEqual(history);
+    const { data } = Papa.parse<Record<string, number | null>>(writeMetricsCsv(history, PLAN).trimEnd(), { header: true, dynamicTyping: true });
+    expect(data[1]).toMatchObject({ 'train/reward': 0.25, 'train/answer_tokens': 12.5, 'train/ended': 0.75, 'train/entropy': 1.5, 'train/mixed_groups': 0.5, 'train/clip_share': 0 });
+  });
+
   it.each<[string, string, string]>([
     ['a broken line', '\n{"type":"step"', 'metrics.jsonl: line 2: not valid JSON'],
     ['a list', '[]', 'line 1: not a JSON object'],
-    ['an unknown type', '{"type":"guess"}', 'type is "guess", not "step", "evaluation" or "drift"'],
+    ['an unknown type', '{"type":"guess"}', 'type is "guess", not "step", "evaluation", "start", "drift" or "followed"'],
     ['a text for a number', '{"type":"step","step":"1"}', 'step is "1", not a number'],
     ['a missing field', '{"type":"drift","step":1}', 'matrices is undefined, not a list'],
     ['a wrong field deep inside', '{"type":"evaluation","step":1,"heldOutLoss":1,"outOfDomainLoss":1,"inDomain":{"correct":1,"items":true}}', 'inDomain.items is true, not a number'],

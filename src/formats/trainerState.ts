@@ -1,7 +1,7 @@
 /**
  * @file The log of a run in files: trainer_state.json as transformers' Trainer writes it (TrainerState.load_from_json opens it), metrics.csv for
  * spreadsheets, and metrics.jsonl, which loses nothing and from which a run is taken up again.
- * In trainer_state.json what transformers has no name for stands under a name of ours: `train/`, `eval_id/`, `eval_ood/`, `spectral/`.
+ * In trainer_state.json what transformers has no name for stands under a name of ours: `train/`, `eval_id/`, `eval_ood/`, `spectral/`, `drift/`.
  */
 import Papa from 'papaparse';
 import { conform } from './conform.ts';
@@ -22,6 +22,13 @@ export interface LoggedStep {
   readonly trainedTokens: number;
   readonly tokensPerSecond: number;
   readonly skipped: boolean;
+  /** From here on of GRPO: mean reward, tokens and share of its own end of the sampled answers, entropy in nats a token, and shares of groups that teach and of tokens that were clipped. */
+  readonly reward?: number;
+  readonly answerTokens?: number;
+  readonly ended?: number;
+  readonly entropy?: number;
+  readonly mixedGroups?: number;
+  readonly clipShare?: number;
 }
 
 export interface LoggedAccuracy {
@@ -61,10 +68,32 @@ export interface LoggedMatrix {
   readonly relativeChange: number;
 }
 
+/** A mean over examples with its 95% interval. */
+interface LoggedEstimate {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** How far states and predictions on a probe set have moved from those of the base model. */
+export interface LoggedFollowed {
+  readonly step: number;
+  readonly tokens: number;
+  /** What it took. */
+  readonly seconds: number;
+  /** After each layer, and final-normed (without one). */
+  readonly states?: readonly { readonly layer?: number; readonly cka: number; readonly cosine: number; readonly pcaShift: number; readonly explained: number }[];
+  /** Divergences of the next token, nats. */
+  readonly outputs?: { readonly baseToTuned: LoggedEstimate; readonly tunedToBase: LoggedEstimate; readonly jensenShannon: LoggedEstimate };
+}
+
 export interface RunHistory {
   readonly steps: readonly LoggedStep[];
   readonly evaluations: readonly LoggedEvaluation[];
   readonly drifts: readonly { readonly step: number; readonly matrices: readonly LoggedMatrix[] }[];
+  readonly followed: readonly LoggedFollowed[];
+  /** Of the weights that a run starts from where these are another run's, as step 0; at most one. */
+  readonly starts: readonly LoggedEvaluation[];
 }
 
 /** What a log needs to know of the run. */
@@ -81,10 +110,13 @@ export interface RunPlan {
 
 type Entry = Readonly<Record<string, number>>;
 
+/** Columns of GRPO by the names that they have in a step. */
+const REINFORCED = { reward: 'train/reward', answerTokens: 'train/answer_tokens', ended: 'train/ended', entropy: 'train/entropy', mixedGroups: 'train/mixed_groups', clipShare: 'train/clip_share' } as const;
+
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** One entry a step, evaluation and drift measurement, in the order of their steps. Numbers that are not finite have no entry: JSON has no NaN. */
-export function logHistory({ steps, evaluations, drifts }: RunHistory, { batchSize, examples }: RunPlan): Entry[] {
+export function logHistory({ steps, evaluations, drifts, followed }: Omit<RunHistory, 'starts'>, { batchSize, examples }: RunPlan): Entry[] {
   const epoch = (step: number): number => (step * batchSize) / examples;
   const accuracy = (prefix: string, { correct, items, low, high }: LoggedAccuracy): [string, number][] => [
     [`${prefix}accuracy`, correct / items],
@@ -94,7 +126,7 @@ export function logHistory({ steps, evaluations, drifts }: RunHistory, { batchSi
     [`${prefix}high`, high],
   ];
   const entries: [step: number, values: [string, number][]][] = [
-    ...steps.map(({ step, loss, penalty, gradientNorm, learningRate, trainedTokens, tokensPerSecond, skipped }): [number, [string, number][]] => [
+    ...steps.map(({ step, loss, penalty, gradientNorm, learningRate, trainedTokens, tokensPerSecond, skipped, ...rest }): [number, [string, number][]] => [
       step,
       [
         ['loss', loss],
@@ -104,6 +136,7 @@ export function logHistory({ steps, evaluations, drifts }: RunHistory, { batchSi
         ['train/tokens', trainedTokens],
         ['train/tokens_per_second', tokensPerSecond],
         ['train/skipped', Number(skipped)],
+        ...(Object.keys(REINFORCED) as (keyof typeof REINFORCED)[]).map((key): [string, number] => [REINFORCED[key], rest[key] ?? Number.NaN]),
       ],
     ]),
     ...evaluations.map(({ step, heldOutLoss, outOfDomainLoss, seconds, inDomain, outOfDomain, groups }): [number, [string, number][]] => [
@@ -124,6 +157,26 @@ export function logHistory({ steps, evaluations, drifts }: RunHistory, { batchSi
         [`spectral/${name}/alignment`, vectorAlignment],
         [`spectral/${name}/relative_change`, relativeChange],
       ]),
+    ]),
+    ...followed.map(({ step, states = [], outputs }): [number, [string, number][]] => [
+      step,
+      [
+        ...states.flatMap(({ layer, cka, cosine, pcaShift }): [string, number][] => {
+          const place = layer === undefined ? 'drift/' : `drift/layer_${layer}/`;
+          return [
+            [`${place}cka`, cka],
+            [`${place}cosine`, cosine],
+            [`${place}pca_shift`, pcaShift],
+          ];
+        }),
+        ...(outputs
+          ? ([
+              ['drift/kl_base_tuned', outputs.baseToTuned.mean],
+              ['drift/kl_tuned_base', outputs.tunedToBase.mean],
+              ['drift/jensen_shannon', outputs.jensenShannon.mean],
+            ] as [string, number][])
+          : []),
+      ],
     ]),
   ];
   return entries
@@ -160,7 +213,7 @@ export function writeTrainerState(history: RunHistory, plan: RunPlan): string {
   return `${JSON.stringify(state, null, 2)}\n`;
 }
 
-/** metrics.csv: a row a step with what was measured after it, without the matrices and groups, which trainer_state.json and metrics.jsonl have. */
+/** metrics.csv: a row a step with what was measured after it, without the matrices, layers and groups, which trainer_state.json and metrics.jsonl have. */
 export function writeMetricsCsv(history: RunHistory, plan: RunPlan): string {
   const rows = new Map<number, Record<string, number>>();
   for (const entry of logHistory({ ...history, drifts: [] }, plan)) {
@@ -178,11 +231,13 @@ export function writeMetricsCsv(history: RunHistory, plan: RunPlan): string {
 }
 
 /** metrics.jsonl: every measurement as it was made, one a line with its `type`. */
-export function writeMetricsLines({ steps, evaluations, drifts }: RunHistory): string {
+export function writeMetricsLines({ steps, evaluations, drifts, starts, followed }: RunHistory): string {
   const lines = [
     ...steps.map((step) => ({ type: 'step', ...step })),
     ...evaluations.map((evaluation) => ({ type: 'evaluation', ...evaluation })),
+    ...starts.map((evaluation) => ({ type: 'start', ...evaluation })),
     ...drifts.map((drift) => ({ type: 'drift', ...drift })),
+    ...followed.map((each) => ({ type: 'followed', ...each })),
   ].toSorted((a, b) => a.step - b.step);
   return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 }
@@ -192,7 +247,7 @@ export function writeMetricsLines({ steps, evaluations, drifts }: RunHistory): s
  * @throws FormatError naming the line and the field
  */
 export function readMetricsLines(text: string, fileName = 'metrics.jsonl'): RunHistory {
-  const history: { [K in keyof RunHistory]: RunHistory[K][number][] } = { steps: [], evaluations: [], drifts: [] };
+  const history: { [K in keyof RunHistory]: RunHistory[K][number][] } = { steps: [], evaluations: [], drifts: [], starts: [], followed: [] };
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '') continue;
     const fail = (what: string): never => {
@@ -207,17 +262,22 @@ export function readMetricsLines(text: string, fileName = 'metrics.jsonl'): RunH
     const type = isObject(value) ? value['type'] : fail('not a JSON object');
     if (type === 'step') history.steps.push(conform(value, STEP, '', fail) as LoggedStep);
     else if (type === 'evaluation') history.evaluations.push(conform(value, EVALUATION, '', fail) as LoggedEvaluation);
+    else if (type === 'start') history.starts.push(conform(value, EVALUATION, '', fail) as LoggedEvaluation);
     else if (type === 'drift') history.drifts.push(conform(value, DRIFT, '', fail) as RunHistory['drifts'][number]);
-    else fail(`type is ${show(type)}, not "step", "evaluation" or "drift"`);
+    else if (type === 'followed') history.followed.push(conform(value, FOLLOWED, '', fail) as LoggedFollowed);
+    else fail(`type is ${show(type)}, not "step", "evaluation", "start", "drift" or "followed"`);
   }
   return history;
 }
 
-const STEP = { step: 1, loss: 1, 'crossEntropy?': 1, penalty: 1, gradientNorm: 1, learningRate: 1, trainedTokens: 1, tokensPerSecond: 1, skipped: false };
+const STEP = { step: 1, loss: 1, 'crossEntropy?': 1, penalty: 1, gradientNorm: 1, learningRate: 1, trainedTokens: 1, tokensPerSecond: 1, skipped: false, 'reward?': 1, 'answerTokens?': 1, 'ended?': 1, 'entropy?': 1, 'mixedGroups?': 1, 'clipShare?': 1 };
 const ACCURACY = { correct: 1, items: 1, low: 0, high: 1 };
 const EVALUATION = { step: 1, heldOutLoss: 1, outOfDomainLoss: 1, 'seconds?': 1, inDomain: ACCURACY, outOfDomain: ACCURACY, groups: [{ group: '', ...ACCURACY }] } as const;
 const BLOCK = { share: 1, diagonal: 1, offDiagonal: 1, chance: 1 };
 const MATRIX = { name: '', 'layer?': 1, module: '', shape: [1], k: 1, leftAngles: [1], rightAngles: [1], vectorAlignment: 1, matchedAlignment: 1, block: BLOCK, sigma0: [1], sigma: [1], relativeChange: 1 } as const;
 const DRIFT = { step: 1, matrices: [MATRIX] } as const;
+const STATE = { 'layer?': 1, cka: 1, cosine: 1, pcaShift: 1, explained: 1 };
+const ESTIMATE = { mean: 1, low: 1, high: 1 };
+const FOLLOWED = { step: 1, tokens: 1, seconds: 1, 'states?': [STATE], 'outputs?': { baseToTuned: ESTIMATE, tunedToBase: ESTIMATE, jensenShannon: ESTIMATE } } as const;
 
 const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -15,6 +15,7 @@ import type { BatchJson } from '../models/testing.ts';
 import { FIXTURE_SHAPE, packedBatch, readFixtureJson, readFixtureTensors } from '../models/testing.ts';
 import type { WeightSet } from '../models/weights.ts';
 import { decomposeAll } from '../spectral/decompose.ts';
+import { GrpoTrainer } from './grpo.ts';
 import { planRun, waysToFit, type RunSize } from './memory.ts';
 import type { TrainerOptions } from './trainer.ts';
 import { Trainer } from './trainer.ts';
@@ -121,6 +122,24 @@ describe('the plan of a run', () => {
       expect(held).toEqual(bytes);
       context.pool.destroyAll();
     }
+  });
+
+  it('of GRPO counts the decoder too, and is made smaller by fewer answers at once and shorter ones', async () => {
+    const context = await testContext();
+    const model = await loadRounded(context, 'f32');
+    const tasks = [{ prompt: [1, 2, 3], reward: () => 0 }];
+    const settings = { prompts: 2, samples: 4, maxNewTokens: 40, clipLow: 0.2, clipHigh: 0.28, updates: 1, optimizer: OPTIONS.optimizer, schedule: OPTIONS.schedule, sequences: 8, rows: 4, seed: 1 };
+    const planned: RunSize = { objective: 'sft', rankFraction: 0.3, recompute: false, precision: 'f32', batch: { rows: 4, length: 43 }, accumulation: 2, sampling: { sequences: 8, longestPrompt: 3 } };
+    const plan = await planRun(model, planned);
+    await GrpoTrainer.create(model, settings, tasks, { ids: [5], padTokenId: 0 });
+    expect(new Map([...context.pool.bytes].filter(([, each]) => each > 0))).toEqual(plan.bytes);
+    expect(plan.bytes.get('cache')).toBeGreaterThan(0);
+    const ways = await waysToFit(model, planned, 0);
+    expect(ways.map(({ change }) => change)).toEqual(['recompute', 'micro-batch', 'fewer-together', 'half', 'shorter']);
+    expect(ways[2]!.size.sampling).toEqual({ sequences: 1, longestPrompt: 3 });
+    expect(ways[4]!.size.batch.length, 'a prompt of three with an answer of twenty').toBe(23);
+    for (const way of ways) expect((await planRun(model, way.size)).total).toBe(plan.total - way.saves);
+    context.pool.destroyAll();
   });
 
   it('that is over a limit is stopped by a trial, and every way to fit leads to a smaller plan', async () => {

@@ -2,6 +2,7 @@
  * @file The memory of a run before it starts: the very code of a run on a context that only counts, and the changes that
  * would make it smaller.
  */
+import { planGenerator } from '../generation/generator.ts';
 import type { BufferCategory, BufferFacts } from '../gpu/buffers.ts';
 import { totalBytes } from '../gpu/buffers.ts';
 import { countingContext } from '../gpu/context.ts';
@@ -15,10 +16,13 @@ import { AdaptedWeights, targetLinears } from '../models/adapter.ts';
 import type { BatchShape } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
 import { plannedDecomposition } from '../spectral/decompose.ts';
+import { planProbeMeter, type ProbeSize } from '../spectral/probeMeter.ts';
+import { policyLoss, policySlice } from './grpo.ts';
 import { planTraining } from './trainer.ts';
 
 /** What decides how much memory a run takes. */
 export interface RunSize {
+  /** Has no part where answers are sampled. */
   readonly objective: ObjectiveId;
   readonly penalty?: PenaltyId | undefined;
   /** IW-SFT differentiates its factors. */
@@ -34,6 +38,10 @@ export interface RunSize {
   readonly batch: BatchShape;
   /** Micro-batches an optimizer step. */
   readonly accumulation: number;
+  /** What measures states and predictions while it goes on. */
+  readonly follow?: ProbeSize | undefined;
+  /** Of GRPO: how many answers are decoded together, and the tokens of the longest prompt. `batch` holds that prompt with the longest answer. */
+  readonly sampling?: { readonly sequences: number; readonly longestPrompt: number };
 }
 
 export interface RunPlan {
@@ -46,7 +54,7 @@ export interface RunPlan {
 
 /** A change that makes a run smaller. */
 export interface WayToFit {
-  readonly change: 'recompute' | 'micro-batch' | 'lora' | 'half' | 'shorter' | 'smaller-k';
+  readonly change: 'unfollowed' | 'recompute' | 'micro-batch' | 'fewer-together' | 'lora' | 'half' | 'shorter' | 'smaller-k';
   /** The run with the change. */
   readonly size: RunSize;
   readonly saves: number;
@@ -56,7 +64,7 @@ export interface WayToFit {
 
 /** @throws {RangeError} for targets that select nothing, or a penalty that has no form for adapters */
 export async function planRun(model: Model, size: RunSize): Promise<RunPlan> {
-  const { objective: kind, penalty: id, throughScale, rankFraction, lora, recompute, precision, batch, accumulation } = size;
+  const { objective: kind, penalty: id, throughScale, rankFraction, lora, recompute, precision, batch, accumulation, sampling, follow } = size;
   const context = countingContext(model.context);
   const planned = model.planned(context, precision);
   const linears = lora && targetLinears(model.architecture.linears, lora.targets);
@@ -71,7 +79,10 @@ export async function planRun(model: Model, size: RunSize): Promise<RunPlan> {
     return decomposition;
   };
   const penalty = id && { lambda: 0, term: penaltyTerm(id, directions()) };
-  await planTraining(context, planned, { batch, accumulation, recompute, objective: objectiveOf(kind, { throughScale }), ...(penalty ? { penalty } : {}) }, start);
+  const loss = sampling ? { loss: policyLoss(policySlice(context, batch)) } : { objective: objectiveOf(kind, { throughScale }) };
+  const { weights } = await planTraining(context, planned, { batch, accumulation, recompute, ...loss, ...(penalty ? { penalty } : {}) }, start);
+  if (sampling) planGenerator(context, planned, weights, { sequences: sampling.sequences, length: batch.length });
+  if (follow) planProbeMeter(context, planned, weights, follow);
   const { bytes, buffers } = context.pool;
   return { size, bytes, total: totalBytes(bytes), buffers };
 }
@@ -80,6 +91,8 @@ const goesWithAdapters = ({ penalty }: RunSize): boolean => !penalty || methodIn
 
 /** Shorter rows than this say little about a text. */
 const SHORTEST = 64;
+/** Shorter answers than this hardly hold one. */
+const SHORTEST_ANSWER = 16;
 const SMALLEST_FRACTION = 0.05;
 const LORA_RANK = 16;
 
@@ -90,19 +103,23 @@ const LORA_RANK = 16;
  */
 export async function waysToFit(model: Model, size: RunSize, limit: number): Promise<WayToFit[]> {
   const { total } = await planRun(model, size);
-  const { batch, accumulation, rankFraction } = size;
+  const { batch, accumulation, rankFraction, sampling } = size;
   const targets = [...new Set(model.architecture.linears.map(({ module }) => module.slice(module.lastIndexOf('.') + 1)))];
   const halvings = (from: number, least: number): number[] => {
     const values = [];
     for (let value = from / 2; value >= least; value /= 2) values.push(value);
     return values;
   };
+  const prompt = sampling?.longestPrompt ?? 0;
+  const shorter = sampling ? halvings(batch.length - prompt, SHORTEST_ANSWER).map((answer) => prompt + answer) : halvings(batch.length, SHORTEST);
   const candidates: readonly [WayToFit['change'], readonly RunSize[]][] = [
+    ['unfollowed', size.follow ? [{ ...size, follow: undefined }] : []],
     ['recompute', size.recompute ? [] : [{ ...size, recompute: true }]],
     ['micro-batch', batch.rows === 1 ? [] : [{ ...size, batch: { ...batch, rows: 1 }, accumulation: accumulation * batch.rows }]],
+    ['fewer-together', sampling ? halvings(sampling.sequences, 1).map((sequences) => ({ ...size, sampling: { ...sampling, sequences: Math.floor(sequences) } })) : []],
     ['lora', size.lora || !goesWithAdapters(size) ? [] : [{ ...size, lora: { rank: LORA_RANK, targets } }]],
     ['half', size.precision === 'f32' ? [{ ...size, precision: 'bf16' }] : []],
-    ['shorter', halvings(batch.length, SHORTEST).map((length) => ({ ...size, batch: { ...batch, length: Math.floor(length) } }))],
+    ['shorter', shorter.map((length) => ({ ...size, batch: { ...batch, length: Math.floor(length) } }))],
     ['smaller-k', heldBy(size.penalty) ? halvings(rankFraction, SMALLEST_FRACTION).map((fraction) => ({ ...size, rankFraction: fraction })) : []],
   ];
   const ways: WayToFit[] = [];

@@ -9,7 +9,7 @@ import { readPeftAdapter } from '../formats/peft.ts';
 import { readMetricsLines } from '../formats/trainerState.ts';
 import type { Lab, WeightSet } from '../engine.ts';
 import { isMethod, isPenalty } from '../methods/registry.ts';
-import type { LabEvent, Measure, RunConfig, SuiteMeasures } from './protocol.ts';
+import type { FollowConfig, LabEvent, Measure, RunConfig, SuiteMeasures } from './protocol.ts';
 import { historyEvents } from './records.ts';
 import { isReinforce } from './reinforcing.ts';
 
@@ -61,7 +61,7 @@ export async function importRun(dropped: Dropped, id: string, lab: Lab, base: Ba
   const lora = adapter && { rank: adapter.settings.r, alpha: adapter.settings.alpha, rsLora: adapter.settings.rsLora, targets: targetsOf(adapter, lab) };
   const { lora: _, startFrom: __, ...config } = known;
   const log = files.get('metrics.jsonl');
-  const history = log ? readMetricsLines(await log.text()) : { steps: [], evaluations: [], drifts: [] };
+  const history = log ? readMetricsLines(await log.text()) : { steps: [], evaluations: [], drifts: [], starts: [], followed: [] };
   const events: LabEvent[] = [
     ...historyEvents(id, history),
     { type: 'state', run: id, state: 'finished' },
@@ -98,9 +98,11 @@ function configOf(run: JsonObject | undefined, fallback: RunConfig): RunConfig {
   const told = run?.['config'];
   if (!isJsonObject(told)) return fallback;
   const fits = ([name, value]: [string, unknown]): boolean =>
-    name === 'method' ? isMethod(value) : name === 'penalty' ? isPenalty(value) : name === 'reinforce' ? isReinforce(value) : name in fallback && typeof value === typeof fallback[name as keyof RunConfig];
+    name === 'method' ? isMethod(value) : name === 'penalty' ? isPenalty(value) : name === 'reinforce' ? isReinforce(value) : name === 'follow' ? isFollow(value) : name in fallback && typeof value === typeof fallback[name as keyof RunConfig];
   return { ...fallback, ...Object.fromEntries(Object.entries(told).filter(fits)) };
 }
+
+const isFollow = (value: unknown): value is FollowConfig => isJsonObject(value) && typeof value['every'] === 'number' && typeof value['states'] === 'boolean' && typeof value['outputs'] === 'boolean';
 
 const MEASURES: readonly Measure[] = ['exact', 'choice', 'generation', 'perplexity'];
 

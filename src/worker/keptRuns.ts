@@ -4,8 +4,8 @@ import type { BundledRun } from './bundle.ts';
 import { bundleFiles, readBundle } from './bundle.ts';
 import type { ExportedRun } from './exporting.ts';
 import type { Library } from './library.ts';
-import type { RunId, RunNotes, RunSummary, StoredRun } from './protocol.ts';
-import { NO_NOTES } from './records.ts';
+import type { ProbeReport, RunId, RunNotes, RunSummary, StoredRun } from './protocol.ts';
+import { NO_NOTES, reportEvent } from './records.ts';
 import type { Run } from './runs.ts';
 
 export class KeptRuns {
@@ -37,6 +37,13 @@ export class KeptRuns {
     if (await this.library.record(id)) await this.library.annotate(id, notes);
     else if (this.made.has(id)) this.#notes.set(id, notes);
     else throw new Error(GONE);
+  }
+
+  /** Keeps what was measured on a run with its log. @throws when the disk is full; the page alone has it then */
+  async report(id: RunId, report: ProbeReport): Promise<void> {
+    const event = reportEvent(id, report);
+    this.made.get(id)?.events.push(event);
+    if (await this.library.record(id)) await this.library.log(id, event);
   }
 
   /** Hides a run; one that the disk does not have is gone. */

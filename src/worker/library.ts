@@ -7,7 +7,7 @@ import { RunStore } from '../storage/runStore.ts';
 import type { UnbundledRun } from './bundle.ts';
 import type { LabEvent, RunId, RunNotes } from './protocol.ts';
 import type { RunHead, RunLine, RunRecord } from './records.ts';
-import { recordOf } from './records.ts';
+import { recordOf, reportEvent } from './records.ts';
 
 export class Library {
   #store: Promise<RunStore> | undefined;
@@ -130,7 +130,7 @@ async function addRun(store: RunStore, { head, notes, events, weights }: Unbundl
   const { startFrom, ...config } = head.summary.config;
   const id = ids.get(head.summary.id)!;
   const started = startFrom === undefined ? {} : { startFrom: ids.get(startFrom) ?? startFrom };
-  const own = events.map((event): LabEvent => ('run' in event ? { ...event, run: id } : event));
+  const own = events.map((event): LabEvent => (event.type === 'report' ? reportEvent(id, event.report) : 'run' in event ? { ...event, run: id } : event));
   try {
     await store.append(id, { ...head, summary: { ...head.summary, id, config: { ...config, ...started } } } satisfies RunHead, { notes } satisfies RunLine, ...own.map((event): RunLine => ({ event })));
     if (weights) await store.writeWeights(id, pieces(weights));

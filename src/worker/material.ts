@@ -19,6 +19,7 @@ export async function materialOf({ maxLength }: RunConfig, { lab, datasets, summ
     trainExamples: async () => (await datasets.suite('train')).examples,
     heldOut: await datasets.suite('heldOut'),
     outOfDomain: await datasets.suite('outOfDomain'),
+    followed: () => datasets.examples('outOfDomain', maxLength),
     heldOutTokens: datasets.tokens('heldOut'),
     outOfDomainTokens: datasets.tokens('outOfDomain'),
     modelName: summary.name,

@@ -3,6 +3,8 @@ import type { TokenisedList } from '../data/tokenStore.ts';
 import type { TokenisedExample, WeightSet } from '../engine.ts';
 import type { Scorer } from '../evaluation/scorer.ts';
 import { Evaluations } from './evaluating.ts';
+import { sentenceOf } from './activeRun.ts';
+import type { KeptRuns } from './keptRuns.ts';
 import type { Lock } from './lock.ts';
 import type { ProbeMaterial } from './probing.ts';
 import { Probing } from './probing.ts';
@@ -21,6 +23,7 @@ export class Measurements {
   constructor(
     private readonly workspaces: Workspaces,
     private readonly weights: RunWeights,
+    private readonly kept: KeptRuns,
     private readonly lock: Lock,
     private readonly emit: (event: LabEvent) => void,
   ) {}
@@ -46,12 +49,14 @@ export class Measurements {
   }
 
   async probe(request: ProbeRequest): Promise<ProbeReport> {
-    return this.probing.measure(
+    const report = await this.probing.measure(
       request,
       (work) => this.#on(request, work),
       (work) => this.lock.run(work),
       (done, total, unit) => this.emit({ type: 'phase', phase: 'probe', done, total, unit }),
     );
+    await this.#keep(report);
+    return report;
   }
 
   async matrixDetail(id: RunId, matrix: string): Promise<MatrixDetail> {
@@ -59,6 +64,17 @@ export class Measurements {
     return this.weights.useStill(id, (weights, { config, completedSteps }) =>
       this.weights.useBases(config, (bases) => this.lock.run(async () => ({ step: completedSteps, matrix: await lab.driftDetail(weights, bases, matrix) }))),
     );
+  }
+
+  /** With its run. Where the disk does not take it, the run says so and the page has it until it is left. */
+  async #keep(report: ProbeReport): Promise<void> {
+    const { run } = report.request;
+    try {
+      await this.kept.report(run, report);
+    } catch (error) {
+      const { state } = await this.kept.summary(run);
+      this.emit({ type: 'state', run, state, message: `A measurement of this run is not kept on disk. ${sentenceOf(error)}` });
+    }
   }
 
   /** Runs `work` on what a probe needs. */

@@ -3,12 +3,12 @@
  * predictions have moved, and whether an ability comes back with a part of the pretrained block. In slices, beside a run.
  */
 import type { Example } from '../data/examples.ts';
-import type { Decomposition, Lab, Measuring, RestoredPart, TokenisedExample, WeightSet } from '../engine.ts';
+import type { Decomposition, Lab, Measuring, OutputDrift, RestoredPart, TokenisedExample, WeightSet } from '../engine.ts';
 import { pairedDifference, perplexityInterval } from '../evaluation/intervals.ts';
 import type { ScoredItem, Scorer } from '../evaluation/scorer.ts';
 import type { Turn } from '../gpu/turn.ts';
 import { scoresOf } from './evaluating.ts';
-import type { Estimated, Measure, ProbeReport, ProbeRequest, RestoredScore, RestoredWeights, RestoreRow, SuiteMeasures } from './protocol.ts';
+import type { Estimated, EstimatedDivergences, Measure, ProbeReport, ProbeRequest, RestoredScore, RestoredWeights, RestoreRow, SuiteMeasures } from './protocol.ts';
 
 /** Items of both suites, of which a restore takes the first. */
 export interface ProbedSuites {
@@ -46,7 +46,7 @@ export class Probing {
     if (this.#going) throw new Error('A measurement is going on. Cancel it, or wait for it.');
     const going = (this.#going = new AbortController());
     try {
-      return await prepare((material) => probe(request, material, { turn, signal: going.signal }, report));
+      return await prepare(async (material) => ({ ...(await probe(request, material, { turn, signal: going.signal }, report)), at: new Date().toISOString() }) as ProbeReport);
     } finally {
       this.#going = undefined;
     }
@@ -62,7 +62,10 @@ interface Slicing {
   readonly signal: AbortSignal;
 }
 
-function probe(request: ProbeRequest, material: ProbeMaterial, slicing: Slicing, report: Report): Promise<ProbeReport> {
+/** A report before it is dated. */
+type Found = ProbeReport extends infer Each ? (Each extends ProbeReport ? Omit<Each, 'at'> : never) : never;
+
+function probe(request: ProbeRequest, material: ProbeMaterial, slicing: Slicing, report: Report): Promise<Found> {
   const measuring: Measuring = { ...slicing, onProgress: (done, total) => report(done, total, 'parts') };
   switch (request.kind) {
     case 'fisher':
@@ -83,32 +86,36 @@ function inBases<T>({ withBases }: ProbeMaterial, { signal }: Slicing, report: R
   });
 }
 
-async function measureFisher(request: Extract<ProbeRequest, { kind: 'fisher' }>, { lab, weights, step, dataset, examples }: ProbeMaterial, bases: Decomposition, measuring: Measuring): Promise<ProbeReport> {
+async function measureFisher(request: Extract<ProbeRequest, { kind: 'fisher' }>, { lab, weights, step, dataset, examples }: ProbeMaterial, bases: Decomposition, measuring: Measuring): Promise<Found> {
   const against = request.tail ? (['random', 'tail'] as const) : (['random'] as const);
   const measured = await lab.fisher(request.of === 'base' ? lab.model.weights : weights, bases, examples, { ...measuring, against });
   const { matrices, whole, cost } = measured;
   return { request, step: request.of === 'base' ? 0 : step, dataset, examples: measured.examples, seconds: cost.seconds, fisher: { matrices, whole }, tokens: cost.tokens };
 }
 
-async function measureStates(request: Extract<ProbeRequest, { kind: 'representation' }>, { lab, weights, step, dataset, examples }: ProbeMaterial, measuring: Measuring): Promise<ProbeReport> {
+async function measureStates(request: Extract<ProbeRequest, { kind: 'representation' }>, { lab, weights, step, dataset, examples }: ProbeMaterial, measuring: Measuring): Promise<Found> {
   const { states, tokens, cost } = await lab.representationDrift(weights, examples, shapeOf(examples), measuring);
   return { request, step, dataset, examples: examplesWithin(examples, tokens), seconds: cost.seconds, states, tokens };
 }
 
-async function measureOutputs(request: Extract<ProbeRequest, { kind: 'output' }>, { lab, weights, step, dataset, examples }: ProbeMaterial, measuring: Measuring): Promise<ProbeReport> {
-  const drift = await lab.outputDrift(weights, examples, shapeOf(examples), measuring);
+async function measureOutputs(request: Extract<ProbeRequest, { kind: 'output' }>, { lab, weights, step, dataset, examples }: ProbeMaterial, measuring: Measuring): Promise<Found> {
+  const { cost, ...drift } = await lab.outputDrift(weights, examples, shapeOf(examples), measuring);
+  return { request, step, dataset, examples: examples.length, seconds: cost.seconds, divergences: estimatedDivergences(drift), tokens: drift.tokens };
+}
+
+/** The divergences with intervals over examples. */
+export function estimatedDivergences(drift: Omit<OutputDrift, 'cost'>): EstimatedDivergences {
   const weighed = drift.examples.map(({ tokens }) => tokens);
-  const of = (key: 'baseToTuned' | 'tunedToBase' | 'jensenShannon'): Estimated => {
+  const of = (key: keyof EstimatedDivergences): Estimated => {
     // A mean over tokens of resampled examples, as the logarithm of a perplexity is.
     const { low, high } = perplexityInterval(drift.examples.map((example) => example[key] * example.tokens), weighed);
     return { mean: drift[key], low: Math.log(low), high: Math.log(high) };
   };
-  const divergences = { baseToTuned: of('baseToTuned'), tunedToBase: of('tunedToBase'), jensenShannon: of('jensenShannon') };
-  return { request, step, dataset, examples: examples.length, seconds: drift.cost.seconds, divergences, tokens: drift.tokens };
+  return { baseToTuned: of('baseToTuned'), tunedToBase: of('tunedToBase'), jensenShannon: of('jensenShannon') };
 }
 
 /** Scores one set of weights after the other, so that one restored copy is there at a time. */
-async function measureRestored(request: Extract<ProbeRequest, { kind: 'restore' }>, material: ProbeMaterial, bases: Decomposition, slicing: Slicing, report: Report): Promise<ProbeReport> {
+async function measureRestored(request: Extract<ProbeRequest, { kind: 'restore' }>, material: ProbeMaterial, bases: Decomposition, slicing: Slicing, report: Report): Promise<Found> {
   const { lab, weights, suites, step, dataset } = material;
   const parts: readonly RestoredPart[] = bases.degenerate.length > 0 ? ['block'] : ['values', 'rotation', 'block'];
   const cut = ({ examples }: ProbedSuites['inDomain']): readonly Example[] => (request.items > 0 ? examples.slice(0, request.items) : examples);

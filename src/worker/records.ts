@@ -4,7 +4,7 @@ import type { ModelFiles } from '../engine.ts';
 import { Sha256 } from '../formats/sha256.ts';
 import type { RunHistory } from '../formats/trainerState.ts';
 import type { KeptRun } from '../storage/runStore.ts';
-import type { DatasetRole, LabEvent, Precision, RunEnvironment, RunId, RunNotes, RunState, RunSummary, StoredRun } from './protocol.ts';
+import type { DatasetRole, LabEvent, Precision, ProbeReport, RunEnvironment, RunId, RunNotes, RunState, RunSummary, StoredRun } from './protocol.ts';
 
 /** A dataset as a run was made on it; the same key means the same examples. */
 export interface UsedData {
@@ -105,6 +105,8 @@ export const rewound = (events: readonly LabEvent[], step: number): LabEvent[] =
   events.flatMap((event): LabEvent[] => {
     if (event.type === 'evaluation') return event.evaluation.step <= step ? [event] : [];
     if (event.type === 'drift') return event.drift.step <= step ? [event] : [];
+    if (event.type === 'followed') return event.followed.step <= step ? [event] : [];
+    if (event.type === 'answers') return event.sampled.step <= step ? [event] : [];
     if (event.type !== 'steps') return [event];
     const steps = event.steps.filter((metrics) => metrics.step <= step);
     return steps.length > 0 ? [{ ...event, steps }] : [];
@@ -122,18 +124,30 @@ export const historyOf = (events: readonly LabEvent[]): RunHistory => ({
   steps: events.flatMap((event) => (event.type === 'steps' ? event.steps : [])),
   evaluations: events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation] : [])),
   drifts: events.flatMap((event) => (event.type === 'drift' ? [event.drift] : [])),
+  followed: events.flatMap((event) => (event.type === 'followed' ? [event.followed] : [])),
+  starts: events.flatMap((event) => (event.type === 'start' ? [event.evaluation] : [])),
 });
 
 /** Measurements as events of a run. */
-export const historyEvents = (run: RunId, { steps, evaluations, drifts }: RunHistory): LabEvent[] => [
+export const historyEvents = (run: RunId, { steps, evaluations, drifts, starts, followed }: RunHistory): LabEvent[] => [
   ...(steps.length > 0 ? [{ type: 'steps', run, steps } as const] : []),
   ...evaluations.map((evaluation) => ({ type: 'evaluation', run, evaluation }) as const),
+  ...starts.map((evaluation) => ({ type: 'start', run, evaluation }) as const),
   ...drifts.map((drift) => ({ type: 'drift', run, drift }) as const),
+  ...followed.map((each) => ({ type: 'followed', run, followed: each }) as const),
 ];
+
+/** What was measured on demand among the events of a run. */
+export const reportsOf = (events: readonly LabEvent[]): ProbeReport[] => events.flatMap((event) => (event.type === 'report' ? [event.report] : []));
+
+/** A report as an event of a run, which may be called otherwise than where it was made. */
+export const reportEvent = (run: RunId, report: ProbeReport): Extract<LabEvent, { type: 'report' }> => ({ type: 'report', run, report: { ...report, request: { ...report.request, run } } as ProbeReport });
 
 const lastState = (events: readonly LabEvent[]): Extract<LabEvent, { type: 'state' }> | undefined => events.findLast((event) => event.type === 'state');
 
 export const lastStep = (events: readonly LabEvent[]): number => events.findLast((event) => event.type === 'steps')?.steps.at(-1)?.step ?? 0;
+
+export const ROLES: readonly DatasetRole[] = ['train', 'heldOut', 'outOfDomain'];
 
 /** What differs in the data that is loaded from what a run was made on, as a sentence; undefined where nothing does. */
 export function differentData(used: UsedDatasets, loaded: UsedDatasets): string | undefined {
@@ -147,8 +161,6 @@ const SLICES = 64;
 const SLICE_BYTES = 2 ** 14;
 
 /** What tells a model from any other: a hash of its configuration and of slices of its weights. */
-export const ROLES: readonly DatasetRole[] = ['train', 'heldOut', 'outOfDomain'];
-
 export async function modelKey(files: ModelFiles): Promise<string> {
   const hash = new Sha256();
   for (const [path, file] of [...files].toSorted(([a], [b]) => (a < b ? -1 : 1))) {

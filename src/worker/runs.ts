@@ -1,6 +1,6 @@
 /** @file The life of a run: prepare, evaluate the base, train with live evaluation and drift, pause, stop, keep. */
 import type { TokenisedList } from '../data/tokenStore.ts';
-import type { FineTune, GpuLostError, Lab, WeightSet } from '../engine.ts';
+import type { GpuLostError, Lab, ProbeBaseline, ProbeMeter, WeightSet } from '../engine.ts';
 import { METRICS_RING } from '../engine.ts';
 import type { Example } from '../data/examples.ts';
 import { scoreInterval } from '../evaluation/intervals.ts';
@@ -11,10 +11,12 @@ import type { ImportedRun } from './imported.ts';
 import type { RunKeeper } from './keeper.ts';
 import { fineTuning, settingsOf, type Learner } from './learner.ts';
 import type { Lock } from './lock.ts';
-import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunState, RunSummary, SuiteMeasures } from './protocol.ts';
+import { estimatedDivergences } from './probing.ts';
+import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, SampledAnswers, SuiteMeasures } from './protocol.ts';
 import type { RunOrigin } from './records.ts';
 import { interrupted } from './records.ts';
-import { questionsOf, reinforcing } from './reinforcing.ts';
+import { questionsOf } from './questions.ts';
+import { reinforcing } from './reinforcing.ts';
 
 /** Items with what they are scored by. */
 export interface Suite {
@@ -31,12 +33,14 @@ export interface RunMaterial {
   readonly trainExamples: () => Promise<readonly Example[]>;
   readonly heldOut: Suite;
   readonly outOfDomain: Suite;
+  /** Out-of-domain examples as tokens, of whose first states and predictions are followed. */
+  readonly followed: () => Promise<TokenisedList>;
   /** Tokens of all items of each, for the time a run will take. */
   readonly heldOutTokens: number;
   readonly outOfDomainTokens: number;
   readonly modelName: string;
   readonly datasetName: string;
-  /** Evaluations of the base model on all items, by what they were made on; runs on the same data share them. */
+  /** Evaluations on all items of the base model and of what runs ended with, by what they were made on; runs on the same data share them. */
   readonly baseEvaluations: Map<string, Evaluation>;
   /** Names the held-out and out-of-domain data and the length they were cut to. */
   readonly evaluationKey: string;
@@ -60,6 +64,12 @@ const ANSWER_TOKENS = 256;
 export const GREEDY = { samples: 1, temperature: 0, maxNewTokens: ANSWER_TOKENS, seed: 0 } as const;
 
 type Emit = (event: LabEvent) => void;
+
+/** What measures the weights under training, where a run asks for it. */
+interface Meters {
+  readonly spectrum?: DriftMeter;
+  readonly follow?: ProbeMeter;
+}
 
 /** Takes what the run frees when it ends. */
 type Own = <T extends { destroy(): void }>(resource: T) => T;
@@ -177,6 +187,7 @@ export class Run {
     const measuresDrift = config.driftEvery > 0;
     const holdsTop = config.reinforce === undefined && heldBy(partsOf(config).penalty) === 'top';
     const decomposition = measuresDrift || holdsTop ? await lock.run(() => lab.decompose(config.rankFraction, decompose, config.lora?.targets)) : undefined;
+    const baseline = await this.#baseline();
     this.#phase('compile', 0, 1, 'kernels');
     if (this.#isStopped()) {
       this.#setState('stopped', 'discarded');
@@ -184,9 +195,13 @@ export class Run {
     }
     const learner = await this.#learner(own, decompose);
     const scorer = own(this.#scorer(learner.weights));
-    const meter = measuresDrift && decomposition ? own(await lock.run(() => lab.driftMeter(learner.weights, decomposition))) : undefined;
+    const meters: Meters = {
+      ...(measuresDrift && decomposition ? { spectrum: own(await lock.run(() => lab.driftMeter(learner.weights, decomposition))) } : {}),
+      ...(baseline ? { follow: own(await lock.run(() => lab.probeMeter(baseline, learner.weights))) } : {}),
+    };
     this.#phase('compile', 1, 1, 'kernels');
     await this.#evaluateBase(config.startFrom === undefined ? scorer : own(this.#scorer(lab.model.weights)));
+    if (!this.#isStopped()) await this.#evaluateStart(scorer);
     if (this.#isStopped()) {
       // Nothing has been trained yet that could be kept.
       this.#setState('stopped', 'discarded');
@@ -194,14 +209,15 @@ export class Run {
     }
     this.weights = learner.weights;
     this.#setState('running');
-    const finished = await this.#steps(learner, scorer, meter);
+    const finished = await this.#steps(learner, scorer, meters);
     if (this.#request === 'discard') {
       this.weights = undefined;
       this.#setState('stopped', 'discarded');
       return;
     }
-    await this.#evaluate(scorer, this.completedSteps, 'evaluate', true);
-    if (meter) await this.#drift(meter);
+    this.material.baseEvaluations.set(this.#endKey(this.id), await this.#evaluate(scorer, this.completedSteps, 'evaluate', true));
+    if (meters.spectrum) await this.#drift(meters.spectrum);
+    if (meters.follow) await this.#follow(meters.follow);
     this.#phase('save', 0, 1, 'items');
     this.weights = await lab.keep(learner.weights);
     await this.keeper?.writeWeights(lab.saveWeights(this.weights));
@@ -209,20 +225,30 @@ export class Run {
     this.#setState(finished ? 'finished' : 'stopped');
   }
 
+  /** What the base model makes of the examples that the run is followed on; before anything of the run is on the device, which this takes room of for a while. */
+  async #baseline(): Promise<ProbeBaseline | undefined> {
+    const { follow } = this.config;
+    if (!follow || this.#isStopped()) return undefined;
+    const { lab, followed } = this.material;
+    return lab.probeBaseline(await followed(), follow, { turn: (work) => this.lock.run(work), onProgress: (done, total) => this.#phase('probe', done, total, 'parts') });
+  }
+
   /** What trains: at the start of the run, or where it was interrupted. */
   async #learner(own: Own, decompose: (done: number, total: number) => void): Promise<Learner> {
-    const { config, lock } = this;
-    const { lab, train, trainExamples, datasetName, withStart } = this.material;
+    const { config, lock, material } = this;
+    const { lab, train, withStart } = material;
     const { reinforce } = config;
+    let create = async (startFrom: WeightSet | undefined): Promise<Learner> => fineTuning(await lab.fineTune(settingsOf(config, config.maxLength), train, { startFrom, decompose }));
     if (reinforce) {
-      const questions = questionsOf(await trainExamples(), datasetName);
-      return own(await withStart((startFrom) => lock.run(() => reinforcing(lab, config, reinforce, questions, startFrom))));
+      const questions = await questionsOf(material, config, reinforce);
+      if ('obstacle' in questions) throw new Error(questions.obstacle);
+      create = (startFrom) => reinforcing(lab, config, reinforce, questions.examples, startFrom);
     }
-    const create = (startFrom: WeightSet | undefined): Promise<FineTune> => lock.run(() => lab.fineTune(settingsOf(config, config.maxLength), train, { startFrom, decompose }));
+    const prepare = (startFrom: WeightSet | undefined): Promise<Learner> => lock.run(() => create(startFrom));
     const from = this.#from;
-    const fineTune = own(await (from ? create(undefined) : withStart(create)));
-    if (from) await fineTune.restoreState(from.file, `the checkpoint of step ${from.step}`);
-    return fineTuning(fineTune);
+    const learner = own(await (from ? prepare(undefined) : withStart(prepare)));
+    if (from) await learner.restoreState(from.file, `the checkpoint of step ${from.step}`);
+    return learner;
   }
 
   #isStopped(): boolean {
@@ -230,25 +256,31 @@ export class Run {
   }
 
   /** The training loop. Returns whether all steps were made. */
-  async #steps(learner: Learner, scorer: Scorer, meter: DriftMeter | undefined): Promise<boolean> {
+  async #steps(learner: Learner, scorer: Scorer, { spectrum, follow }: Meters): Promise<boolean> {
     const { config } = this;
     let burst = 1;
     let evaluatedAt = 0;
     let driftAt = 0;
+    let followedAt = 0;
+    const followEvery = follow && config.follow ? config.follow.every : Number.POSITIVE_INFINITY;
     while (this.completedSteps < config.steps) {
       if (!(await this.#mayContinue(learner))) return false;
       const single = this.#request === 'step';
       const untilEvaluation = config.evaluateEvery - (this.completedSteps % config.evaluateEvery);
-      const untilDrift = meter ? config.driftEvery - (this.completedSteps % config.driftEvery) : Number.POSITIVE_INFINITY;
-      const count = single ? 1 : Math.min(burst, untilEvaluation, untilDrift, config.steps - this.completedSteps);
+      const untilDrift = spectrum ? config.driftEvery - (this.completedSteps % config.driftEvery) : Number.POSITIVE_INFINITY;
+      const count = single ? 1 : Math.min(burst, untilEvaluation, untilDrift, followEvery - (this.completedSteps % followEvery), config.steps - this.completedSteps);
       const started = performance.now();
       await this.#take(learner, count);
       const elapsed = performance.now() - started;
       burst = Math.max(1, Math.min(METRICS_RING / 2, Math.round((REPORT_EVERY / elapsed) * count)));
       const last = this.completedSteps >= config.steps;
-      if (meter && !last && this.completedSteps % config.driftEvery === 0 && driftAt !== this.completedSteps) {
+      if (spectrum && !last && this.completedSteps % config.driftEvery === 0 && driftAt !== this.completedSteps) {
         driftAt = this.completedSteps;
-        await this.#drift(meter);
+        await this.#drift(spectrum);
+      }
+      if (follow && !last && this.completedSteps % followEvery === 0 && followedAt !== this.completedSteps) {
+        followedAt = this.completedSteps;
+        await this.#follow(follow);
       }
       if (!last && this.completedSteps % config.evaluateEvery === 0 && evaluatedAt !== this.completedSteps) {
         evaluatedAt = this.completedSteps;
@@ -262,15 +294,24 @@ export class Run {
 
   /** Takes steps and reports them. */
   async #take(learner: Learner, count: number): Promise<void> {
-    const steps = await learner.take(count, (work) => this.lock.run(work));
+    const { steps, answers } = await learner.take(count, (work) => this.lock.run(work));
     this.completedSteps += count;
     this.#emit({ type: 'steps', run: this.id, steps });
+    if (answers) this.#showAnswers(answers);
     this.#phase('train', this.completedSteps, this.config.steps, 'steps');
   }
 
+  /** The log keeps those of evaluated steps: all of them would be more than the rest of it. */
+  #showAnswers(sampled: SampledAnswers): void {
+    const { evaluateEvery, steps } = this.config;
+    const event: LabEvent = { type: 'answers', run: this.id, sampled };
+    if (sampled.step % evaluateEvery === 0 || sampled.step === steps) this.#emit(event);
+    else this.emitToPage(event);
+  }
+
   async #checkpoint(learner: Learner): Promise<void> {
-    const state = this.completedSteps > 0 ? learner.saveState?.() : undefined;
-    if (state) await this.lock.run(async () => this.keeper?.writeCheckpoint(this.completedSteps, state));
+    if (this.completedSteps === 0) return;
+    await this.lock.run(async () => this.keeper?.writeCheckpoint(this.completedSteps, learner.saveState()));
   }
 
   /** Waits while paused, which may be until the page is left. False when the run was asked to end. */
@@ -289,8 +330,14 @@ export class Run {
     return this.#request === 'run' || this.#request === 'step';
   }
 
-  /** @param all every item of the suites, else `evaluationItems` of each */
   async #evaluate(scorer: Scorer, step: number, phase: PhaseId, all: boolean): Promise<Evaluation> {
+    const evaluation = await this.#measure(scorer, step, phase, all);
+    this.#emit({ type: 'evaluation', run: this.id, evaluation });
+    return evaluation;
+  }
+
+  /** @param all every item of the suites, else `evaluationItems` of each */
+  async #measure(scorer: Scorer, step: number, phase: PhaseId, all: boolean): Promise<Evaluation> {
     const limit = all ? Number.POSITIVE_INFINITY : this.config.evaluationItems;
     const suites = [this.material.heldOut, this.material.outOfDomain].map(({ examples, measure }) => ({ examples: examples.slice(0, limit), measure }));
     const total = suites.reduce((sum, { examples }) => sum + examples.length, 0);
@@ -303,9 +350,7 @@ export class Run {
       before += examples.length;
     }
     const groups = suites[1]!.examples.map(({ group }) => group);
-    const evaluation = { ...summarise(step, results[0]!, results[1]!, groups), seconds: (performance.now() - started) / 1000 };
-    this.#emit({ type: 'evaluation', run: this.id, evaluation });
-    return evaluation;
+    return { ...summarise(step, results[0]!, results[1]!, groups), seconds: (performance.now() - started) / 1000 };
   }
 
   async #evaluateBase(scorer: Scorer): Promise<void> {
@@ -316,6 +361,23 @@ export class Run {
     else baseEvaluations.set(evaluationKey, await this.#evaluate(scorer, 0, 'evaluate-base', true));
   }
 
+  /** Measures the weights of another run that this one starts from, beside the base model that both come from. */
+  async #evaluateStart(scorer: Scorer): Promise<void> {
+    const { startFrom } = this.config;
+    if (startFrom === undefined || this.events.some((event) => event.type === 'start')) return;
+    const { baseEvaluations } = this.material;
+    const key = this.#endKey(startFrom);
+    const known = baseEvaluations.get(key);
+    const evaluation: Evaluation = known ? { ...known, step: 0 } : await this.#measure(scorer, 0, 'evaluate-start', true);
+    baseEvaluations.set(key, evaluation);
+    this.#emit({ type: 'start', run: this.id, evaluation });
+  }
+
+  /** Names what a run ended with, as adapters or as whole weights: merging rounds. */
+  #endKey(id: RunId): string {
+    return [this.material.evaluationKey, id, this.config.lora ? 'adapter' : 'weights'].join(' ');
+  }
+
   #scorer(weights: WeightSet): Scorer {
     const { lab } = this.material;
     return lab.scorer(weights, { ...GREEDY, maxLength: this.config.maxLength, template: lab.template, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS });
@@ -324,6 +386,12 @@ export class Run {
   async #drift(meter: DriftMeter): Promise<void> {
     const matrices = await this.lock.run(() => meter.measure());
     this.#emit({ type: 'drift', run: this.id, drift: { step: this.completedSteps, matrices } });
+  }
+
+  async #follow(meter: ProbeMeter): Promise<void> {
+    const { outputs, ...probed } = await meter.measure({ turn: (work) => this.lock.run(work) });
+    const followed = { step: this.completedSteps, ...probed, ...(outputs ? { outputs: estimatedDivergences(outputs) } : {}) };
+    this.#emit({ type: 'followed', run: this.id, followed });
   }
 
   /** Why it failed, for a person: a lost device shows first as some call that was aborted. */

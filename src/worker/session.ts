@@ -8,11 +8,10 @@ import { ActiveRun, sentenceOf } from './activeRun.ts';
 import { builtInOrigin, importDemo } from './builtIn.ts';
 import { Device } from './device.ts';
 import { diagnose } from './diagnosis.ts';
-import type { ProbeCache } from './estimate.ts';
-import { estimateRun, fitRun } from './estimate.ts';
+import { estimateRun, fitRun, ProbeCache } from './estimate.ts';
 import { HandingOut } from './handingOut.ts';
-import { KeptFiles } from './keptFiles.ts';
 import { importRun, isRunOn, UNKNOWN_CONFIG } from './imported.ts';
+import { KeptFiles } from './keptFiles.ts';
 import { KeptRuns } from './keptRuns.ts';
 import { Library } from './library.ts';
 import { Lock } from './lock.ts';
@@ -31,8 +30,8 @@ import { RunData } from './runData.ts';
 import type { RunMaterial } from './runs.ts';
 import { Run } from './runs.ts';
 import { RunWeights } from './runWeights.ts';
-import { Visits } from './visits.ts';
 import type { SessionServices } from './services.ts';
+import { Visits } from './visits.ts';
 import type { Workspace } from './workspace.ts';
 import { Workspaces } from './workspace.ts';
 
@@ -43,17 +42,17 @@ export class Session implements LabApi {
   readonly #library: Library;
   readonly #kept: KeptRuns;
   readonly #queue: RunQueue;
+  readonly #queueMaker: QueueMaker;
   readonly #files: KeptFiles;
   readonly #runData: RunData;
   readonly #visits: Visits;
-  readonly #queueMaker: QueueMaker;
   readonly #device: Device;
   readonly #workspaces: Workspaces;
   readonly #active: ActiveRun;
   readonly #weights: RunWeights;
   readonly #measurements: Measurements;
   readonly #handingOut: HandingOut;
-  readonly #probes: ProbeCache = new Map();
+  readonly #probes = new ProbeCache();
   readonly #baseEvaluations = new Map<string, Evaluation>();
   #events: MessagePort | undefined;
 
@@ -64,9 +63,9 @@ export class Session implements LabApi {
     const emit = (event: LabEvent): void => this.#emit(event);
     this.#library = new Library((name) => services.openDirectory(name));
     this.#kept = new KeptRuns(this.#library, this.#runs);
+    this.#queue = new RunQueue(this.#library, () => void this.#tellQueue());
     this.#files = new KeptFiles(this.#library, () => this.#queue.items());
     this.#runData = new RunData(this.#files, services.fetchPublic);
-    this.#queue = new RunQueue(this.#library, () => void this.#tellQueue());
     this.#device = new Device(webgpu, {
       found: (engine) => this.#workspaces.standOn(engine),
       lost: ({ message }) => this.#emit({ type: 'device', message }),
@@ -82,7 +81,7 @@ export class Session implements LabApi {
       ended: (run) => this.#onEnd(run),
     });
     this.#weights = new RunWeights(this.#workspaces, this.#kept, this.#active, this.#lock);
-    this.#measurements = new Measurements(this.#workspaces, this.#weights, this.#lock, emit);
+    this.#measurements = new Measurements(this.#workspaces, this.#weights, this.#kept, this.#lock, emit);
     this.#handingOut = new HandingOut(
       () => services.openDirectory('exports'),
       this.#lock,
@@ -108,11 +107,11 @@ export class Session implements LabApi {
       throw error;
     }
   }
+
   async reopen(): Promise<Opened> {
     const notice = this.#workspaces.current ? {} : await this.#visits.reopen();
     return { ...(await this.#opened()), notice };
   }
-
 
   async openBuiltIn(): Promise<Opened> {
     if (this.#workspaces.current?.origin.source === 'built-in') return this.#workspaces.opened();
@@ -233,8 +232,8 @@ export class Session implements LabApi {
   }
 
   async purgeRemoved(): Promise<void> {
-    await this.#files.collect();
     await this.#library.purge();
+    await this.#files.collect();
   }
 
   async storedRuns(): Promise<readonly StoredRun[]> {
@@ -263,8 +262,8 @@ export class Session implements LabApi {
   }
 
   async dequeue(ids: readonly RunId[]): Promise<QueueState> {
-    await this.#files.collect();
     await this.#queue.dequeue(ids);
+    await this.#files.collect();
     return this.queue();
   }
 
@@ -347,8 +346,9 @@ export class Session implements LabApi {
     };
   }
 
-    const refusal = origin.source === 'files' ? await this.#files.refusalOfModel(origin.name, origin.files) : undefined;
   async #replaceModel(origin: ModelOrigin, precision: Precision): Promise<Opened> {
+    const refusal = origin.source === 'files' ? await this.#files.refusalOfModel(origin.name, origin.files) : undefined;
+    await this.#workspaces.replace(origin, precision);
     if (origin.source === 'files' && refusal === undefined) void this.#files.keepModel(this.#require().key, origin.name, origin.files).catch(() => undefined);
     const opened = await this.#opened();
     return refusal === undefined ? opened : { ...opened, notice: { model: refusal } };
@@ -356,19 +356,18 @@ export class Session implements LabApi {
 
   /** Another model is open. */
   async #opened(): Promise<Opened> {
-    await this.#workspaces.replace(origin, precision);
     void this.#tellQueue();
-    await this.#visits.note();
     void this.#queueMaker.makeAll();
+    await this.#visits.note();
     return this.#workspaces.opened();
   }
+
   /** Notes for the next visit what a change of the data has led to. */
   async #noted<T>(change: Promise<T>): Promise<T> {
     const result = await change;
     await this.#visits.note();
     return result;
   }
-
 
   /** Forgets a model with the runs that were made on it, and frees them once nothing works on them any more. */
   #letGo({ lab, playground, weights }: Workspace): void {

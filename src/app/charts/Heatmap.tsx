@@ -24,7 +24,10 @@ export interface HeatRow {
 
 export interface HeatmapProps {
   readonly label: string;
-  readonly layers: readonly number[];
+  /** Layers by number, and places that have a name. */
+  readonly layers: readonly (number | string)[];
+  /** What stands over the names of the rows. */
+  readonly corner?: string | undefined;
   readonly rows: readonly HeatRow[];
   readonly ramp: Ramp;
   readonly selected: string | undefined;
@@ -40,7 +43,7 @@ const labelWidth = 20;
 const leastCell = (layers: number): number => (layers > 40 ? 12 : 6);
 
 /** A grid of cells: arrows move, Enter or a click opens the matrix. Only one cell is in the tab order. */
-export function Heatmap({ label, layers, rows, ramp, selected, onSelect }: HeatmapProps): ReactElement {
+export function Heatmap({ label, layers, corner = 'layer', rows, ramp, selected, onSelect }: HeatmapProps): ReactElement {
   const { ref, width } = useWidth<HTMLDivElement>();
   const table = useRef<HTMLTableElement>(null);
   const columns = Math.max(1, layers.length);
@@ -72,10 +75,10 @@ export function Heatmap({ label, layers, rows, ramp, selected, onSelect }: Heatm
       <table ref={table} role="grid" aria-label={label} style={{ minWidth: headWidth + columns * leastCell(columns) }}>
         <thead>
           <tr>
-            <td>layer</td>
+            <td>{corner}</td>
             {layers.map((layer) => (
-              <th key={layer} scope="col" aria-label={`layer ${layer}`}>
-                {cellWidth >= labelWidth || layer % 5 === 0 ? layer : ''}
+              <th key={layer} scope="col" aria-label={typeof layer === 'number' ? `layer ${layer}` : layer}>
+                {cellWidth >= labelWidth || (typeof layer === 'number' && layer % 5 === 0) ? layer : ''}
               </th>
             ))}
           </tr>

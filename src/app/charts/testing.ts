@@ -167,6 +167,8 @@ export function madeUpRun(change: Partial<RunConfig> = {}, until = Infinity, lay
     updatedAt: 0,
     steps: Array.from({ length: end }, (_, index) => stepAt(index + 1, config, shape, random)),
     evaluations: evaluated.map((step) => evaluationAt(step, config, shape, random)),
+    followed: [],
+    reports: [],
     drifts: evaluated.filter((step) => step > 0).map((step) => driftAt(step, config, shape, layers, random)),
   };
 }

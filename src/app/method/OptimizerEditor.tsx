@@ -7,6 +7,7 @@ import { Segments } from '../parts/Segments.tsx';
 import { Switch } from '../parts/Switch.tsx';
 import { editConfig, useLab } from '../store.ts';
 import { checkConfig, type NumberKey } from './fields.ts';
+import { FollowEditor } from './FollowEditor.tsx';
 import { stepsText } from './reinforce.ts';
 
 const schedules = [
@@ -59,6 +60,7 @@ export function OptimizerEditor(): ReactElement {
       </Group>
       <Group title="Measuring" summary={`Suites every ${formatCounted(config.evaluateEvery, 'step')}, ${config.driftEvery === 0 ? 'no spectrum' : `spectrum every ${formatCount(config.driftEvery)}`}`}>
         {numbers('evaluateEvery', 'evaluationItems', 'driftEvery')}
+        <FollowEditor problem={problems.followEvery} />
       </Group>
       <Group title="Optimizer" summary={`AdamW, clip ${config.clipNorm === 0 ? 'off' : formatParameter(config.clipNorm)}, decay ${formatParameter(config.weightDecay)}`}>
         {numbers('clipNorm', 'weightDecay', 'beta1', 'beta2', 'epsilon')}

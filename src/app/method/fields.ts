@@ -8,7 +8,7 @@ import { needsAllWeights, usesParameter, type ParameterId } from './methodSettin
 export type NumberKey = { [Key in keyof RunConfig]-?: RunConfig[Key] extends number ? Key : never }[keyof RunConfig];
 
 /** Everything that is typed as a number: those of the run itself, two of its adapters, and those of GRPO. */
-export type FieldKey = NumberKey | 'loraRank' | 'loraAlpha' | keyof ReinforceConfig;
+export type FieldKey = NumberKey | 'loraRank' | 'loraAlpha' | 'followEvery' | keyof ReinforceConfig;
 
 export interface NumberFieldInfo {
   readonly label: string;
@@ -68,6 +68,7 @@ export const numberFields: Readonly<Record<FieldKey, NumberFieldInfo>> = {
   seed: count('Seed', 'Order of the rows. Another seed shows how much of a result is chance.', 0, 2_147_483_647),
   evaluateEvery: count('Evaluate every', 'Steps between two measurements of both suites.', 1, 100_000),
   driftEvery: count('Spectrum every', 'Steps between two decompositions of all matrices; 0 measures none.', 0, 100_000),
+  followEvery: count('Follow every', 'Steps between two measurements; the last step always has one.', 1, 100_000),
   evaluationItems: count('Items each', 'Items of each suite in a live evaluation. The last one uses all.', 10, 100_000),
 };
 
@@ -96,6 +97,7 @@ export type ConfigProblems = Readonly<Partial<Record<FieldKey | 'loraTargets' | 
 export function fieldValue(config: RunConfig, key: FieldKey): number | undefined {
   if (key === 'loraRank') return config.lora?.rank;
   if (key === 'loraAlpha') return config.lora?.alpha;
+  if (key === 'followEvery') return config.follow?.every;
   return isOfReinforce(key) ? config.reinforce?.[key] : config[key];
 }
 

@@ -1,6 +1,6 @@
 /** @file The edited run in the address of the page, so that a link carries a setting. Only what differs from the defaults of the built-in model, and never any data. */
 import { addedPenalty, isMethod, isPenalty } from '../../worker/methods.ts';
-import type { LoraConfig, ReinforceConfig, RunConfig } from '../../worker/protocol.ts';
+import type { FollowConfig, LoraConfig, ReinforceConfig, RunConfig } from '../../worker/protocol.ts';
 import { tabIds, useLab, type TabId } from '../store.ts';
 import { defaultConfig, defaultLora, defaultReinforce, defaultTargets, usualConfig } from './defaults.ts';
 import { checkConfig, fieldProblem, isIdle, numberFields, reinforceKeys, type NumberKey } from './fields.ts';
@@ -48,6 +48,18 @@ function readReinforce(parts: URLSearchParams): ReinforceConfig | undefined {
   return { ...defaultReinforce, ...Object.fromEntries(asked.map((key) => [key, Number(parts.get(key))])) };
 }
 
+/** "follow=states outputs", and how often where that is not as often as the suites. */
+function writeFollow(parts: URLSearchParams, { every, states, outputs }: FollowConfig, evaluateEvery: number): void {
+  parts.set('follow', [...(states ? ['states'] : []), ...(outputs ? ['outputs'] : [])].join(' '));
+  if (every !== evaluateEvery) parts.set('followEvery', String(every));
+}
+
+function readFollow(parts: URLSearchParams, evaluateEvery: number): FollowConfig | undefined {
+  const words = (parts.get('follow') ?? '').split(' ');
+  const follow = { every: Number(parts.get('followEvery') ?? evaluateEvery), states: words.includes('states'), outputs: words.includes('outputs') };
+  return (follow.states || follow.outputs) && fieldProblem('followEvery', follow.every) === undefined ? follow : undefined;
+}
+
 /** k counts for every method: the spectrum is measured in it. */
 const isWritten = (key: NumberKey, config: RunConfig): boolean => key === 'rankFraction' || !isIdle(key, config);
 
@@ -61,6 +73,7 @@ export function writeHash(config: RunConfig, tab: TabId, usualTargets: readonly 
   else writeReinforce(parts, config.reinforce);
   if (config.lora !== undefined && problems.loraRank === undefined && problems.loraAlpha === undefined) writeLora(parts, config.lora, usualTargets);
   if (config.recompute) parts.set('recompute', 'on');
+  if (config.follow !== undefined && problems.followEvery === undefined) writeFollow(parts, config.follow, config.evaluateEvery);
   if (config.schedule !== usual.schedule) parts.set('schedule', config.schedule);
   for (const key of numberKeys) if (config[key] !== usual[key] && problems[key] === undefined && isWritten(key, config)) parts.set(key, String(config[key]));
   return parts.toString();
@@ -83,7 +96,9 @@ export function readHash(hash: string): { readonly config: RunConfig; readonly t
   };
   const asked = Object.fromEntries(numberKeys.flatMap((key) => (parts.get(key) && isWritten(key, usual) ? [[key, Number(parts.get(key))]] : [])));
   const problems = checkConfig({ ...usual, ...asked });
-  const config = { ...usual, ...Object.fromEntries(Object.entries(asked).filter(([key]) => problems[key as NumberKey] === undefined)) };
+  const known = { ...usual, ...Object.fromEntries(Object.entries(asked).filter(([key]) => problems[key as NumberKey] === undefined)) };
+  const follow = readFollow(parts, known.evaluateEvery);
+  const config = follow === undefined ? known : { ...known, follow };
   return { config, tab: tabIds.find((tab) => tab === parts.get('tab')) ?? 'train' };
 }
 

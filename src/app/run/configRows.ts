@@ -33,6 +33,13 @@ function reinforceRows({ reinforce }: RunConfig): readonly Row[] {
   ];
 }
 
+/** What was measured beside the suites and the matrices. */
+function followRows({ follow }: RunConfig): readonly Row[] {
+  if (follow === undefined) return [];
+  const parts = [...(follow.states ? ['representations'] : []), ...(follow.outputs ? ['outputs'] : [])];
+  return [['Followed', `${parts.join(' and ')} every ${formatCounted(follow.every, 'step')}`]];
+}
+
 /** Every setting that had an effect, in the order of the Method station. */
 export function configRows(config: RunConfig): readonly Row[] {
   return [
@@ -50,5 +57,6 @@ export function configRows(config: RunConfig): readonly Row[] {
     ['Clip, decay', `${config.clipNorm === 0 ? 'off' : formatParameter(config.clipNorm)}, ${formatParameter(config.weightDecay)}`],
     ['Seed', String(config.seed)],
     ['Measured every', `${formatCounted(config.evaluateEvery, 'step')}, spectrum ${formatCounted(config.driftEvery, 'step')}`],
+    ...followRows(config),
   ];
 }

@@ -5,7 +5,7 @@ import { MapPlate } from './MapPlate.tsx';
 import { fisherEnd, fisherRows } from './probes/fisherCells.ts';
 import { formatTimes, ratioOf, timesInterval } from './probes/findings.ts';
 import { fisherName } from './probes/FisherPlate.tsx';
-import type { ReportOf } from './probes/probes.ts';
+import type { ReportOf } from './probes/reports.ts';
 import { shownRun, type ShownRun } from './probes/shown.ts';
 
 interface FisherMapsProps {

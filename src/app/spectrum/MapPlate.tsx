@@ -17,7 +17,9 @@ interface MapPlateProps {
   readonly ramp: RampName;
   readonly from: string;
   readonly to: string;
-  readonly layers: readonly number[];
+  readonly layers: readonly (number | string)[];
+  /** What stands over the names of the rows: layers, if nothing else is said. */
+  readonly corner?: string;
   readonly rows: readonly HeatRow[];
   /** Values behind the cells. */
   readonly values: () => TableData;
@@ -38,6 +40,7 @@ export function MapPlate({
   from,
   to,
   layers,
+  corner,
   rows,
   values,
   span,
@@ -57,7 +60,7 @@ export function MapPlate({
       span={span}
       height={(rows.length + 1) * cellHeight}
     >
-      <Heatmap label={`${metric}, ${title}`} layers={layers} rows={rows} ramp={colours} selected={selected} onSelect={onSelect} />
+      <Heatmap label={`${metric}, ${title}`} layers={layers} corner={corner} rows={rows} ramp={colours} selected={selected} onSelect={onSelect} />
     </Plate>
   );
 }

@@ -2,7 +2,6 @@
 import { memo, useCallback, useMemo, useState, type ReactElement } from 'react';
 import { Phrases } from '../charts/Phrases.tsx';
 import { Segments } from '../parts/Segments.tsx';
-import { useLab } from '../store.ts';
 import { FisherMaps } from './FisherMaps.tsx';
 import { spectrumFinding } from './findings.ts';
 import { Maps } from './Maps.tsx';
@@ -12,9 +11,10 @@ import { metricOf, metrics, type MetricId } from './metrics.ts';
 import { fisherFinding, probeInfos } from './probes/findings.ts';
 import { fisherName } from './probes/FisherPlate.tsx';
 import { MeasureMore } from './probes/MeasureMore.tsx';
-import { comparable } from './probes/probes.ts';
+import { comparable } from './probes/reports.ts';
 import type { RunMatrix, SpectrumRun } from './spectrumRun.ts';
 import { StepSlider } from './StepSlider.tsx';
+import { useReports } from './probes/useReports.ts';
 import './spectrum.css';
 
 export interface SpectrumViewProps {
@@ -54,7 +54,7 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
   const [referenceId, setReference] = useState<string>();
   const reference = referenceId === '' ? undefined : (others.find(({ id }) => id === referenceId) ?? others[0]);
   const runs = useMemo(() => [run, ...(reference ? [reference] : [])], [run, reference]);
-  const reports = useLab((state) => state.probes.reports);
+  const reports = useReports();
   const fisher = useMemo(() => comparable('fisher', reports, runs.map(({ id }) => id)), [reports, runs]);
   const metric = metricId === 'fisher' ? undefined : metricOf(metricId);
   const steps = useMemo(() => run.drifts.map(({ step }) => step), [run]);

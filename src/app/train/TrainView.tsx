@@ -6,6 +6,7 @@ import type { LabRun } from '../runs.ts';
 import type { SuitePlateProps } from './FailuresButton.tsx';
 import { figureSet } from './figureSet.ts';
 import { balanceRows, findingOf, readyFinding, type NamedRun } from './findings.ts';
+import { FollowedPlates } from './FollowedPlates.tsx';
 import { GroupsPlate } from './GroupsPlate.tsx';
 import { Lead } from './Lead.tsx';
 import { LossPlate } from './LossPlate.tsx';
@@ -72,6 +73,7 @@ export const TrainView = memo(function TrainView({
       <div className="figure-grid">
         <SuitePlate suite="inDomain" figures={figures} onFailures={onFailures} />
         <SuitePlate suite="outOfDomain" figures={figures} onFailures={onFailures} />
+        <FollowedPlates figures={figures} />
         {config.reinforce === undefined ? (
           <>
             <LossPlate figures={figures} scale={lossScale} smoothing={smoothing} />

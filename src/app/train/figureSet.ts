@@ -25,8 +25,20 @@ export interface FigureSet {
   readonly narrow: boolean;
 }
 
+/** The figures of runs that have been drawn before, without anything that is planned. */
+export function figuresOf(drawn: readonly DrawnRun[], narrow: boolean): Pick<FigureSet, 'drawn' | 'legend' | 'end' | 'now' | 'checkpoints' | 'narrow'> {
+  return {
+    drawn,
+    narrow,
+    legend: drawn.map(({ run, name }) => ({ name, method: run.config.method })).reverse(),
+    end: Math.max(1, ...drawn.map(({ run }) => run.config.steps)),
+    now: undefined,
+    checkpoints: drawn.at(-1)?.run.evaluations.map(({ step }) => step) ?? [],
+  };
+}
+
 /** The same object for the same run, name and weight, so that what was computed for it can be kept. */
-const drawnRun = (run: LabRun, name: string, emphasis: Emphasis): DrawnRun =>
+export const drawnRun = (run: LabRun, name: string, emphasis: Emphasis): DrawnRun =>
   cached(run, `drawn ${name} ${emphasis}`, () => ({ run, name, emphasis }));
 
 /** What has to be done before the first evaluation, with its count; else when that will be. */

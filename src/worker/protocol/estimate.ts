@@ -2,11 +2,11 @@
 import type { Precision } from './model.ts';
 import type { RunConfig } from './run.ts';
 
-export type MemoryCategory = 'weights' | 'pretrained' | 'adapter' | 'gradients' | 'moments' | 'activations' | 'logits' | 'bases' | 'other';
+export type MemoryCategory = 'weights' | 'pretrained' | 'adapter' | 'gradients' | 'moments' | 'activations' | 'logits' | 'bases' | 'cache' | 'other';
 
 /** A change that makes a run smaller. */
 export interface WayToFit {
-  readonly change: 'recompute' | 'micro-batch' | 'lora' | 'half' | 'shorter' | 'smaller-k';
+  readonly change: 'unfollowed' | 'recompute' | 'micro-batch' | 'fewer-together' | 'lora' | 'half' | 'shorter' | 'smaller-k';
   /** What the button says, such as "Use LoRA, r 16". */
   readonly label: string;
   /** What it costs, such as "steps slower". */
@@ -25,8 +25,12 @@ export type Fit = { readonly fits: true } | { readonly fits: false; readonly nee
 /** Memory by category in bytes, in the order of the bar, and the time a run will take here. */
 export interface Estimate {
   readonly bytes: readonly { readonly category: MemoryCategory; readonly bytes: number }[];
-  /** Seconds for all steps and evaluations, from a three-step probe on this adapter; undefined until probed. */
+  /** Why a run with these settings cannot learn from this data at all; the rest is empty then. */
+  readonly obstacle?: string;
+  /** Seconds for all steps and evaluations, from a probe on this adapter: three steps, of GRPO a part of one; undefined until probed. */
   readonly seconds?: number;
+  /** What following states and predictions takes of `seconds`; absent where nothing is followed. */
+  readonly follow?: { readonly measurements: number; readonly seconds?: number };
   readonly tokensPerStep: number;
   readonly epochs: number;
   /** The smallest and largest k that `rankFraction` gives, and the matrices where k = min(m, n), so that RPSFT is L2-SP there. */

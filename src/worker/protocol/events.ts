@@ -1,9 +1,10 @@
 /** @file Everything that streams from the worker. */
 import type { MatrixDrift } from '../../spectral/drift.ts';
 import type { Evaluation } from './evaluation.ts';
+import type { FollowedDrift, ProbeReport } from './probes.ts';
 import type { QueueState, RunId, RunState } from './run.ts';
 
-export type PhaseId = 'import' | 'download' | 'read-cache' | 'verify' | 'weights' | 'trial' | 'compile' | 'decompose' | 'evaluate-base' | 'train' | 'evaluate' | 'save' | 'probe';
+export type PhaseId = 'import' | 'download' | 'read-cache' | 'verify' | 'weights' | 'trial' | 'compile' | 'decompose' | 'evaluate-base' | 'evaluate-start' | 'train' | 'evaluate' | 'save' | 'probe';
 
 export interface StepMetrics {
   /** 1-based optimizer step. */
@@ -33,6 +34,24 @@ export interface StepMetrics {
   readonly ended?: number;
 }
 
+/** A group of answers that a step of GRPO has sampled to one question: one that teaches, where the step has one. */
+export interface SampledAnswers {
+  readonly step: number;
+  readonly question: string;
+  /** The gold answer. */
+  readonly expected: string;
+  /** Answers sampled to this question, of which `answers` may be the first few. */
+  readonly of: number;
+  readonly answers: readonly {
+    readonly text: string;
+    readonly reward: number;
+    /** By how many standard deviations of its group it is better than the mean: how strongly it is learnt, or unlearnt. */
+    readonly advantage: number;
+    /** By itself; otherwise the limit cut it off. */
+    readonly ended: boolean;
+  }[];
+}
+
 export interface Drift {
   readonly step: number;
   readonly matrices: readonly MatrixDrift[];
@@ -44,7 +63,14 @@ export type LabEvent =
   | { readonly type: 'state'; readonly run: RunId; readonly state: RunState; readonly message?: string; readonly resumableFrom?: number }
   | { readonly type: 'steps'; readonly run: RunId; readonly steps: readonly StepMetrics[] }
   | { readonly type: 'evaluation'; readonly run: RunId; readonly evaluation: Evaluation }
+  /** The weights that the run starts from, where these are another run's: on all items, as step 0. */
+  | { readonly type: 'start'; readonly run: RunId; readonly evaluation: Evaluation }
+  /** Kept with the run at every evaluation. */
+  | { readonly type: 'answers'; readonly run: RunId; readonly sampled: SampledAnswers }
   | { readonly type: 'drift'; readonly run: RunId; readonly drift: Drift }
+  | { readonly type: 'followed'; readonly run: RunId; readonly followed: FollowedDrift }
+  /** What was measured on demand; kept with the run, whenever it was asked for. */
+  | { readonly type: 'report'; readonly run: RunId; readonly report: ProbeReport }
   /** The queue has changed; a run that it has begun is among `storedRuns` by then. */
   | { readonly type: 'queue'; readonly queue: QueueState }
   /** The device was lost or reported an error outside a request. */

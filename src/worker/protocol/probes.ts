@@ -2,7 +2,7 @@
 import type { MatrixDriftDetail } from '../../spectral/drift.ts';
 import type { FisherAlignment } from '../../spectral/fisher.ts';
 import type { Divergences } from '../../spectral/outputDrift.ts';
-import type { RepresentationDrift } from '../../spectral/representation.ts';
+import type { RepresentationDrift, StateDrift } from '../../spectral/representation.ts';
 import type { RestoredPart } from '../../spectral/restore.ts';
 import type { DatasetRole } from './data.ts';
 import type { Score } from './evaluation.ts';
@@ -44,6 +44,8 @@ export interface RestoreRow {
 /** What a probe found: of the weights after `step`, on so many `examples`. `items` of a request are counted from the start of the dataset; 0 = all. */
 export type ProbeReport = {
   readonly step: number;
+  /** When it was made, as an ISO date. */
+  readonly at: string;
   /** Names of the datasets. */
   readonly dataset: string;
   readonly examples: number;
@@ -52,10 +54,25 @@ export type ProbeReport = {
 } & (
   | { readonly request: Extract<ProbeRequest, { kind: 'fisher' }>; readonly fisher: Pick<FisherAlignment, 'matrices' | 'whole'>; readonly tokens: number }
   | { readonly request: Extract<ProbeRequest, { kind: 'representation' }>; readonly states: RepresentationDrift['states']; readonly tokens: number }
-  | { readonly request: Extract<ProbeRequest, { kind: 'output' }>; readonly divergences: Readonly<Record<keyof Divergences, Estimated>>; readonly tokens: number }
+  | { readonly request: Extract<ProbeRequest, { kind: 'output' }>; readonly divergences: EstimatedDivergences; readonly tokens: number }
   /** A matrix whose k reaches its smaller side cannot be taken apart; then there are the ends and the block alone. */
   | { readonly request: Extract<ProbeRequest, { kind: 'restore' }>; readonly measures: SuiteMeasures; readonly rows: readonly RestoreRow[] }
 );
+
+/** Means over the tokens of a probe set, each with the 95% interval over its examples. */
+export type EstimatedDivergences = Readonly<Record<keyof Divergences, Estimated>>;
+
+/** What a run has measured on itself: how far states and predictions had moved from those of the base model after `step`. */
+export interface FollowedDrift {
+  readonly step: number;
+  /** In the order of the layers, the final-normed states last; absent where they are not followed. */
+  readonly states?: readonly StateDrift[];
+  readonly outputs?: EstimatedDivergences;
+  /** Of the probe set. */
+  readonly tokens: number;
+  /** Of work, without waiting for turns. */
+  readonly seconds: number;
+}
 
 /** One matrix of a run as its weights are after `step`. */
 export interface MatrixDetail {

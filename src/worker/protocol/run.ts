@@ -21,11 +21,21 @@ export interface ReinforceConfig {
   /** Answers sampled for each, a group that is compared within itself. */
   readonly samples: number;
   readonly maxNewTokens: number;
+  /** Answers decoded together, at most as many as a step has. */
+  readonly sequences: number;
   /** Updates on the answers of a step. */
   readonly updates: number;
   /** The ratio counts from 1 - clipLow to 1 + clipHigh. */
   readonly clipLow: number;
   readonly clipHigh: number;
+}
+
+/** Drift of states and predictions on the first out-of-domain examples, measured while a run goes on. At least one of the two is on. */
+export interface FollowConfig {
+  /** Optimizer steps between two measurements; the last step always has one. */
+  readonly every: number;
+  readonly states: boolean;
+  readonly outputs: boolean;
 }
 
 /** Everything that determines a run, frozen when it starts. Lengths in tokens, times in optimizer steps. */
@@ -72,6 +82,8 @@ export interface RunConfig {
   readonly seed: number;
   readonly evaluateEvery: number;
   readonly driftEvery: number;
+  /** Absent where nothing beside the suites and the matrices is measured. */
+  readonly follow?: FollowConfig;
   /** Items of each suite that a live evaluation uses (the last one uses all). */
   readonly evaluationItems: number;
 }
@@ -103,6 +115,8 @@ export interface RunSummary {
 export interface QueuedRun {
   readonly id: RunId;
   readonly config: RunConfig;
+  /** Name of the training data it was asked for on. */
+  readonly dataset: string;
   readonly state: 'waiting' | 'running';
 }
 
@@ -111,8 +125,6 @@ export interface QueueState {
   readonly items: readonly QueuedRun[];
   /** Not held. */
   readonly running: boolean;
-}
-  /** Name of the training data it was asked for on. */
-  readonly dataset: string;
   /** Why it is held, where nobody asked for that. */
   readonly why?: string;
+}

@@ -3,13 +3,13 @@ import type { ReactElement } from 'react';
 import type { FisherShare } from '../../../worker/protocol.ts';
 import { seriesColour } from '../../charts/series.ts';
 import type { TableData } from '../../charts/table.ts';
-import { useLab } from '../../store.ts';
 import { matrixLabel } from '../mapCells.ts';
 import { fisherFinding, formatTimes, ratioOf, timesInterval } from './findings.ts';
-import { comparable, type ReportOf } from './probes.ts';
+import { comparable, type ReportOf } from './reports.ts';
 import { ProbePlate } from './ProbePlate.tsx';
 import { shownRun, type ShownRun } from './shown.ts';
 import { Whisker } from './Whisker.tsx';
+import { useReports } from './useReports.ts';
 
 /** Whose gradients a report took; the blocks of the base model are those of the run in focus if nothing else is said. */
 export function fisherName({ request }: ReportOf<'fisher'>, runs: readonly ShownRun[]): string {
@@ -39,7 +39,7 @@ function tableOf(reports: readonly ReportOf<'fisher'>[], runs: readonly ShownRun
 
 /** One block after the other, each with its interval; the line is chance. */
 export function FisherPlate({ runs }: { readonly runs: readonly ShownRun[] }): ReactElement {
-  const all = useLab((state) => state.probes.reports);
+  const all = useReports();
   const reports = comparable('fisher', all, runs.map(({ id }) => id));
   const lines = reports.flatMap((report) => {
     const { top, random, tail } = report.fisher.whole;

@@ -3,24 +3,20 @@ import type { ReactElement } from 'react';
 import type { Estimated } from '../../../worker/protocol.ts';
 import { seriesColour } from '../../charts/series.ts';
 import { Swatch } from '../../charts/Swatch.tsx';
-import { useLab } from '../../store.ts';
-import { formatNats, natsInterval, outputFinding } from './findings.ts';
-import { comparable } from './probes.ts';
+import { divergenceNames, formatNats, natsInterval, outputFinding } from './findings.ts';
+import { comparable } from './reports.ts';
 import { ProbePlate } from './ProbePlate.tsx';
 import { shownRun, type ShownRun } from './shown.ts';
 import { Whisker } from './Whisker.tsx';
+import { useReports } from './useReports.ts';
 
-const kinds = [
-  ['baseToTuned', 'KL(base ‖ tuned)'],
-  ['tunedToBase', 'KL(tuned ‖ base)'],
-  ['jensenShannon', 'Jensen–Shannon'],
-] as const;
+const kinds = ['baseToTuned', 'tunedToBase', 'jensenShannon'] as const;
 
 /** A row for each run and divergence, all on one scale. */
 export function OutputPlate({ runs }: { readonly runs: readonly ShownRun[] }): ReactElement {
-  const all = useLab((state) => state.probes.reports);
+  const all = useReports();
   const reports = comparable('output', all, runs.map(({ id }) => id));
-  const lines = kinds.flatMap(([key, title]) => reports.map((report) => ({ title, run: shownRun(runs, report.request.run), value: report.divergences[key] satisfies Estimated })));
+  const lines = kinds.flatMap((key) => reports.map((report) => ({ title: divergenceNames[key], run: shownRun(runs, report.request.run), value: report.divergences[key] satisfies Estimated })));
   const end = Math.max(1e-9, ...lines.map(({ value }) => value.high)) * 1.05;
   return (
     <ProbePlate

@@ -8,6 +8,7 @@ import { Progress } from '../../parts/Progress.tsx';
 import { selectLiveRun, useLab } from '../../store.ts';
 import { costOf, costText, obstacle, requestOf } from './probes.ts';
 import { cancelMeasurement, compareWithTail, editProbe, measure } from './session.ts';
+import { useReports } from './useReports.ts';
 
 /** Weights that can be measured, each with a button. */
 export interface ProbeTarget {
@@ -27,6 +28,7 @@ export function ProbeStart({ kind, targets }: ProbeStartProps): ReactElement {
   const probes = useLab((state) => state.probes);
   const runs = useLab((state) => state.runs);
   const datasets = useLab((state) => state.datasets);
+  const reports = useReports();
   const live = useLab((state) => selectLiveRun(state)?.state === 'running');
   const { role, items } = probes.forms[kind];
   const { going, problem } = probes;
@@ -87,7 +89,7 @@ export function ProbeStart({ kind, targets }: ProbeStartProps): ReactElement {
         ))}
       </div>
       <p className="help">
-        {valid ? costText(request, costOf(request, first.measured, datasets, probes.reports)) : ''}
+        {valid ? costText(request, costOf(request, first.measured, datasets, reports)) : ''}
         {going === undefined ? '' : ' One measurement at a time: another one is going on.'}
         {live ? ' It goes between training steps; the run slows down, it does not stop.' : ''}
       </p>

@@ -3,12 +3,12 @@ import type { ReactElement } from 'react';
 import type { Measure, RestoredScore } from '../../../worker/protocol.ts';
 import { seriesColour } from '../../charts/series.ts';
 import { formatInterval, formatPercent, formatPoints } from '../../format.ts';
-import { useLab } from '../../store.ts';
 import { restoredNames, restoreFinding } from './findings.ts';
-import { comparable } from './probes.ts';
+import { comparable } from './reports.ts';
 import { ProbePlate } from './ProbePlate.tsx';
 import { shownRun, type ShownRun } from './shown.ts';
 import { Whisker } from './Whisker.tsx';
+import { useReports } from './useReports.ts';
 
 const scoreText = (measure: Measure, { value, items }: RestoredScore['score']): string => (measure === 'perplexity' ? value.toFixed(2) : formatPercent(value, items));
 const intervalText = (measure: Measure, { low, high, items }: RestoredScore['score']): string => (measure === 'perplexity' ? `${low.toFixed(2)} to ${high.toFixed(2)}` : formatInterval(low, high, items));
@@ -38,7 +38,7 @@ function Cells({ measure, scored, colour, end }: { readonly measure: Measure; re
 
 /** A block of rows for each run; changes are against the tuned weights on the same items. */
 export function RestorePlate({ runs }: { readonly runs: readonly ShownRun[] }): ReactElement {
-  const all = useLab((state) => state.probes.reports);
+  const all = useReports();
   const reports = comparable('restore', all, runs.map(({ id }) => id));
   const lines = reports.flatMap(({ request, rows, measures }) => rows.map((row) => ({ ...row, measures, run: shownRun(runs, request.run) })));
   const end = (suite: 'inDomain' | 'outOfDomain'): number => Math.max(1, ...lines.filter(({ measures }) => measures[suite] === 'perplexity').map((line) => line[suite].score.high));

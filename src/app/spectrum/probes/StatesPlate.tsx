@@ -2,22 +2,16 @@
 import { useMemo, useState, type ReactElement } from 'react';
 import { LineChart } from '../../charts/LineChart.tsx';
 import { latestValues, type LineSeries, type Margins } from '../../charts/plotModel.ts';
-import { linearDomain, type Axis } from '../../charts/scales.ts';
+import type { Axis } from '../../charts/scales.ts';
 import { curvesTable } from '../../charts/table.ts';
-import { formatCell, formatProbability } from '../../format.ts';
+import { formatProbability } from '../../format.ts';
 import { Segments } from '../../parts/Segments.tsx';
-import { useLab } from '../../store.ts';
+import { stateAxis, stateMeasures, type StateMeasure } from '../followed.ts';
 import { statesFinding } from './findings.ts';
-import { comparable } from './probes.ts';
+import { comparable } from './reports.ts';
 import { ProbePlate } from './ProbePlate.tsx';
 import { shownRun, type ShownRun } from './shown.ts';
-
-const measures = [
-  { value: 'cka', label: 'CKA' },
-  { value: 'cosine', label: 'Cosine' },
-  { value: 'pcaShift', label: 'PCA shift' },
-] as const;
-type StateMeasure = (typeof measures)[number]['value'];
+import { useReports } from './useReports.ts';
 
 const height = 196;
 const margins: Margins = { top: 10, right: 84, bottom: 20, left: 36 };
@@ -30,17 +24,10 @@ function placeAxis(layers: number): Axis {
   return { kind: 'linear', domain: [0, Math.max(1, layers)], ticks: [...inner, layers], format: (place) => (place === layers ? 'head' : String(place)) };
 }
 
-/** Similarities count down from 1; the shift counts up from 0. */
-const valueAxis = (measure: StateMeasure, values: readonly number[]): Axis => ({
-  kind: 'linear',
-  format: formatCell,
-  ...linearDomain(measure === 'pcaShift' ? values : [...values, 1], measure === 'pcaShift', 5),
-});
-
 /** One line for each run. */
 export function StatesPlate({ runs, narrow }: { readonly runs: readonly ShownRun[]; readonly narrow: boolean }): ReactElement {
   const [measure, setMeasure] = useState<StateMeasure>('cka');
-  const all = useLab((state) => state.probes.reports);
+  const all = useReports();
   const reports = useMemo(() => comparable('representation', all, runs.map(({ id }) => id)), [all, runs]);
   const series = useMemo(
     () =>
@@ -56,17 +43,17 @@ export function StatesPlate({ runs, narrow }: { readonly runs: readonly ShownRun
   );
   const layers = Math.max(1, ...reports.map(({ states }) => states.length - 1));
   const x = useMemo(() => placeAxis(layers), [layers]);
-  const y = useMemo(() => valueAxis(measure, series.flatMap(({ line }) => line.flatMap((point) => (point.y === null ? [] : [point.y])))), [measure, series]);
-  const label = measures.find(({ value }) => value === measure)!.label;
+  const y = useMemo(() => stateAxis(measure, series), [measure, series]);
+  const label = stateMeasures.find(({ value }) => value === measure)!.label;
   return (
     <ProbePlate
       kind="representation"
       targets={runs.map(({ id, name }) => ({ run: id, of: 'run', name }))}
       reports={reports}
       findings={reports.map((report) => statesFinding(shownRun(runs, report.request.run).name, report))}
-      controls={<Segments legend="Drift of states as" value={measure} onChange={setMeasure} options={measures} />}
+      controls={<Segments legend="Drift of states as" value={measure} onChange={setMeasure} options={stateMeasures} />}
       legend={runs.map(({ name, method }) => ({ name, method }))}
-      table={() => curvesTable(`Layer (${layers}: before the head)`, reports.flatMap(({ request, states }) => measures.map(({ value, label: title }) => ({
+      table={() => curvesTable(`Layer (${layers}: before the head)`, reports.flatMap(({ request, states }) => stateMeasures.map(({ value, label: title }) => ({
         title: `${shownRun(runs, request.run).name}, ${title}`,
         points: states.map((state) => ({ x: state.layer ?? layers, y: state[value] })),
       }))), (value) => value.toFixed(3))}

@@ -1,8 +1,9 @@
 /** @file What the measurements mean and what they do not, and the sentences that state their results. Pure functions, with tests. */
-import type { Estimated, FisherShare, ProbeKind, RestoredWeights, StateDrift } from '../../../worker/protocol.ts';
+import type { Estimated, EstimatedDivergences, FisherShare, ProbeKind, RestoredWeights } from '../../../worker/protocol.ts';
 import type { Phrase } from '../../charts/Phrases.tsx';
+import { placeName } from '../followed.ts';
 import { formatInterval, formatLoss, formatNorm, formatPoints, formatPointsSize, formatProbability } from '../../format.ts';
-import type { ReportOf } from './probes.ts';
+import type { ReportOf } from './reports.ts';
 
 export interface ProbeInfo {
   readonly title: string;
@@ -15,8 +16,8 @@ export const probeInfos: Readonly<Record<ProbeKind, ProbeInfo>> = {
   fisher: {
     title: 'Fisher alignment',
     unit: 'squared gradient in the block, times chance',
-    means: 'How much of what the loss is sensitive to lies in the block of the top k singular vectors, which RPSFT holds: 1 is a block of that size anywhere.',
-    meansNot: 'It is measured on these examples and says where their loss is steep; it does not say that an ability sits there, nor that holding the block keeps it. Intervals are over examples, for one draw of the random block.',
+    means: 'How much of what the loss is sensitive to lies in the block of the top k singular vectors. RPSFT holds this block in place of the Fisher information, which would be dear: above 1 the block stands in for it better than one of that size anywhere, at 1 no better.',
+    meansNot: 'The squared gradients are those of these examples, on the diagonal of the Fisher information; they say where their loss is steep, not that an ability sits there, nor that holding the block keeps it, and nothing of the turn of the block against the rest. Intervals are over examples, for one draw of the random block.',
   },
   representation: {
     title: 'Representation drift',
@@ -60,6 +61,12 @@ export const formatTimes = (value: number): string => `${value >= 9.95 ? value.t
 
 export const timesInterval = ({ low, high }: Estimated): string => `${formatTimes(low)} to ${formatTimes(high)}`;
 
+export const divergenceNames: Readonly<Record<keyof EstimatedDivergences, string>> = {
+  baseToTuned: 'KL(base ‖ tuned)',
+  tunedToBase: 'KL(tuned ‖ base)',
+  jensenShannon: 'Jensen–Shannon',
+};
+
 /** Divergences may be far below a thousandth. */
 export const formatNats = (value: number): string => (value >= 0.001 || value === 0 ? formatLoss(value) : formatNorm(value));
 
@@ -72,9 +79,6 @@ export function fisherFinding(name: string, { fisher: { whole } }: ReportOf<'fis
   const open = top.low <= 1 && top.high >= 1 ? ' The interval holds 1: these examples do not tell it from chance.' : '';
   return [`${name}: the top block holds `, { strong: formatTimes(top.mean) }, ` its share by chance (${timesInterval(top)})${compared}.${open}`];
 }
-
-/** "after layer 3", or "before the head". */
-export const placeName = ({ layer }: Pick<StateDrift, 'layer'>): string => (layer === undefined ? 'before the head' : `after layer ${layer}`);
 
 export function statesFinding(name: string, { states }: ReportOf<'representation'>): readonly Phrase[] {
   const least = states.reduce((lowest, state) => (state.cka < lowest.cka ? state : lowest));

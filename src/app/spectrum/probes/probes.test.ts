@@ -10,7 +10,8 @@ import { fakeLab } from '../../testing.ts';
 import { alignmentPaths, bestMatches } from '../alignment.ts';
 import { fisherEnd, fisherRows } from './fisherCells.ts';
 import { fisherFinding, formatNats, formatTimes, outputFinding, probeInfos, ratioOf, restoreFinding, statesFinding } from './findings.ts';
-import { comparable, costOf, costText, obstacle, requestOf, takenText, withReport, type ReportOf } from './probes.ts';
+import { costOf, costText, obstacle, requestOf, takenText } from './probes.ts';
+import { comparable, reportsOf, withReport, type ReportOf } from './reports.ts';
 import { cancelMeasurement, editProbe, measure, readDetails } from './session.ts';
 import { fakeProbe } from './testing.ts';
 
@@ -44,7 +45,7 @@ describe('a measurement', () => {
     await measure(request);
     await measure(requestOf('fisher', run, state().probes, 'run'));
     expect(state().probes).toMatchObject({ going: undefined, problem: undefined });
-    expect(state().probes.reports.map(({ request: { run: own }, step }) => [own, step])).toEqual([[run, 300], [run, 0]]);
+    expect(reportsOf(state().runs).map(({ request: { run: own }, step }) => [own, step])).toEqual([[run, 300], [run, 0]]);
   });
 
   it('ends when it is cancelled, without a report and without a complaint', async () => {
@@ -53,7 +54,8 @@ describe('a measurement', () => {
     await until(() => state().probes.going?.progress !== undefined);
     await cancelMeasurement();
     await done;
-    expect(state().probes).toMatchObject({ going: undefined, problem: undefined, reports: [] });
+    expect(state().probes).toMatchObject({ going: undefined, problem: undefined });
+    expect(reportsOf(state().runs)).toEqual([]);
   });
 
   it('of one matrix says what is wrong, and keeps what it read', async () => {

@@ -1,4 +1,4 @@
-/** @file What can be measured beside the recorded drift: the requests, what they will cost, and which reports belong together. Pure functions, with tests. */
+/** @file What can be measured beside the recorded drift: the requests, and what they will cost. Pure functions, with tests. */
 import type { DatasetRole, DatasetSummary, MatrixDetail, ProbeKind, ProbeReport, ProbeRequest, RunId } from '../../../worker/protocol.ts';
 import { formatAbout, formatCount, formatCounted } from '../../format.ts';
 import { runSpeed, type LabRun, type PhaseProgress } from '../../runs.ts';
@@ -15,8 +15,6 @@ export interface ProbesState {
   /** Compare the Fisher share with the block of the smallest singular values too. */
   readonly tail: boolean;
   readonly going: { readonly request: ProbeRequest; readonly progress: PhaseProgress | undefined; readonly cancelling: boolean } | undefined;
-  /** The latest first, one of each kind, run and question. */
-  readonly reports: readonly ProbeReport[];
   readonly problem: { readonly kind: ProbeKind; readonly message: string } | undefined;
   /** Matrices that were looked at closely, the latest first. */
   readonly details: readonly { readonly run: RunId; readonly detail: MatrixDetail }[];
@@ -34,36 +32,14 @@ export const initialProbes: ProbesState = {
     restore: { role: 'outOfDomain', items: 100 },
   },
   tail: true,
-  going: undefined, reports: [], problem: undefined, details: [], followsSelection: false, readingDetail: false, detailProblem: undefined,
+  going: undefined, problem: undefined, details: [], followsSelection: false, readingDetail: false, detailProblem: undefined,
 };
-
-export type ReportOf<Kind extends ProbeKind> = Extract<ProbeReport, { readonly request: { readonly kind: Kind } }>;
 
 /** The request of a form. @param of Fisher only: whose gradients are taken */
 export function requestOf(kind: ProbeKind, run: RunId, { forms, tail }: Pick<ProbesState, 'forms' | 'tail'>, of: 'base' | 'run'): ProbeRequest {
   const { role, items } = forms[kind];
   if (kind === 'restore') return { kind, run, items };
   return kind === 'fisher' ? { kind, run, role, items, of, tail } : { kind, run, role, items };
-}
-
-/** The same question, asked of whatever run. */
-const question = ({ request, dataset }: Pick<ProbeReport, 'request' | 'dataset'>): string => [request.kind, request.items, 'role' in request ? request.role : '', dataset].join(' ');
-
-const subject = (request: ProbeRequest): string => [request.run, request.kind === 'fisher' ? request.of : ''].join(' ');
-
-/** A new report takes the place of the one that asked the same of the same weights. */
-export const withReport = (reports: readonly ProbeReport[], report: ProbeReport): readonly ProbeReport[] => [
-  report,
-  ...reports.filter((other) => question(other) !== question(report) || subject(other.request) !== subject(report.request)),
-];
-
-/** Reports of a kind that can stand side by side: those that asked what the latest one of these runs did. In the order of `runs`, the base model first. */
-export function comparable<Kind extends ProbeKind>(kind: Kind, reports: readonly ProbeReport[], runs: readonly RunId[]): readonly ReportOf<Kind>[] {
-  const isOfKind = (report: ProbeReport): report is ReportOf<Kind> => report.request.kind === kind && runs.includes(report.request.run);
-  const order = ({ request }: ProbeReport): number => 2 * runs.indexOf(request.run) + (request.kind === 'fisher' && request.of === 'base' ? 0 : 1);
-  const own = reports.filter(isOfKind);
-  const asked = own[0] && question(own[0]);
-  return own.filter((report) => question(report) === asked).sort((a, b) => order(a) - order(b));
 }
 
 /** Why a run cannot be measured; undefined when it can. */

@@ -1,14 +1,14 @@
 /** @file Asks the worker for measurements, one at a time, and keeps what they found. */
-import type { ProbeKind, ProbeRequest, RunId } from '../../../worker/protocol.ts';
+import type { ProbeKind, ProbeReport, ProbeRequest, RunId } from '../../../worker/protocol.ts';
 import { lab, sentence } from '../../lab.ts';
+import { applyEvents } from '../../runs.ts';
 import { useLab } from '../../store.ts';
-import { withReport, type ProbeForm, type ProbesState } from './probes.ts';
+import type { ProbeForm, ProbesState } from './probes.ts';
 
 const { setState: set, getState: get } = useLab;
 
 /** Alignments of wide matrices take megabytes. */
 const keptDetails = 12;
-const keptReports = 40;
 
 const edit = (change: Partial<ProbesState>): void => set(({ probes }) => ({ probes: { ...probes, ...change } }));
 
@@ -19,13 +19,19 @@ export const editProbe = (kind: ProbeKind, change: Partial<ProbeForm>): void => 
 
 export const compareWithTail = (tail: boolean): void => edit({ tail });
 
+/** The worker keeps it with its run, and so does the page. */
+function keep(report: ProbeReport): void {
+  const { run: id } = report.request;
+  set(({ runs }) => ({ runs: runs.map((run) => (run.id === id ? applyEvents(run, [{ type: 'report', run: id, report }], performance.now()) : run)) }));
+}
+
 /** Measures; what goes wrong is told where it was asked. */
 export async function measure(request: ProbeRequest): Promise<void> {
   if (get().probes.going !== undefined) return;
   edit({ going: { request, progress: undefined, cancelling: false }, problem: undefined });
   try {
     const report = await lab().probe(request);
-    edit({ reports: withReport(get().probes.reports, report).slice(0, keptReports) });
+    keep(report);
   } catch (error) {
     if (get().probes.going?.cancelling !== true) edit({ problem: { kind: request.kind, message: sentence(error) } });
   } finally {

@@ -6,7 +6,7 @@ const shareOf = (ratio: number, chance: number): FisherShare => ({ ratio, share:
 
 /** A report as the worker would give it: the top block holds four times its chance, states drift with the layers, and the block brings five points back. */
 export function fakeProbe(request: ProbeRequest, { drift, layers }: { readonly drift: Drift; readonly layers: number }): ProbeReport {
-  const common = { step: 300, dataset: 'demo.jsonl', examples: request.items, seconds: 2 };
+  const common = { step: 300, at: '2026-11-23T12:00:00.000Z', dataset: 'demo.jsonl', examples: request.items, seconds: 2 };
   switch (request.kind) {
     case 'fisher': {
       const of = (chance: number, ratio: number) => ({ chance, energy: 1, top: shareOf(ratio, chance), random: shareOf(1, chance), ...(request.tail ? { tail: shareOf(0.3, chance) } : {}) });
