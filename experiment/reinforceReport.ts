@@ -1,13 +1,13 @@
 /** @file RL start in docs/study.md: what each run gained and kept, means over seeds, and the figure. */
 import { spreadOf } from '../src/app/compare/statistics.ts';
-import type { Spread } from '../src/app/compare/statistics.ts';
 import { methodInfo } from '../src/methods/registry.ts';
 import type { ReinforcedRun, ReinforceResults } from './reinforce.ts';
 import { STARTS } from './reinforce.ts';
 import { document } from './studyFigure.ts';
 import { labelOf } from './studyPlan.ts';
 import type { Setting } from './studyPlan.ts';
-import type { Point, Source, SuiteResult } from './studyResults.ts';
+import type { Point, RunResult, Source, StudyResults, SuiteResult } from './studyResults.ts';
+import { outOfDomainAt } from './studyResults.ts';
 
 type Suite = keyof Pick<Point, 'heldOut' | 'outOfDomain'>;
 
@@ -19,6 +19,12 @@ const share = ({ correct, items }: SuiteResult): number => correct / items;
 const percent = (value: number): string => (100 * value).toFixed(1);
 const signed = (value: number): string => `${value < 0 ? '−' : '+'}${percent(Math.abs(value))}`;
 const mean = (values: readonly number[]): number => spreadOf(values).mean;
+
+/** Mean and range of changes, in points. */
+function range(values: readonly number[]): string {
+  const { mean: middle, low, high } = spreadOf(values);
+  return `${signed(middle)} (${signed(low)} to ${signed(high)})`;
+}
 
 const ends = <Each>(list: readonly Each[]): readonly [Each, Each] => [list[0]!, list.at(-1)!];
 const change = ({ points }: ReinforcedRun, suite: Suite): number => {
@@ -39,19 +45,31 @@ function groupsOf({ runs }: ReinforceResults): { readonly start: Setting; readon
   );
 }
 
-export const reinforceText = (results: ReinforceResults): string => (results.runs.length > 0 ? `${facts(results)}\n\n${table(results)}` : 'Not run yet.');
+/** @param study has the same runs fine-tuned on, where GRPO began instead */
+export const reinforceText = (results: ReinforceResults, study: StudyResults): string => (results.runs.length > 0 ? `${facts(results)}\n\n${table(results, study.runs)}` : 'Not run yet.');
 
-/** A row of every run, and one of their mean and range where a start has several seeds. */
-function table(results: ReinforceResults): string {
-  const over = (runs: readonly ReinforcedRun[], value: (run: ReinforcedRun) => number): string => {
-    const { mean: middle, low, high }: Spread = spreadOf(runs.map(value));
-    return `${signed(middle)} (${signed(low)} to ${signed(high)})`;
+/** A row of every run, and one of the changes' mean and range where a start has several seeds. */
+function table(results: ReinforceResults, fineTuned: readonly RunResult[]): string {
+  const end = ({ points }: ReinforcedRun, suite: Suite): number => share(points.at(-1)![suite]);
+  /** Out-of-domain accuracy of the run fine-tuned on, where it first is as far in-domain as GRPO ended. */
+  const instead = (run: ReinforcedRun): number | undefined => {
+    const same = fineTuned.find(({ name }) => name === run.name);
+    return same && outOfDomainAt(same, end(run, 'heldOut'));
   };
-  const rows = groupsOf(results).flatMap(({ start, source, runs }) => [
-    ...runs.map((run) => [labelOf(start), source, `${run.seed}`, `${run.fineTunedSteps}`, arrow(run, 'heldOut'), arrow(run, 'outOfDomain'), ends(rewards(run)).map((value) => value.toFixed(2)).join(' → '), `${run.seconds.toFixed(0)} s`]),
-    ...(runs.length > 1 ? [['', source, `**all ${runs.length}**`, '', `**${over(runs, (run) => change(run, 'heldOut'))}**`, `**${over(runs, (run) => change(run, 'outOfDomain'))}**`, '', '']] : []),
-  ]);
-  const head = ['start', 'by', 'seed', 'steps to the start', 'in-domain, %', 'out-of-domain, %', 'reward', 'time of GRPO'];
+  const rowOf = (run: ReinforcedRun): string[] => {
+    const other = instead(run);
+    return [labelOf(run), run.source, `${run.seed}`, `${run.fineTunedSteps}`, arrow(run, 'heldOut'), arrow(run, 'outOfDomain'), other === undefined ? 'not there' : percent(other), ends(rewards(run)).map((value) => value.toFixed(2)).join(' → '), `${run.seconds.toFixed(0)} s`];
+  };
+  const summaryOf = (runs: readonly ReinforcedRun[]): string[] => {
+    const ahead = runs.flatMap((run) => {
+      const other = instead(run);
+      return other === undefined ? [] : [end(run, 'outOfDomain') - other];
+    });
+    const gains = (['heldOut', 'outOfDomain'] as const).map((suite) => range(runs.map((run) => change(run, suite))));
+    return [labelOf(runs[0]!), runs[0]!.source, `all ${runs.length}`, '', ...gains, ahead.length === runs.length ? `GRPO ${range(ahead)}` : '', '', ''].map((cell) => cell && `**${cell}**`);
+  };
+  const rows = groupsOf(results).flatMap(({ runs }) => [...runs.map(rowOf), ...(runs.length > 1 ? [summaryOf(runs)] : [])]);
+  const head = ['start', 'by', 'seed', 'steps to the start', 'in-domain, %', 'out-of-domain, %', 'fine-tuned on to there: out-of-domain, %', 'reward', 'time of GRPO'];
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 

@@ -34,7 +34,7 @@ export async function writeReport(results: StudyResults): Promise<void> {
     representation: representationTable(lines),
     restore: restoreTable(lines),
     fisher: fisherTable(results),
-    reinforce: reinforceText(reinforced),
+    reinforce: reinforceText(reinforced, results),
   };
   let text = await readFile(TEXT, 'utf8');
   for (const [name, content] of Object.entries(parts)) {
