@@ -82,7 +82,7 @@ function facts({ runs, devices, date }: ReinforceResults): string {
   return `${runs.length} runs, last on ${date}: ${by.join(', ')}.`;
 }
 
-const PANEL = { width: 200, height: 220, left: 40, top: 64, gap: 44 };
+const PANEL = { width: 200, height: 220, left: 40, top: 84, gap: 44 };
 /** The ranges of the three panels are the same, so that a slope in one can be held against the next. */
 const PANELS: readonly { readonly title: string; readonly values: (run: ReinforcedRun) => readonly (readonly [step: number, value: number])[] }[] = [
   { title: 'In-domain, %', values: ({ points }) => points.map(({ step, heldOut }) => [step, share(heldOut)]) },
@@ -90,9 +90,11 @@ const PANELS: readonly { readonly title: string; readonly values: (run: Reinforc
   { title: 'Out-of-domain, %', values: ({ points }) => points.map(({ step, outOfDomain }) => [step, share(outOfDomain)]) },
 ];
 
-/** In-domain accuracy, reward and out-of-domain accuracy over the steps of GRPO: means over the seeds of the twin with their range, and the engine's runs thin. */
+/** In-domain accuracy, reward and out-of-domain accuracy over the steps of GRPO: means over seeds, with the range of who ran more of them; the other's are thin. */
 export function drawReinforced(results: ReinforceResults): string {
   const groups = groupsOf(results);
+  const [main] = SOURCES.toSorted((a, b) => results.runs.filter(({ source }) => source === b).length - results.runs.filter(({ source }) => source === a).length);
+  const look = ({ start, source }: Pick<(typeof groups)[number], 'start' | 'source'>): string => `class="path s-${methodInfo(start.method).id}"${source === main ? '' : ' style="stroke-width:1.2" stroke-dasharray="3 2"'}`;
   const all = groups.flatMap(({ runs }) => runs.flatMap((run) => PANELS.flatMap(({ values }) => values(run))));
   const steps = Math.max(...all.map(([step]) => step));
   const [low, high] = [Math.floor(10 * Math.min(...all.map(([, value]) => value))) / 10, Math.ceil(10 * Math.max(...all.map(([, value]) => value))) / 10];
@@ -106,16 +108,14 @@ export function drawReinforced(results: ReinforceResults): string {
     const drawn = groups.map(({ start, source, runs }) => {
       const places = values(runs[0]!).map(([step], i) => ({ step, ...spreadOf(runs.map((run) => values(run)[i]![1])) }));
       const line = (points: readonly string[]): string => points.join('L');
-      const name = methodInfo(start.method).id;
-      const band = runs.length > 1 ? `<path class="f-${name}" opacity="0.18" d="M${line([...places.map((place) => `${x(place.step)},${y(place.high)}`), ...places.toReversed().map((place) => `${x(place.step)},${y(place.low)}`)])}Z"/>` : '';
-      return `${band}<path class="path s-${name}"${source === 'engine' ? ' style="stroke-width:1.2" stroke-dasharray="3 2"' : ''} d="M${line(places.map((place) => `${x(place.step)},${y(place.mean)}`))}"/>`;
+      const band = source === main && runs.length > 1 ? `<path class="f-${methodInfo(start.method).id}" opacity="0.18" d="M${line([...places.map((place) => `${x(place.step)},${y(place.high)}`), ...places.toReversed().map((place) => `${x(place.step)},${y(place.low)}`)])}Z"/>` : '';
+      return `${band}<path ${look({ start, source })} d="M${line(places.map((place) => `${x(place.step)},${y(place.mean)}`))}"/>`;
     });
     return [`<text class="title" x="${left}" y="${PANEL.top - 12}">${title}</text>`, ...rows, ...columns, ...drawn].join('\n');
   });
   const legend = groups.map(({ start, source, runs }, i) => {
-    const left = PANEL.left + i * 180;
-    const { id, name } = methodInfo(start.method);
-    return `<path class="path s-${id}"${source === 'engine' ? ' style="stroke-width:1.2" stroke-dasharray="3 2"' : ''} d="M${left} 16h24"/><text x="${left + 30}" y="20">from ${name}, ${source}${runs.length > 1 ? `, ${runs.length} seeds` : ''}</text>`;
+    const [left, middle] = [PANEL.left + (i % 2) * (PANEL.width + PANEL.gap), 16 + 20 * Math.floor(i / 2)];
+    return `<path ${look({ start, source })} d="M${left} ${middle}h24"/><text x="${left + 30}" y="${middle + 4}">from ${methodInfo(start.method).name}, ${source}, ${runs.length === 1 ? `seed ${runs[0]!.seed}` : `${runs.length} seeds`}</text>`;
   });
   const width = PANEL.left + PANELS.length * (PANEL.width + PANEL.gap);
   return document(width, PANEL.top + PANEL.height + 44, 'In-domain accuracy, reward and out-of-domain accuracy over the steps of GRPO', [...legend, ...panels, `<text x="${PANEL.left}" y="${PANEL.top + PANEL.height + 36}">steps of GRPO</text>`].join('\n'));
