@@ -2,16 +2,18 @@
 
 Writes reference/fixtures/grpo.json: prompts, answers and rewards; the advantages, and of each update the loss, the gradient norm
 and the share of tokens that are clipped; the entropy at the sampled tokens. Beside it grpo.safetensors: some gradients of the
-first update (ratio 1) and of the last (clipped on both sides), and weights after it.
+first update (ratio 1) and of the last (clipped on both sides), and weights after it. The twin of the study has to come to these weights too.
 
     python reference/grpo.py
 """
 
 import json
+from types import SimpleNamespace
 
 import torch
 from llama import FIXTURES, make_model
 from safetensors.torch import save_file
+from twin_reinforce import update
 
 SETTINGS = dict(clipLow=0.2, clipHigh=0.28, updates=4, learningRate=4e-3, beta1=0.9, beta2=0.98, epsilon=1e-7, clipNorm=1.0)
 REWARDS = [[1, 0, 0, 1], [0, 0, 1, 0], [1, 1, 1, 1]]
@@ -23,6 +25,17 @@ def groups() -> list[dict]:
     generator = torch.Generator().manual_seed(5)
     draw = lambda low, high, size=(): torch.randint(low, high, size, generator=generator).tolist()
     return [dict(prompt=draw(0, 50, (draw(2, 7),)), answers=[draw(0, 50, (draw(1, 9),)) for _ in rewards], rewards=rewards) for rewards in REWARDS]
+
+
+def twin_difference(samples: list, tensors: dict) -> float:
+    """Largest difference of a weight after the same updates by the twin of the study."""
+    model = make_model("tied")
+    parameters = dict(model.named_parameters())
+    optimizer = torch.optim.AdamW(parameters.values(), lr=0.0, betas=(SETTINGS["beta1"], SETTINGS["beta2"]), eps=SETTINGS["epsilon"], weight_decay=0.0)
+    answers = [(torch.tensor(prompt), answer, advantage) for prompt, answer, advantage in samples]
+    settings = dict(clipLow=SETTINGS["clipLow"], clipHigh=SETTINGS["clipHigh"], optimizer=dict(clipNorm=SETTINGS["clipNorm"]))
+    update(SimpleNamespace(model=model, parameters=parameters, optimizer=optimizer), [SETTINGS["learningRate"]] * SETTINGS["updates"], answers, settings)
+    return max((parameters[name] - tensors[f"weight/{name}"]).abs().max().item() for name in KEPT)
 
 
 def main() -> None:
@@ -65,9 +78,12 @@ def main() -> None:
     assert nearest > 1e-4, nearest
     assert 0 < curve["clipShare"][-1] < 1
     tensors |= {f"weight/{n}": p.detach().clone() for n, p in model.named_parameters() if n in KEPT}
+    difference = twin_difference(samples, tensors)
+    # Four updates of weights of at most 1, each rounded to 2^-24 of them, from gradients summed in another order.
+    assert difference < 1e-6, difference
     (FIXTURES / "grpo.json").write_text(json.dumps(dict(settings=SETTINGS, groups=rollout, entropy=entropy, **curve)))
     save_file(tensors, FIXTURES / "grpo.safetensors", {"format": "pt"})
-    print(curve, entropy, nearest)
+    print(curve, entropy, nearest, difference)
 
 
 if __name__ == "__main__":
