@@ -79,7 +79,7 @@ def main() -> None:
     assert 0 < curve["clipShare"][-1] < 1
     tensors |= {f"weight/{n}": p.detach().clone() for n, p in model.named_parameters() if n in KEPT}
     difference = twin_difference(samples, tensors)
-    # Four updates of weights of at most 1, each rounded to 2^-24 of them, from gradients summed in another order.
+    # Four updates of weights of about 1, each rounded by about 2^-24, from gradients summed in another order.
     assert difference < 1e-6, difference
     (FIXTURES / "grpo.json").write_text(json.dumps(dict(settings=SETTINGS, groups=rollout, entropy=entropy, **curve)))
     save_file(tensors, FIXTURES / "grpo.safetensors", {"format": "pt"})
