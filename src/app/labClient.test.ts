@@ -33,7 +33,7 @@ describe('connecting', () => {
   });
 
   it('says when the engine itself fails', async () => {
-    await connectLab({ ...fakeLab({ stepMs: 1 }), openBuiltIn: () => Promise.reject(new Error('The model file is damaged.')) });
+    await connectLab({ ...fakeLab({ stepMs: 1 }), reopen: () => Promise.reject(new Error('The model file is damaged.')) });
     expect(state()).toMatchObject({ connection: 'failed', connectionMessage: 'The model file is damaged.' });
   });
 });

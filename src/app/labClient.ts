@@ -7,6 +7,7 @@ import type { LabApi, LabEvent, RunId } from '../worker/protocol.ts';
 import { receiveQueue } from './compare/queue.ts';
 import { keepStoredRuns } from './compare/stored.ts';
 import { lab, sentence, setEngine } from './lab.ts';
+import { restoreSettings } from './method/lastSettings.ts';
 import { keepEstimateCurrent } from './run/estimate.ts';
 import { acceptModel } from './model/opening.ts';
 import { settleRequests } from './run/control.ts';
@@ -18,7 +19,7 @@ const { setState: set, getState: get } = useLab;
 /** Milliseconds between two updates of the page from streamed events. */
 const eventInterval = 250;
 
-/** Connects the page to an engine and loads the built-in model; what goes wrong ends up in the store. */
+/** Connects the page to an engine and opens what was open when the page was left; what goes wrong ends up in the store. */
 export async function connectLab(startedEngine: LabApi): Promise<void> {
   setEngine(startedEngine);
   const events = new MessageChannel();
@@ -30,8 +31,9 @@ export async function connectLab(startedEngine: LabApi): Promise<void> {
       return;
     }
     set({ diagnosis, connection: 'loading' });
-    acceptModel(await lab().openBuiltIn());
+    acceptModel(await lab().reopen());
     await keepStoredRuns();
+    restoreSettings();
     set({ loading: undefined, connection: 'ready' });
   } catch (error) {
     failConnection(sentence(error));
@@ -61,7 +63,7 @@ function collectEvents(port: MessagePort): void {
 function receivePhase({ phase, done, total, unit }: Extract<LabEvent, { type: 'phase' }>): void {
   const progress = { phase, done, total, unit };
   set(({ exported, opening, connection, importing, evaluation, probes }) => {
-    if (phase === 'import') return { importing: importing && { ...importing, progress } };
+    if (phase === 'import' && connection !== 'loading') return { importing: importing && { ...importing, progress } };
     if (phase === 'probe') return { probes: { ...probes, going: probes.going && { ...probes.going, progress } } };
     if (phase === 'evaluate') return { evaluation: { ...evaluation, going: evaluation.going && { ...evaluation.going, progress } } };
     if (opening !== undefined) return { opening: { ...opening, progress } };

@@ -42,7 +42,7 @@ export interface LabRun {
   readonly phases: readonly PhaseProgress[];
   /** The phase that reported last. */
   readonly phase: PhaseId | undefined;
-  /** Milliseconds spent in the state `running`; 0 for a recorded run, whose events carry no times. */
+  /** Milliseconds spent in the state `running`, those of earlier visits included; 0 where that was not noted. */
   readonly activeMs: number;
   /** Step and active time when the first steps arrived: the pace is measured from there. */
   readonly paceFrom: { readonly step: number; readonly activeMs: number } | undefined;
@@ -53,7 +53,7 @@ export interface LabRun {
   readonly recorded: boolean;
   /** Only its log is kept in this browser. */
   readonly withoutWeights?: true;
-  /** It was interrupted and can go on from this step, bit for bit. */
+  /** It was interrupted or stopped and can go on from this step, bit for bit. */
   readonly resumableFrom?: number;
 }
 
@@ -74,11 +74,11 @@ export const exactMeasures: SuiteMeasures = { inDomain: 'exact', outOfDomain: 'e
 
 /** A run before any of its events; `at` is the time of the page in milliseconds. */
 export function runFromSummary(summary: RunSummary, at: number, recorded = false): LabRun {
-  const { id, config, state, model, dataset, startedAt, completedSteps, importedFrom, measures = exactMeasures } = summary;
+  const { id, config, state, model, dataset, startedAt, completedSteps, importedFrom, measures = exactMeasures, seconds = 0 } = summary;
   return {
     id, config, state, model, dataset, startedAt, completedSteps, importedFrom, measures, recorded,
     message: undefined, steps: [], evaluations: [], drifts: [], followed: [], reports: [], phases: [], phase: undefined,
-    activeMs: 0, paceFrom: undefined, updatedAt: at, visible: true,
+    activeMs: seconds * 1000, paceFrom: undefined, updatedAt: at, visible: true,
   };
 }
 
@@ -103,7 +103,7 @@ function withEvent(run: LabRun, event: LabEvent): LabRun {
       return withPhase(run, event);
     case 'state': {
       const { resumableFrom: _before, ...rest } = run;
-      return { ...rest, state: event.state, message: event.message, ...(event.resumableFrom === undefined ? {} : { resumableFrom: event.resumableFrom }) };
+      return { ...rest, state: event.state, message: event.message, ...(event.seconds === undefined ? {} : { activeMs: event.seconds * 1000 }), ...(event.resumableFrom === undefined ? {} : { resumableFrom: event.resumableFrom }) };
     }
     case 'steps': {
       const completedSteps = event.steps.at(-1)?.step ?? run.completedSteps;

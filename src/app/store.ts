@@ -5,7 +5,7 @@
 import { create } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
 import type {
-  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, LoraConfig, MethodId, ModelSummary, NamedFile, PenaltyId, Precision, QueueState, RecordedRun, RunConfig,
+  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, KeptFile, LoraConfig, MethodId, ModelSummary, NamedFile, PenaltyId, Precision, QueueState, RecordedRun, RunConfig,
   RunId, SamplingOptions, StorageReport,
 } from '../worker/protocol.ts';
 import type { KeptRuns } from './compare/groups.ts';
@@ -134,7 +134,7 @@ export interface LabState {
   readonly loading: PhaseProgress | undefined;
   readonly model: ModelSummary | undefined;
   readonly opening: Opening | undefined;
-  /** Opening this would let runs go, which is asked first. */
+  /** Opening this would let runs go that the browser could not keep, which is asked first. */
   readonly confirming: ModelRequest | undefined;
   readonly modelProblem: ModelProblem | undefined;
   /** What became of an opening that was cancelled. */
@@ -142,6 +142,8 @@ export interface LabState {
   readonly hub: HubForm;
   /** The cache of downloaded models, once it has been looked at. */
   readonly storage: StorageReport | undefined;
+  /** Data and models from files that this browser keeps, once they have been looked at. */
+  readonly keptFiles: readonly KeptFile[];
   /** The hub has been asked for something since the page was loaded. */
   readonly hubAsked: boolean;
   readonly datasets: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>;
@@ -204,6 +206,7 @@ export const initialState: LabState = {
   modelNotice: undefined,
   hub: { name: '', revision: 'main', looking: false, found: undefined },
   storage: undefined,
+  keptFiles: [],
   hubAsked: false,
   datasets: {},
   config: defaultConfig,

@@ -89,18 +89,25 @@ const beginningOf = ({ addsBos, bosTokenId }: Tokenizer): number[] => (addsBos &
 const EXAMPLES_PER_LOOK = 16;
 const EXAMPLES_PER_REPORT = 256;
 
-/** All examples, read as they are needed, with pauses so that a worker can answer other messages. @throws the signal's reason. */
+export interface TokeniseAllOptions extends TokeniseOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each row that the template cannot write, which is then left out; without it the first of them is thrown. */
+  readonly onRefused?: ((problem: DataProblem) => void) | undefined;
+}
+
+/** All examples, read as they are needed, with pauses so that a worker can answer other messages. @throws DataProblem; the signal's reason. */
 export async function tokeniseExamples(
   examples: ExampleStore | readonly Example[],
   tokenizer: Tokenizer,
-  options: TokeniseOptions & { readonly signal?: AbortSignal | undefined },
+  options: TokeniseAllOptions,
   onProgress: (done: number) => void = () => {},
 ): Promise<TokenStore> {
   const tokenised = new TokenStore();
   const pauses = new Pauses();
   for await (const slice of 'slices' in examples ? examples.slices() : [examples]) {
     for (const example of slice) {
-      tokenised.add(tokeniseExample(example, tokenizer, options));
+      const written = attempt(() => tokeniseExample(example, tokenizer, options), options.onRefused);
+      if (written) tokenised.add(written);
       if (tokenised.length % EXAMPLES_PER_LOOK === 0) await pauses.due();
       if (tokenised.length % EXAMPLES_PER_REPORT === 0) onProgress(tokenised.length);
       options.signal?.throwIfAborted();
@@ -108,6 +115,16 @@ export async function tokeniseExamples(
   }
   onProgress(tokenised.length);
   return tokenised;
+}
+
+function attempt<T>(write: () => T, onRefused: ((problem: DataProblem) => void) | undefined): T | undefined {
+  try {
+    return write();
+  } catch (error) {
+    if (!onRefused || !(error instanceof DataProblem)) throw error;
+    onRefused(error);
+    return undefined;
+  }
 }
 
 export interface TokenCounts {
@@ -141,9 +158,7 @@ export function countTokens(tokenised: TokenisedList): TokenCounts {
   };
 }
 
-const MANY_TRUNCATED = 0.2;
-
-/** What the counts say against a run: an error where nothing would be trained, a warning where much is cut off. */
+/** What the counts say against a run: an error where nothing would be trained, a warning where that is so of some rows. */
 export function checkCounts(counts: TokenCounts, file: string, maxLength: number): DataProblem[] {
   const { rows, trainedTokens, truncated, empty } = counts;
   if (trainedTokens === 0) {
@@ -155,15 +170,6 @@ export function checkCounts(counts: TokenCounts, file: string, maxLength: number
     })];
   }
   const problems: DataProblem[] = [];
-  if (truncated > MANY_TRUNCATED * rows) {
-    problems.push(new DataProblem({
-      file,
-      what: `rows longer than ${formatCount(maxLength)} tokens lose their end, the end-of-text token included: ${formatCount(truncated)} of ${formatCount(rows)}`,
-      stillHolds: 'The rest of each is trained.',
-      suggestion: 'Choose a longer length, or the model may not learn to stop.',
-      severity: 'warning',
-    }));
-  }
   if (empty > 0) {
     problems.push(new DataProblem({
       file,

@@ -10,6 +10,21 @@ const tensor = (name: string, ...values: number[]): TensorToWrite => ({
 const folder = (files: Record<string, Blob | string>): Map<string, Blob> =>
   new Map(Object.entries(files).map(([path, contents]) => [path, typeof contents === 'string' ? new Blob([contents]) : contents]));
 
+describe('config.json of a folder that is written', () => {
+  const written = async (config: Record<string, unknown>): Promise<unknown> => {
+    const files = await writeModelFolder({ config, tokenizerFiles: new Map(), tensors: [tensor('a', 1)], readme: '' });
+    return JSON.parse(await files.get('config.json')!.text());
+  };
+
+  it('has the base of the rotary embedding where transformers 5 reads it and where mlx-lm does', async () => {
+    const nested = { model_type: 'llama', rope_parameters: { rope_type: 'default', rope_theta: 500_000 } };
+    expect(await written(nested)).toEqual({ ...nested, rope_theta: 500_000 });
+    const both = { ...nested, rope_theta: 10_000 };
+    expect(await written(both)).toEqual(both);
+    expect(await written({ model_type: 'gpt2' })).toEqual({ model_type: 'gpt2' });
+  });
+});
+
 describe('reading a model folder', () => {
   const weights = writeSafetensors([tensor('a', 1, 2)]);
 

@@ -137,6 +137,13 @@ export interface ModelExport {
 /** Makes a Blob of pieces: on disk in a browser (`Scratch.writeFile` in storage/), else in memory. */
 export type WriteFile = (path: string, pieces: AsyncIterable<Uint8Array<ArrayBuffer>>) => Promise<Blob>;
 
+/** transformers 5 nests the base of the rotary embedding in `rope_parameters` and reads it there; mlx-lm and transformers 4 read it at the top. */
+function withRopeTheta(config: JsonObject): JsonObject {
+  const parameters = config['rope_parameters'];
+  const theta = isJsonObject(parameters) ? parameters['rope_theta'] : undefined;
+  return typeof theta === 'number' && config['rope_theta'] === undefined ? { ...config, rope_theta: theta } : config;
+}
+
 /** Larger weights are split, as transformers does, which counts a gigabyte as 10^9 bytes. */
 const SHARD_BYTES = 2e9;
 
@@ -150,7 +157,7 @@ export async function writeModelFolder(model: ModelExport, { shardBytes = SHARD_
   const files = new Map<string, Blob>();
   const json = (value: JsonObject): Blob => new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: 'application/json' });
   files.set('README.md', new Blob([readme], { type: 'text/markdown' }));
-  files.set('config.json', json(config));
+  files.set('config.json', json(withRopeTheta(config)));
   if (generationConfig !== undefined) files.set('generation_config.json', json(generationConfig));
   for (const [path, blob] of tokenizerFiles) files.set(path, blob);
   if (tokenizerConfig !== undefined || chatTemplate !== undefined) {

@@ -68,7 +68,7 @@ export class ActiveRun {
     if (record) checkSame(record, material);
     const run = new Run(id, config, material, lock, (event) => ground.emit(event));
     const { checkpoint, stored, head } = record ?? {};
-    if (checkpoint) run.takeUp({ ...checkpoint, startedAt: head!.summary.startedAt, events: rewound(stored!.events, checkpoint.step) });
+    if (checkpoint) run.takeUp({ ...checkpoint, startedAt: head!.summary.startedAt, seconds: stored!.summary.seconds ?? 0, events: rewound(stored!.events, checkpoint.step) });
     ground.begun(run);
     this.#run = run;
     this.#ended = this.#keep(run, checkpoint?.step)

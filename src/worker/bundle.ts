@@ -75,7 +75,7 @@ const RECORD = {
   precision: '',
   data: { train: USED, heldOut: USED, outOfDomain: USED },
   environment: { adapter: '', browser: '', 'modelRevision?': '' },
-  summary: { state: '', model: '', dataset: '', startedAt: '', completedSteps: 1, 'measures?': { inDomain: '', outOfDomain: '' }, 'importedFrom?': '' },
+  summary: { state: '', model: '', dataset: '', startedAt: '', completedSteps: 1, 'seconds?': 1, 'measures?': { inDomain: '', outOfDomain: '' }, 'importedFrom?': '' },
   notes: { 'name?': '', tags: [''], pinned: false },
   'message?': '',
 } as const;

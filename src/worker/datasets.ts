@@ -15,7 +15,7 @@ import type { Measure } from '../evaluation/scorer.ts';
 import { completionOf, measureOf } from '../evaluation/scorer.ts';
 import type { ChatTemplate } from '../formats/chatTemplate.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
-import type { DatasetRole, DatasetSummary, ImportResult, PreviewRow } from './protocol.ts';
+import type { DataProblem, DatasetRole, DatasetSummary, ImportResult, PreviewRow } from './protocol.ts';
 import type { UsedData, UsedDatasets } from './records.ts';
 import { keyOfData, ROLES } from './records.ts';
 
@@ -86,7 +86,9 @@ export class Datasets {
     const { signal } = this.#abort;
     try {
       const dataset = await importDataset(file, { skipRows, mapping, signal, purpose: role === 'train' ? 'training' : 'evaluation' }, ({ bytesRead, size }) => onProgress(bytesRead, size, 'bytes'));
-      const tokenised = await tokeniseExamples(dataset.examples, this.#tokenizer, { ...this.#encoding(file, maxLength), signal }, (done) => onProgress(done, dataset.examples.length, 'rows'));
+      const refused: DataError[] = [];
+      const tokenised = await tokeniseExamples(dataset.examples, this.#tokenizer, { ...this.#encoding(file, maxLength), signal, onRefused: (problem) => void refused.push(problem) }, (done) => onProgress(done, dataset.examples.length, 'rows'));
+      if (refused.length > 0) return { problem: this.#cannotWrite(role, refused, dataset.examples.length) };
       const counts = countTokens(tokenised);
       const measure = measureOf(await dataset.examples.read(0, MEASURED_EXAMPLES));
       const findings = [...dataset.problems, ...(role === 'train' ? checkCounts(counts, file.name, maxLength) : [])];
@@ -107,6 +109,13 @@ export class Datasets {
     const { file, origin, skipRows, dataset, maxLength: before } = this.#of(role);
     if (maxLength === before && JSON.stringify(mapping) === JSON.stringify(dataset.mapping)) return Promise.resolve(this.#imported(role));
     return this.import(role, file, origin, maxLength, { mapping, skipRows, ...(onProgress ? { onProgress } : {}) });
+  }
+
+  /** Rows that the chat template cannot write: the first with its reason, and how many there are. */
+  #cannotWrite(role: DatasetRole, refused: readonly DataError[], rows: number): DataProblem {
+    const first = refused[0]!;
+    const others = refused.length === 1 ? '' : ` ${formatCount(refused.length)} of ${formatCount(rows)} rows cannot be written by it; this is the first.`;
+    return { file: first.file, row: first.row!, rows: refused.map(({ row }) => row!), what: first.sentence + others, stillHolds: this.#stillHolds(role, first.stillHolds), canSkip: refused.length < rows };
   }
 
   #imported(role: DatasetRole): ImportResult {

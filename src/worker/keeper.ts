@@ -68,14 +68,15 @@ export class RunKeeper {
     return (step % evaluateEvery === 0 || since >= EVERY) && since >= this.#cost / SHARE;
   }
 
-  /** Writes a checkpoint; the one before goes. @throws what reading `pieces` throws */
-  async writeCheckpoint(step: number, pieces: Pieces): Promise<void> {
+  /** Writes a checkpoint; the one before goes. @param seconds the run has taken up to it @throws what reading `pieces` throws */
+  async writeCheckpoint(step: number, pieces: Pieces, seconds: number): Promise<void> {
     if (!this.#store || !this.#hasRoom || this.checkpoint === step) return;
     const started = performance.now();
     const source = new Source(pieces);
     try {
       await this.#store.writeCheckpoint(this.id, step, source);
       this.checkpoint = step;
+      await this.#store.append(this.id, { seconds } satisfies RunLine);
     } catch (error) {
       if (source.failed) throw error;
       // The log and the weights, which are a third of a checkpoint, may yet find room.
@@ -93,10 +94,10 @@ export class RunKeeper {
     await this.#keep('The weights of this run are not kept on disk: export them before you leave the page', (disk) => disk.writeWeights(this.id, source), source);
   }
 
-  /** The run is over. @param kept it ended with weights, and goes on from no checkpoint */
-  async end(kept: boolean): Promise<void> {
+  /** The run is over. @param finished it goes on from no checkpoint */
+  async end(finished: boolean): Promise<void> {
     await this.#keep('The end of this run is not kept on disk', async (disk) => {
-      if (kept) await disk.dropCheckpoints(this.id);
+      if (finished) await disk.dropCheckpoints(this.id);
       await disk.letGo(this.id);
     });
   }

@@ -4,7 +4,7 @@ import { testAdapters } from '../gpu/testing.ts';
 import { unzipFiles, zipFiles } from '../formats/zip.ts';
 import type { MemoryDirectory } from '../storage/testing.ts';
 import { memoryDirectory } from '../storage/testing.ts';
-import type { NamedFile, RunConfig, RunId, StoredRun } from './protocol.ts';
+import type { LabEvent, NamedFile, RunConfig, RunId, StoredRun } from './protocol.ts';
 import type { Session } from './session.ts';
 import { CONFIG, copyOf, LORA, modelFiles, openPage as openPageOn, PERPLEXITY } from './testing.ts';
 
@@ -88,6 +88,33 @@ describe('runs on disk', () => {
     expect(measured(resumed!)).toEqual(measured(straight!));
     expect(bytesOf(left(), id)).toEqual(bytesOf(disk, id));
     after.close();
+  });
+
+  it('go on after they were stopped, to the same bits, and know how long they took', async () => {
+    const disk = memoryDirectory();
+    const { session, ended, heard, close } = await openPage(disk);
+    const { id: straight } = await session.start(CONFIG);
+    expect(await ended(straight)).toBe('finished');
+    const { id } = await session.start(CONFIG);
+    await session.pause();
+    await heard((event) => event.type === 'state' && event.run === id && event.state === 'paused');
+    await session.stepOnce();
+    await heard((event) => event.type === 'steps' && event.run === id);
+    await session.stop(true);
+    const stopped = (await heard((event) => event.type === 'state' && event.run === id && event.state === 'stopped')) as Extract<LabEvent, { type: 'state' }>;
+    const find = async (): Promise<StoredRun> => (await session.storedRuns()).find(({ summary }) => summary.id === id)!;
+    const kept = await find();
+    expect(kept).toMatchObject({ summary: { state: 'stopped', seconds: stopped.seconds! }, hasWeights: true, resumableFrom: stopped.resumableFrom! });
+    expect(stopped.seconds).toBeGreaterThan(0);
+    expect((await session.evaluate({ ...PERPLEXITY, columns: [id] })).columns).toHaveLength(1);
+    await session.resumeRun(id);
+    expect(await ended(id, 'finished')).toBe('finished');
+    expect(bytesOf(disk, id)).toEqual(bytesOf(disk, straight));
+    const finished = await find();
+    expect(finished).not.toHaveProperty('resumableFrom');
+    expect(finished.summary.seconds).toBeGreaterThan(kept.summary.seconds!);
+    expect((await session.storedRuns()).every(({ summary }) => summary.seconds! > 0)).toBe(true);
+    close();
   });
 
   it('are annotated, hidden, brought back and deleted for good', async () => {

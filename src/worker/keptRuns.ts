@@ -52,6 +52,16 @@ export class KeptRuns {
     this.made.delete(id);
   }
 
+  /** Keeps a run that was opened from files. Returns why it is not kept, as a sentence. */
+  async keepOpened({ summary, events, material: { origin } }: Run, weights: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<string | undefined> {
+    try {
+      await this.library.keep({ format: 1, ...origin, summary }, events, weights);
+      return undefined;
+    } catch (error) {
+      return `This run is not kept on disk: it is gone when the page is left. ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+
   /** Forgets what only the page has. */
   clear(): void {
     this.made.clear();
@@ -106,8 +116,8 @@ export class KeptRuns {
   #asItIsNow(stored: StoredRun): StoredRun {
     const run = this.made.get(stored.summary.id);
     if (!run || run.state === 'failed') return stored;
-    const { resumableFrom: _resumable, ...rest } = stored;
-    return { ...rest, summary: run.summary, events: [...run.events], hasWeights: run.hasEnded };
+    const { resumableFrom, ...rest } = stored;
+    return { ...rest, ...(run.state !== 'stopped' || resumableFrom === undefined ? {} : { resumableFrom }), summary: run.summary, events: [...run.events], hasWeights: run.hasEnded };
   }
 }
 

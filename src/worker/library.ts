@@ -89,6 +89,11 @@ export class Library {
     await (await this.store()).remove(id);
   }
 
+  /** Keeps a run that was opened from files. @throws StorageFullError; nothing of it is kept then */
+  async keep(head: RunHead, events: readonly LabEvent[], weights: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<void> {
+    await writeRun(await this.store(), head, events.map((event): RunLine => ({ event })), weights);
+  }
+
   /** Keeps runs of a bundle, under new ids where the disk has runs of theirs. @throws StorageFullError; those before it are kept then */
   async add(runs: readonly UnbundledRun[]): Promise<RunId[]> {
     const store = await this.store();
@@ -131,9 +136,16 @@ async function addRun(store: RunStore, { head, notes, events, weights }: Unbundl
   const id = ids.get(head.summary.id)!;
   const started = startFrom === undefined ? {} : { startFrom: ids.get(startFrom) ?? startFrom };
   const own = events.map((event): LabEvent => (event.type === 'report' ? reportEvent(id, event.report) : 'run' in event ? { ...event, run: id } : event));
+  const renamed: RunHead = { ...head, summary: { ...head.summary, id, config: { ...config, ...started } } };
+  await writeRun(store, renamed, [{ notes }, ...own.map((event): RunLine => ({ event }))], weights && pieces(weights));
+}
+
+/** Writes a run that has ended, or nothing of it. */
+async function writeRun(store: RunStore, head: RunHead, lines: readonly RunLine[], weights: AsyncIterable<Uint8Array<ArrayBuffer>> | undefined): Promise<void> {
+  const { id } = head.summary;
   try {
-    await store.append(id, { ...head, summary: { ...head.summary, id, config: { ...config, ...started } } } satisfies RunHead, { notes } satisfies RunLine, ...own.map((event): RunLine => ({ event })));
-    if (weights) await store.writeWeights(id, pieces(weights));
+    await store.append(id, head, ...lines);
+    if (weights) await store.writeWeights(id, weights);
   } catch (error) {
     await store.remove(id);
     throw error;

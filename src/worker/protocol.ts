@@ -93,7 +93,7 @@ export interface LabApi {
   stepOnce(): Promise<void>;
   /** Ends the run at the current step; `keep` evaluates and keeps the weights, else everything of the run is dropped. */
   stop(keep: boolean): Promise<void>;
-  /** Takes up a run that was interrupted, from its last checkpoint, bit for bit; the model and the data must be those it was begun on. */
+  /** Takes up a run that was interrupted or stopped, from its last checkpoint, bit for bit; the model and the data must be those it was begun on. */
   resumeRun(run: RunId): Promise<RunSummary>;
   /** Hides a run and frees its weights on the device; its files stay until `purgeRemoved`, or until the page is opened the next time. */
   removeRun(run: RunId): Promise<void>;

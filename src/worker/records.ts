@@ -48,8 +48,8 @@ export interface RunHead extends RunOrigin {
   readonly summary: RunSummary;
 }
 
-/** The others. `resumedFrom`: what was logged after this step is made again. */
-export type RunLine = { readonly event: LabEvent } | { readonly notes: RunNotes } | { readonly resumedFrom: number } | { readonly removed: boolean };
+/** The others. `resumedFrom`: what was logged after this step is made again. `seconds` it has taken up to a checkpoint. */
+export type RunLine = { readonly event: LabEvent } | { readonly seconds: number } | { readonly notes: RunNotes } | { readonly resumedFrom: number } | { readonly removed: boolean };
 
 /** A run as its files have it. */
 export interface RunRecord {
@@ -72,8 +72,12 @@ export function recordOf({ id, lines, weights, checkpoint, bytes }: KeptRun): Ru
   let events: readonly LabEvent[] = [];
   let notes = NO_NOTES;
   let removed = false;
+  let { seconds } = head.summary;
   for (const line of rest) {
-    if ('event' in line) (events as LabEvent[]).push(line.event);
+    if ('event' in line) {
+      (events as LabEvent[]).push(line.event);
+      if (line.event.type === 'state' && line.event.seconds !== undefined) ({ seconds } = line.event);
+    } else if ('seconds' in line) ({ seconds } = line);
     else if ('notes' in line) notes = line.notes;
     else if ('resumedFrom' in line) events = rewound(events, line.resumedFrom);
     else removed = line.removed;
@@ -86,13 +90,13 @@ export function recordOf({ id, lines, weights, checkpoint, bytes }: KeptRun): Ru
   return {
     head,
     stored: {
-      summary: { ...head.summary, id, state, completedSteps: Math.max(completedSteps, head.summary.completedSteps) },
+      summary: { ...head.summary, id, state, completedSteps: Math.max(completedSteps, head.summary.completedSteps), ...(seconds === undefined ? {} : { seconds }) },
       notes,
       events,
       environment: head.environment,
       bytes,
       hasWeights: ended && weights !== undefined,
-      ...(ended || !checkpoint ? {} : { resumableFrom: checkpoint.step }),
+      ...(state === 'finished' || !checkpoint ? {} : { resumableFrom: checkpoint.step }),
     },
     removed,
     weights: ended ? weights : undefined,

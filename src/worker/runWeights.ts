@@ -15,9 +15,9 @@ export class RunWeights {
     private readonly lock: Lock,
   ) {}
 
-  /** From now on the weights of an ended run are among those that make room for others. */
-  hold(run: Run): void {
-    this.workspaces.require().weights.put(run.id, run.weights!, run.keeper?.keeps ?? false);
+  /** From now on the weights of an ended run are among those that make room for others, where the disk has them too. */
+  hold(run: Run, onDisk = run.keeper?.keeps ?? false): void {
+    this.workspaces.require().weights.put(run.id, run.weights!, onDisk);
     run.weights = undefined;
   }
 

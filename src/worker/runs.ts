@@ -83,6 +83,8 @@ export interface Interrupted {
   readonly events: readonly LabEvent[];
   readonly step: number;
   readonly file: Blob;
+  /** Spent up to there. */
+  readonly seconds: number;
 }
 
 /** One run, from `start` to kept weights or to nothing. */
@@ -95,6 +97,9 @@ export class Run {
   state: RunState = 'preparing';
   completedSteps = 0;
   startedAt = new Date().toISOString();
+  /** Seconds of training and evaluating before `#since`, when it began to run the last time. */
+  #seconds = 0;
+  #since: number | undefined;
   /** What its evaluations measured the suites by: those of a run from files were made elsewhere. */
   measures: SuiteMeasures;
   #from: Interrupted | undefined;
@@ -134,8 +139,14 @@ export class Run {
       startedAt: this.startedAt,
       completedSteps: this.completedSteps,
       measures: this.measures,
+      seconds: this.seconds,
       ...(this.importedFrom === undefined ? {} : { importedFrom: this.importedFrom }),
     };
+  }
+
+  /** It has spent on training and evaluating so far. */
+  get seconds(): number {
+    return this.#seconds + (this.#since === undefined ? 0 : (performance.now() - this.#since) / 1000);
   }
 
   /** It is over and has weights. */
@@ -153,6 +164,7 @@ export class Run {
   takeUp(from: Interrupted): void {
     this.#from = from;
     this.startedAt = from.startedAt;
+    this.#seconds = from.seconds;
     this.completedSteps = from.step;
     this.events.push(...from.events);
     const base = from.events.find((event) => event.type === 'evaluation')?.evaluation;
@@ -174,7 +186,7 @@ export class Run {
     } finally {
       for (const resource of resources.toReversed()) resource.destroy();
       if (this.state === 'stopped' && !this.weights) await this.keeper?.discard();
-      else await this.keeper?.end(this.weights !== undefined);
+      else await this.keeper?.end(this.state === 'finished');
     }
   }
 
@@ -215,6 +227,8 @@ export class Run {
       this.#setState('stopped', 'discarded');
       return;
     }
+    // A run that is stopped can go on later, as if it had been paused.
+    if (!finished) await this.#checkpoint(learner);
     this.material.baseEvaluations.set(this.#endKey(this.id), await this.#evaluate(scorer, this.completedSteps, 'evaluate', true));
     if (meters.spectrum) await this.#drift(meters.spectrum);
     if (meters.follow) await this.#follow(meters.follow);
@@ -222,7 +236,8 @@ export class Run {
     this.weights = await lab.keep(learner.weights);
     await this.keeper?.writeWeights(lab.saveWeights(this.weights));
     this.#phase('save', 1, 1, 'items');
-    this.#setState(finished ? 'finished' : 'stopped');
+    if (finished) this.#setState('finished');
+    else this.#setState('stopped', undefined, this.keeper?.keeps === true ? this.keeper.checkpoint : undefined);
   }
 
   /** What the base model makes of the examples that the run is followed on; before anything of the run is on the device, which this takes room of for a while. */
@@ -311,7 +326,7 @@ export class Run {
 
   async #checkpoint(learner: Learner): Promise<void> {
     if (this.completedSteps === 0) return;
-    await this.lock.run(async () => this.keeper?.writeCheckpoint(this.completedSteps, learner.saveState()));
+    await this.lock.run(async () => this.keeper?.writeCheckpoint(this.completedSteps, learner.saveState(), this.seconds));
   }
 
   /** Waits while paused, which may be until the page is left. False when the run was asked to end. */
@@ -402,12 +417,16 @@ export class Run {
       return;
     }
     this.state = 'failed';
+    this.#seconds = this.seconds;
+    this.#since = undefined;
     this.#emit(interrupted(this.id, 'The graphics device was lost', this.completedSteps, this.keeper?.checkpoint));
   }
 
-  #setState(state: RunState, message?: string): void {
+  #setState(state: RunState, message?: string, resumableFrom?: number): void {
     this.state = state;
-    this.#emit({ type: 'state', run: this.id, state, ...(message === undefined ? {} : { message }) });
+    this.#seconds = this.seconds;
+    this.#since = state === 'running' ? performance.now() : undefined;
+    this.#emit({ type: 'state', run: this.id, state, seconds: this.#seconds, ...(message === undefined ? {} : { message }), ...(resumableFrom === undefined ? {} : { resumableFrom }) });
   }
 
   #phase(phase: PhaseId, done: number, total: number, unit: Extract<LabEvent, { type: 'phase' }>['unit']): void {

@@ -202,6 +202,8 @@ export class Session implements LabApi {
     this.#active.requireNone();
     const record = await this.#library.record(id);
     if (record?.stored.resumableFrom === undefined) throw new Error('This run has no checkpoint to go on from; start it again.');
+    // What a stopped run ended with gives way to what it will end with.
+    await this.#require().weights.drop(id);
     return (await this.#active.begin(id, record.head.summary.config, record)).summary;
   }
 
@@ -396,8 +398,10 @@ export class Session implements LabApi {
     const base: BaseModel = { name: origin.name, revision: origin.revision, modelType: String(lab.folder.config['model_type']), tensors: lab.folder.weights.tensors };
     const imported = await this.#lock.run(() => importRun(dropped, id, lab, base, { ...UNKNOWN_CONFIG, maxLength: this.#workspaces.maxLength }));
     const run = Run.imported(id, imported, dropped.name, await this.#material(imported.config), this.#lock, (event) => this.#emit(event));
+    const refusal = await this.#lock.run(() => this.#kept.keepOpened(run, lab.saveWeights(imported.weights)));
+    if (refusal !== undefined) run.events.push({ type: 'state', run: id, state: run.state, message: refusal });
     this.#runs.set(id, run);
-    this.#weights.hold(run);
+    this.#weights.hold(run, refusal === undefined);
     return { model: summary, datasets: this.#require().datasets.summaries(), run: run.summary, events: run.events };
   }
 

@@ -54,6 +54,14 @@ export async function modelFiles(seed: number): Promise<NamedFile[]> {
   return [...written].map(([path, blob]) => ({ path: `small-${seed}/${path}`, file: new File([blob], path) }));
 }
 
+export interface PageOptions {
+  readonly gpu?: GPU;
+  /** What is dropped on it; without it what was open is opened again. */
+  readonly files?: readonly NamedFile[];
+  /** Where files are kept. */
+  readonly kept?: MemoryDirectory;
+}
+
 /** A page on a disk: its worker, and what it was told. */
 export async function openPage(disk: MemoryDirectory, { gpu, files, kept = memoryDirectory() }: PageOptions = {}) {
   const disks: Readonly<Record<string, MemoryDirectory>> = { runs: disk, files: kept };

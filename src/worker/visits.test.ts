@@ -4,7 +4,7 @@ import type { MemoryDirectory } from '../storage/testing.ts';
 import { memoryDirectory } from '../storage/testing.ts';
 import type { DatasetRole, ImportResult, LabEvent, NamedFile, QueueState } from './protocol.ts';
 import type { Session } from './session.ts';
-import { CONFIG, copyOf, modelFiles, openPage } from './testing.ts';
+import { CONFIG, copyOf, LORA, modelFiles, openPage, PERPLEXITY } from './testing.ts';
 
 const SHORT = { ...CONFIG, steps: 1 };
 
@@ -54,6 +54,27 @@ describe('a reload', () => {
     await after.heard(isEmpty);
     const runs = await after.session.storedRuns();
     expect(runs.map(({ summary }) => [summary.config.seed, summary.state, summary.dataset])).toEqual([[2, 'finished', 'mine.jsonl'], [1, 'finished', 'mine.jsonl']]);
+    after.close();
+  });
+
+  it('brings back an adapter that was dropped, with its weights', async () => {
+    const [disk, kept] = [memoryDirectory(), memoryDirectory()];
+    const before = await openPage(disk, { files, kept });
+    await modelIsKept(before.session);
+    const { id } = await before.session.start({ ...SHORT, lora: LORA });
+    await before.ended(id);
+    const { file } = await before.session.exportRun(id, { kind: 'peft', dtype: 'F32', rank: 2 });
+    const dropped = (await before.session.openFiles([{ path: file!.name, file: file! }], 'f32')).run!;
+    const perplexity = async (session: Session): Promise<number> => (await session.evaluate({ ...PERPLEXITY, columns: [dropped.id] })).columns[0]!.score.value;
+    const expected = await perplexity(before.session);
+    await before.session.removeRun(id);
+    const left = leave(disk, kept);
+    before.close();
+
+    const after = await openPage(left.disk, { kept: left.kept });
+    const [run] = await after.session.storedRuns();
+    expect(run).toMatchObject({ summary: { id: dropped.id, state: 'finished', importedFrom: dropped.importedFrom! }, hasWeights: true });
+    expect(await perplexity(after.session)).toBe(expected);
     after.close();
   });
 

@@ -113,8 +113,9 @@ export function QueueBuilder(): ReactElement {
   const memory = useLab((state) => state.memory);
   const model = useLab((state) => state.model);
   const config = supervised(useLab((state) => state.config), model);
-  const runs = useLab((state) => state.runs);
-  const items = useLab((state) => state.queue.items);
+  const dataset = useLab((state) => state.datasets.train?.name);
+  const runs = useLab((state) => state.runs).filter((run) => run.dataset === dataset);
+  const items = useLab((state) => state.queue.items).filter((item) => item.dataset === dataset);
   const seconds = useLab((state) => state.estimate?.seconds);
   const ready = useLab((state) => state.connection === 'ready' && state.datasets.train !== undefined);
   const edited = { config, memory, model };

@@ -86,7 +86,7 @@ function Running({ item, name }: { readonly item: QueuedRun; readonly name: stri
 
 /** Nothing where nothing is queued. */
 export function QueueList(): ReactElement {
-  const { items, running } = useLab((state) => state.queue);
+  const { items, running, why } = useLab((state) => state.queue);
   const seconds = useLab((state) => state.estimate?.seconds);
   const [dragged, setDragged] = useState<string>();
   if (items.length === 0) return <p className="queue-none">Nothing queued</p>;
@@ -112,6 +112,12 @@ export function QueueList(): ReactElement {
           </button>
         )}
       </div>
+      {why === undefined ? null : (
+        <p className="note warn" role="status">
+          <Icon name="alert" />
+          {why}
+        </p>
+      )}
       <ol className="queue-items">
         {items.map((item, index) =>
           item.state === 'running' ? (

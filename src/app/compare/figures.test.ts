@@ -117,13 +117,13 @@ describe('the run table', () => {
   it('says how each group stands', () => {
     const failed = runOf({ method: 'l2sp', lambda: 2 }, path(0.5, 0.9), { state: 'failed', message: 'The device was lost.' });
     const live = runOf({ method: 'sft', lambda: 0, seed: 9 }, path(0.9, 0.7), { state: 'running', completedSteps: 40 });
-    const [first, second] = groupRuns([failed, live], [{ id: 'q', config: { ...live.config, seed: 10 }, dataset: 'demo-train.jsonl', state: 'waiting' }]).map((group) => runRow(group));
+    const [first, second] = groupRuns([failed, live], [{ id: 'q', config: { ...live.config, seed: 10 }, dataset: 'Demo word problems', state: 'waiting' }]).map((group) => runRow(group));
     expect(first).toMatchObject({ status: 'failed: The device was lost.', failed: true, values: {} });
     expect(second).toMatchObject({ status: 'running, step 40 of 60; 1 queued', failed: false });
   });
 
   it('sorts by a column, pinned rows first and rows without a value last', () => {
-    const waiting = groupRuns(runs, [{ id: 'q', config: { ...runs[0]!.config, lambda: 99 }, dataset: 'demo-train.jsonl', state: 'waiting' }]);
+    const waiting = groupRuns(runs, [{ id: 'q', config: { ...runs[0]!.config, lambda: 99 }, dataset: 'Demo word problems', state: 'waiting' }]);
     const rows = waiting.map((group) => runRow({ ...group, pinned: group.name === 'L2-SP' }));
     const names = (descending: boolean): readonly string[] => sortRows(rows, { key: 'outOfDomain', descending }).map(({ group }) => group.name);
     expect(names(true)).toEqual(['L2-SP', 'SFT lr 1e-5', 'RPSFT λ 10', 'SFT lr 5e-4', 'RPSFT λ 99']);

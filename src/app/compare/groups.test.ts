@@ -24,7 +24,7 @@ describe('groupRuns', () => {
 
   it('adds waiting runs to the group of their setting, or as a group of their own', () => {
     const run = runOf({ lambda: 1 }, points);
-    const groups = groupRuns([run], [{ id: 'q1', config: { ...run.config, seed: 5 }, dataset: 'demo-train.jsonl', state: 'waiting' }, { id: 'q2', config: { ...run.config, method: 'sft' }, dataset: 'demo-train.jsonl', state: 'waiting' }]);
+    const groups = groupRuns([run], [{ id: 'q1', config: { ...run.config, seed: 5 }, dataset: 'Demo word problems', state: 'waiting' }, { id: 'q2', config: { ...run.config, method: 'sft' }, dataset: 'Demo word problems', state: 'waiting' }]);
     expect(groups.map(({ runs, queued }) => [runs.length, queued.length])).toEqual([[1, 1], [0, 1]]);
   });
 
@@ -97,7 +97,7 @@ describe('sweepConfigs', () => {
     const [first, second, third] = configs;
     const done = { ...runOf({}, points), config: { ...first!, lambda: 7 } };
     const failed = { ...runOf({}, points, { state: 'failed' }), config: second! };
-    expect(newConfigs(configs, [done, failed], [{ id: 'q', config: third!, dataset: 'demo-train.jsonl', state: 'waiting' }]).map(({ seed }) => seed)).toEqual([2, 4]);
+    expect(newConfigs(configs, [done, failed], [{ id: 'q', config: third!, dataset: 'Demo word problems', state: 'waiting' }]).map(({ seed }) => seed)).toEqual([2, 4]);
   });
 });
 

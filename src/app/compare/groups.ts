@@ -31,9 +31,9 @@ export interface RunGroup {
 
 export const noNotes: RunNotes = { tags: [], pinned: false };
 
-/** The settings that had an effect, without the seed, as text. */
+/** The settings that had an effect, without the seed and what only watches the run, as text. */
 export function settingsKey(config: RunConfig): string {
-  const effective = Object.entries(config).filter(([key]) => key !== 'seed' && !isIdle(key, config));
+  const effective = Object.entries(config).filter(([key]) => key !== 'seed' && key !== 'follow' && !isIdle(key, config));
   return JSON.stringify(effective.toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -47,20 +47,20 @@ function originKey(config: RunConfig, runs: ReadonlyMap<RunId, LabRun>): string 
 /** A setting and its data; a run of which only the files are known stands alone. */
 const groupKey = ({ config, model, dataset, importedFrom, recorded }: LabRun, runs: ReadonlyMap<RunId, LabRun>): string => [originKey(config, runs), model, dataset, importedFrom ?? '', recorded].join('\n');
 
-/** Runs and waiting runs by setting, in the order of their first one. A waiting run joins the runs of this page's data that share its setting. */
+/** Runs and waiting runs by setting, in the order of their first one. A waiting run joins the runs that share its setting and its data. */
 export function groupRuns(runs: readonly LabRun[], queued: readonly QueuedRun[] = [], kept: KeptRuns = {}): readonly RunGroup[] {
-  const groups = new Map<string, { config: RunConfig; runs: LabRun[]; queued: QueuedRun[] }>();
+  const groups = new Map<string, { config: RunConfig; dataset: string; runs: LabRun[]; queued: QueuedRun[] }>();
   const byId = new Map(runs.map((run) => [run.id, run]));
   for (const run of runs) {
     const key = groupKey(run, byId);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { config: run.config, runs: [run], queued: [] });
+    if (group === undefined) groups.set(key, { config: run.config, dataset: run.dataset, runs: [run], queued: [] });
     else group.runs.push(run);
   }
   for (const item of queued) {
     const key = originKey(item.config, byId);
-    const group = [...groups.values()].findLast(({ config, runs: [first] }) => first?.recorded !== true && originKey(config, byId) === key);
-    if (group === undefined) groups.set(key, { config: item.config, runs: [], queued: [item] });
+    const group = [...groups.values()].findLast(({ config, dataset, runs: [first] }) => first?.recorded !== true && dataset === item.dataset && originKey(config, byId) === key);
+    if (group === undefined) groups.set(`${key}\n${item.dataset}`, { config: item.config, dataset: item.dataset, runs: [], queued: [item] });
     else group.queued.push(item);
   }
   const entries = [...groups];

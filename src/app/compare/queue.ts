@@ -10,12 +10,12 @@ const { setState: set, getState: get } = useLab;
 /** Takes over what the worker reports. The run that it has begun, or taken up again, is put among the runs at once, because its events follow. */
 export function receiveQueue(queue: QueueState, at: number): void {
   const begun = queue.items.find(({ state }) => state === 'running');
-  set(({ runs, selectedRun, model, datasets, recording, queue: before }) => {
+  set(({ runs, selectedRun, model, recording, queue: before }) => {
     const isNew = begun !== undefined && before.items.every(({ id, state }) => id !== begun.id || state !== 'running');
     if (!isNew) return { queue };
     if (runs.some(({ id }) => id === begun.id)) return { queue, runs: runs.map((run) => (run.id === begun.id && !isLive(run) ? { ...run, state: 'preparing', message: undefined, updatedAt: at } : run)) };
     const run = runFromSummary(
-      { id: begun.id, config: begun.config, state: 'preparing', model: model?.name ?? '', dataset: datasets.train?.name ?? '', startedAt: new Date().toISOString(), completedSteps: 0 },
+      { id: begun.id, config: begun.config, state: 'preparing', model: model?.name ?? '', dataset: begun.dataset, startedAt: new Date().toISOString(), completedSteps: 0 },
       at,
     );
     const own = runs.filter(({ recorded }) => !recorded);

@@ -18,7 +18,7 @@ const undoTime = 10_000;
 
 /** A kept run as the page holds it: by its log, with the state that the worker found it in. */
 export function storedRun({ summary, events, hasWeights, resumableFrom }: StoredRun): LabRun {
-  const run: LabRun = { ...applyEvents(runFromSummary(summary, 0), events, 0), activeMs: 0, paceFrom: undefined, state: summary.state, completedSteps: summary.completedSteps };
+  const run: LabRun = { ...applyEvents(runFromSummary(summary, 0), events, 0), activeMs: (summary.seconds ?? 0) * 1000, paceFrom: undefined, state: summary.state, completedSteps: summary.completedSteps };
   return { ...run, ...(hasWeights || isLive(run) ? {} : { withoutWeights: true }), ...(resumableFrom === undefined ? {} : { resumableFrom }) };
 }
 
@@ -71,16 +71,17 @@ async function loadAll(): Promise<void> {
   }
 }
 
-/** Takes up a run that was interrupted, from its last checkpoint. */
+/** Takes up a run that was interrupted or stopped, from its last checkpoint. */
 export async function goOn(run: LabRun): Promise<void> {
   const put = (change: LabRun): void => set(({ runs }) => ({ runs: runs.map((other) => (other.id === run.id ? change : other)) }));
   put({ ...run, state: 'preparing', message: undefined, updatedAt: performance.now() });
-  set({ selectedRun: run.id });
+  set({ selectedRun: run.id, runProblem: undefined });
   try {
     await lab().resumeRun(run.id);
   } catch (error) {
     put(run);
     useCompare.setState({ problem: { title: 'The run does not go on.', message: sentence(error) } });
+    set({ runProblem: sentence(error) });
   }
 }
 

@@ -179,7 +179,7 @@ export function DataStation(): ReactElement {
           ) : null}
         </div>
       ) : null}
-      {usable ? <p className="help">Or drop it anywhere: .jsonl, .json, .csv, .tsv, .txt or .parquet, also as .gz. Conversations, questions with answers, multiple choice or plain text. It is read here and goes nowhere.</p> : null}
+      {usable ? <p className="help">Or drop it anywhere: .jsonl, .json, .csv, .tsv, .txt or .parquet, also as .gz. Conversations, questions with answers, multiple choice or plain text. It is read on this machine and sent nowhere; a copy stays in this browser for the next visit and goes once nothing needs it (Model, Kept in this browser).</p> : null}
       {train === undefined ? null : <TrainingData dataset={train} />}
       {train === undefined ? null : <Measured />}
     </>

@@ -1,5 +1,6 @@
 /** @file A file that was not loaded: what is wrong and where, what still holds, and what can be done. */
 import type { ReactElement } from 'react';
+import { formatCount } from '../format.ts';
 import { importFile } from './importing.ts';
 import { Alert } from '../parts/Alert.tsx';
 import { FileButton } from '../parts/FileButton.tsx';
@@ -11,8 +12,8 @@ export function FileAlert(): ReactElement | null {
   const busy = useLab((state) => state.importing !== undefined);
   if (problem === undefined) return null;
   const { role, file, skipRows } = problem;
-  const { file: name, what, stillHolds, row, canSkip } = problem.problem;
-  const skip = file !== undefined && row !== undefined && canSkip ? (): void => void importFile(role, file, [...skipRows, row]) : undefined;
+  const { file: name, what, stillHolds, row, rows = row === undefined ? [] : [row], canSkip } = problem.problem;
+  const skip = file !== undefined && rows.length > 0 && canSkip ? (): void => void importFile(role, file, [...skipRows, ...rows]) : undefined;
   return (
     <Alert
       title={file === undefined ? 'The mapping was not changed' : `${name} was not loaded`}
@@ -20,7 +21,7 @@ export function FileAlert(): ReactElement | null {
         <>
           {skip === undefined ? null : (
             <button type="button" className="btn" disabled={busy} onClick={skip}>
-              Skip this row
+              {rows.length > 1 ? `Skip these ${formatCount(rows.length)} rows` : 'Skip this row'}
             </button>
           )}
           <FileButton accept={acceptedFiles} label="Choose another file" onFile={(chosen) => void importFile(role, chosen)}>

@@ -28,6 +28,8 @@ describe('dataChecks', () => {
       'warn: 12 rows are also in the held-out data: what is measured there will look better than it is',
       'warn: A character was lost.',
     ]);
+    expect(texts({ truncatedRows: 1000 })[0]).toMatch(/^warn: 1,000 rows are longer than 128 tokens and will be cut off \(\d+\.\d%\): choose a longer length, or the model may not learn to stop$/);
+    expect(texts({ role: 'heldOut', truncatedRows: 1000 })[0]).toMatch(/cut off \(\d+\.\d%\)$/);
   });
 });
 

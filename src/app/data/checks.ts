@@ -32,11 +32,17 @@ function consequence(own: DatasetRole, other: DatasetRole): string {
   return 'gain and loss are partly measured on the same items';
 }
 
+/** Share of rows without their end from which a model may not learn to end. */
+const manyRows = 0.2;
+
 /** Everything worth knowing, the worst first. `others` are the datasets of all roles. */
 export function dataChecks(dataset: DatasetSummary, others: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>, maxLength: number): readonly DataCheck[] {
   const { truncatedRows, rows, duplicates, overlap, longest, warnings } = dataset;
   const checks: DataCheck[] = [contentCheck(dataset)];
-  if (truncatedRows > 0) checks.push({ verdict: 'warn', text: `${rowsAre(truncatedRows)} longer than ${formatCount(maxLength)} tokens and will be cut off (${formatPercent(truncatedRows / rows)})` });
+  if (truncatedRows > 0) {
+    const consequence = dataset.role === 'train' && truncatedRows > manyRows * rows ? ': choose a longer length, or the model may not learn to stop' : '';
+    checks.push({ verdict: 'warn', text: `${rowsAre(truncatedRows)} longer than ${formatCount(maxLength)} tokens and will be cut off (${formatPercent(truncatedRows / rows)})${consequence}` });
+  }
   else checks.push({ verdict: 'ok', text: `Nothing is cut off: the longest row has ${formatCount(longest)} of ${formatCount(maxLength)} tokens` });
   if (duplicates > 0) checks.push({ verdict: 'warn', text: `${rowsAre(duplicates)} a copy of another row` });
   else checks.push({ verdict: 'ok', text: 'No row stands here twice' });

@@ -6,8 +6,8 @@ const lettersKey = 'gimbal.letterKeys';
 
 export const themes: readonly Theme[] = ['system', 'light', 'dark'];
 
-/** Storage can be forbidden; the page then works with its defaults. */
-function stored(key: string): string | undefined {
+/** Text that is kept under a key. Storage can be forbidden; the page then works with its defaults. */
+export function stored(key: string): string | undefined {
   try {
     return localStorage.getItem(key) ?? undefined;
   } catch {
@@ -15,7 +15,7 @@ function stored(key: string): string | undefined {
   }
 }
 
-function store(key: string, value: string): void {
+export function store(key: string, value: string): void {
   try {
     localStorage.setItem(key, value);
   } catch {

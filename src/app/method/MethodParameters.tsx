@@ -1,10 +1,9 @@
 /** @file The chosen method: what it does and minimises, its parameters, what k comes to in this model, what it costs and where it comes from. */
-import { Fragment, type ReactElement } from 'react';
-import { addedPenalty, choiceName, methodInfo, parametersOf, partsOf, type MethodSource } from '../../worker/methods.ts';
-import type { Estimate, RunConfig } from '../../worker/protocol.ts';
+import { Fragment, useId, type ReactElement } from 'react';
+import { addedPenalty, choiceName, METHODS, methodInfo, parametersOf, partsOf, type MethodInfo, type MethodSource } from '../../worker/methods.ts';
+import type { Estimate, PenaltyId, RunConfig } from '../../worker/protocol.ts';
 import { formatCount, formatCounted, formatRange } from '../format.ts';
 import { Icon } from '../parts/Icon.tsx';
-import { Switch } from '../parts/Switch.tsx';
 import { holdBeside, useLab } from '../store.ts';
 import { checkConfig } from './fields.ts';
 import { Formula } from './Formula.tsx';
@@ -53,19 +52,46 @@ function costOf(config: RunConfig): string {
   return costs.length === 0 ? 'A step costs what one of SFT does.' : `A step costs beyond one of SFT: ${costs.join('; ')}.`;
 }
 
+/** Penalties that go beside another objective: those whose strength can be set. */
+const penalties = METHODS.filter(({ penalty, parameters }) => penalty !== undefined && parameters.some(({ id }) => id === 'lambda'));
+
+function HoldWith({ config }: { readonly config: RunConfig }): ReactElement {
+  const added = addedPenalty(config);
+  const helpId = useId();
+  const option = ({ id, name, summary }: MethodInfo): ReactElement => (
+    <option key={id} value={id} title={summary}>
+      {name}
+    </option>
+  );
+  return (
+    <>
+      <label className="stack">
+        And hold with
+        <select value={added ?? ''} aria-describedby={helpId} onChange={(event) => holdBeside(event.target.value === '' ? undefined : (event.target.value as PenaltyId))}>
+          <option value="">nothing</option>
+          {penalties.filter(({ control }) => !control).map(option)}
+          <optgroup label="Controls">{penalties.filter(({ control }) => control).map(option)}</optgroup>
+        </select>
+      </label>
+      <p className="help" id={helpId}>
+        {added === undefined ? 'A penalty on the weights beside this objective.' : `${methodInfo(added).explanation} The run is called ${choiceName(config)}.`}
+      </p>
+    </>
+  );
+}
+
 export function MethodParameters(): ReactElement {
   const config = useLab((state) => state.config);
   const contextLength = useLab((state) => state.model?.contextLength);
   const rank = useLab((state) => state.estimate?.rank);
   const { id, explanation, source, penalty } = methodInfo(config.method);
-  const added = addedPenalty(config);
   const problems = checkConfig(config, contextLength);
   return (
     <div className="params">
       <Formula config={config} />
       <p className="help">{explanation}</p>
       {penalty === undefined && id !== 'sft' ? (
-        <Switch label="And hold with RPSFT" help={`Adds the penalty of RPSFT, so that the run is called ${choiceName({ ...config, penalty: 'rpsft' })}.`} checked={added !== undefined} onChange={(on) => holdBeside(on ? 'rpsft' : undefined)} />
+        <HoldWith config={config} />
       ) : null}
       {parametersOf(config).map((parameter) => (
         <Fragment key={parameter.id}>

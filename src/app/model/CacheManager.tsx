@@ -1,14 +1,14 @@
-/** @file The cache of downloaded models: what lies in it, how large, when it was last used, and deleting it. */
+/** @file What lies in this browser beside runs: downloaded models, data and models from files; how large each is, what needs it, and deleting it. */
 import { useEffect, useState, type ReactElement } from 'react';
-import type { StorageReport } from '../../worker/protocol.ts';
-import { formatBytes, formatCounted, formatDay } from '../format.ts';
+import type { KeptFile, StorageReport } from '../../worker/protocol.ts';
+import { formatBytes, formatCount, formatCounted, formatDay } from '../format.ts';
 import { Icon } from '../parts/Icon.tsx';
 import { useLab } from '../store.ts';
-import { refreshStorage, removeCached } from './opening.ts';
+import { forgetFile, refreshStorage, removeCached } from './opening.ts';
 
 type Cached = StorageReport['models'][number];
 
-const totalOf = (models: readonly Cached[]): number => models.reduce((sum, { bytes }) => sum + bytes, 0);
+const totalOf = (models: readonly Pick<Cached, 'bytes'>[]): number => models.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** Asks in place before it deletes. */
 function Deleting({ what, bytes, label, onDelete }: { readonly what: string; readonly bytes: number; readonly label?: string; readonly onDelete: () => void }): ReactElement {
@@ -35,23 +35,50 @@ function Deleting({ what, bytes, label, onDelete }: { readonly what: string; rea
     );
   }
   return (
-    <button type="button" className="ib" aria-label={`Delete ${what} from the cache`} title="Delete from the cache" onClick={() => setAsking(true)}>
+    <button type="button" className="ib" aria-label={`Delete ${what} from this browser`} title="Delete from this browser" onClick={() => setAsking(true)}>
       <Icon name="x" />
     </button>
   );
 }
 
+/** "open now, 3 runs, 2 queued": what would ask for it again. */
+function neededBy({ open, runs, queued }: KeptFile): string {
+  const parts = [...(open ? ['open now'] : []), ...(runs > 0 ? [formatCounted(runs, 'run')] : []), ...(queued > 0 ? [`${formatCount(queued)} queued`] : [])];
+  return parts.length === 0 ? 'needed by nothing' : `for ${new Intl.ListFormat('en-GB').format(parts)}`;
+}
+
+function FromFiles({ files }: { readonly files: readonly KeptFile[] }): ReactElement | null {
+  if (files.length === 0) return null;
+  return (
+    <ul className="cache">
+      {files.map((file) => (
+        <li key={file.key}>
+          <span>
+            <b>{file.name}</b>
+            <small>
+              {file.kind === 'model' ? 'model from files' : 'data'}, {formatBytes(file.bytes)}, {neededBy(file)}
+            </small>
+          </span>
+          <Deleting what={file.name} bytes={file.bytes} onDelete={() => void forgetFile(file)} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 export function CacheManager(): ReactElement | null {
   const storage = useLab((state) => state.storage);
+  const files = useLab((state) => state.keptFiles);
+  const loaded = useLab((state) => state.datasets);
   const opening = useLab((state) => state.opening !== undefined);
-  useEffect(() => void refreshStorage(), []);
+  useEffect(() => void refreshStorage(), [loaded]);
   if (storage === undefined) return null;
   const { models, usage, quota } = storage;
   return (
     <details className="more">
       <summary>
-        Cache
-        <span>{models.length === 0 ? 'No downloaded model' : `${formatCounted(models.length, 'model')}, ${formatBytes(totalOf(models))}`}</span>
+        Kept in this browser
+        <span>{[models.length === 0 ? '' : formatCounted(models.length, 'download'), files.length === 0 ? '' : formatCounted(files.length, 'file'), formatBytes(totalOf([...models, ...files]))].filter(Boolean).join(', ')}</span>
         <Icon name="chevron" className="chev" />
       </summary>
       <div className="more-body">
@@ -72,6 +99,11 @@ export function CacheManager(): ReactElement | null {
           </ul>
         )}
         {models.length < 2 || opening ? null : <Deleting what="all models" bytes={totalOf(models)} label={`Delete all, ${formatBytes(totalOf(models))}`} onDelete={() => void removeCached('all')} />}
+        <FromFiles files={files} />
+        <p className="help">
+          Downloads, and copies of the data and models you open from files, so that the page and the queue go on after a reload. They lie in this browser on this machine and are sent nowhere. Files go by themselves once nothing open, queued or kept was made on
+          them; a run or queue that needs one you delete asks for it again.
+        </p>
         <p className="help">
           This page stores {formatBytes(usage)}{quota === 0 ? '' : ` of the ${formatBytes(quota)} that the browser allows`}. Deleting a model here leaves it open if it is.
         </p>

@@ -1,9 +1,10 @@
-/** @file What stands in the way of a model: a problem with what still holds, and the question before runs are let go. */
+/** @file What stands in the way of a model: a problem with what still holds, and the question before runs are let go that could not be kept. */
 import type { ReactElement } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { formatCounted } from '../format.ts';
 import { Alert } from '../parts/Alert.tsx';
 import { useLab, type ModelRequest } from '../store.ts';
-import { namesOfRuns, openModel, originName, requestModel, runsOfModel } from './opening.ts';
+import { namesOfRuns, openModel, originName, requestModel, runsToLose } from './opening.ts';
 
 function Problem(): ReactElement | null {
   const problem = useLab((state) => state.modelProblem);
@@ -42,20 +43,19 @@ function Problem(): ReactElement | null {
 /** What the runs are let go for. */
 function why({ origin, precision }: ModelRequest): string {
   if (origin.kind === 'precision') return `Keeping the weights in ${precision} opens the model again.`;
-  if (origin.kind === 'files' && origin.files.some(({ path }) => /\.zip$/i.test(path))) return 'If this zip holds another model and not an adapter or an exported run, the runs of the open one go.';
-  return 'Another model takes the place of the open one, and its runs go with it.';
+  if (origin.kind === 'files' && origin.files.some(({ path }) => /\.zip$/i.test(path))) return 'If this zip holds another model and not an adapter or an exported run, it takes the place of the open one.';
+  return 'Another model takes the place of the open one. Runs that are kept come back with it.';
 }
 
 function Question(): ReactElement | null {
   const request = useLab((state) => state.confirming);
-  const runs = useLab((state) => state.runs);
+  const lost = useLab(useShallow(runsToLose));
   const model = useLab((state) => state.model);
   if (request === undefined) return null;
-  const kept = runsOfModel(runs);
   const cancel = (): void => useLab.setState({ confirming: undefined });
   return (
     <Alert
-      title={`Let ${formatCounted(kept.length, 'run')} go?`}
+      title={`Let ${formatCounted(lost.length, 'run')} go?`}
       actions={
         <>
           <button type="button" className="btn danger" onClick={() => void openModel(request)}>
@@ -70,7 +70,9 @@ function Question(): ReactElement | null {
       }
     >
       <p>{why(request)}</p>
-      <p>Weights and curves of {namesOfRuns(kept)} would be gone. Export what should last first.</p>
+      <p>
+        {namesOfRuns(lost)} could not be kept in this browser: weights and curves would be gone. Export what should last first.
+      </p>
     </Alert>
   );
 }

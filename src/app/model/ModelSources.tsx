@@ -35,7 +35,7 @@ function FromFiles({ busy }: { readonly busy: boolean }): ReactElement {
           Choose files
         </FileButton>
       </div>
-      <p className="help">Or drop a folder, a zip or all its files anywhere on the page: config.json, tokenizer.json and the .safetensors. They are read here and go nowhere.</p>
+      <p className="help">Or drop a folder, a zip or all its files anywhere on the page: config.json, tokenizer.json and the .safetensors. They are read on this machine and sent nowhere; a copy stays in this browser for the next visit (see Kept in this browser below).</p>
     </>
   );
 }

@@ -94,8 +94,7 @@ export function ModelStation(): ReactElement {
       <ModelAlerts />
       <OpeningProgress />
       {notice === undefined ? null : (
-        <p className="note">
-          <Icon name="check" />
+        <p className="note" role="status">
           {notice}
         </p>
       )}

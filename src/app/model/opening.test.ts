@@ -9,7 +9,9 @@ import { applyWay } from '../run/fit.ts';
 import { wayDetail } from '../run/Misfit.tsx';
 import { chooseMethod, editConfig, editLora, initialState, selectMisfit, selectRun, selectWelcome, trainLora, useLab } from '../store.ts';
 import { fakeLab, type FakeOptions } from '../testing.ts';
-import { cancelOpening, editHub, lookUp, openFiles, openModel, removeCached, requestModel } from './opening.ts';
+import { demo } from '../data/testing.ts';
+import { cancelOpening, editHub, forgetFile, lookUp, openFiles, openModel, refreshStorage, removeCached, requestModel } from './opening.ts';
+import { builtIn } from './testing.ts';
 
 const state = useLab.getState;
 const until = (condition: () => boolean): Promise<void> => vi.waitFor(() => expect(condition()).toBe(true), { timeout: 10_000, interval: 5 });
@@ -117,9 +119,20 @@ describe('files', () => {
     expect(state().config).not.toHaveProperty('startFrom');
   });
 
-  it('of another model ask before runs are let go', async () => {
+  it('of another model take the place of the open one, whose kept runs come back with it', async () => {
     await connect();
     await finishRun();
+    await until(() => state().kept['run-1'] !== undefined);
+    await openFiles(named('Other/config.json', 'Other/model.safetensors'));
+    expect(state()).toMatchObject({ runs: [], confirming: undefined, model: { name: 'Other', source: 'files' } });
+    await requestModel({ origin: { kind: 'built-in' }, precision: 'f32' });
+    await until(() => state().runs.map(({ id }) => id).join() === 'run-1');
+  });
+
+  it('of another model ask before runs are let go that could not be kept', async () => {
+    await connect();
+    await openFiles(named('adapter/adapter_config.json', 'adapter/adapter_model.safetensors'));
+    expect(state().kept['run-1']).toBeUndefined();
     await openFiles(named('Other/config.json', 'Other/model.safetensors'));
     expect(state().confirming).toMatchObject({ origin: { kind: 'files', name: 'Other' } });
     expect(state().runs).toHaveLength(1);
@@ -138,16 +151,39 @@ describe('files', () => {
 });
 
 describe('another precision', () => {
-  it('lets runs go before it opens the model again', async () => {
+  it('opens the model again, and its kept runs come back', async () => {
     const lab = await connect();
     await finishRun();
+    await until(() => state().kept['run-1'] !== undefined);
     const removed = vi.spyOn(lab, 'removeRun');
     await requestModel({ origin: { kind: 'precision' }, precision: 'bf16' });
-    const request = state().confirming;
-    expect(request).toBeDefined();
-    if (request !== undefined) await openModel(request);
-    expect(removed).toHaveBeenCalledWith('run-1');
-    expect(state()).toMatchObject({ runs: [], model: { precision: 'bf16', source: 'built-in' } });
+    expect(state()).toMatchObject({ confirming: undefined, model: { precision: 'bf16', source: 'built-in' } });
+    await until(() => state().runs.map(({ id }) => id).join() === 'run-1');
+    expect(removed).not.toHaveBeenCalled();
+  });
+});
+
+describe('the next visit', () => {
+  const other = { model: { ...builtIn, name: 'Other', source: 'files' as const }, datasets: demo() };
+
+  it('finds what was open, and says what could not be opened again', async () => {
+    await connect({ reopened: { ...other, notice: { data: 'mine.jsonl is not kept.' } } });
+    expect(state()).toMatchObject({ connection: 'ready', model: { name: 'Other' }, importNotice: 'mine.jsonl is not kept.', station: 'data', modelNotice: undefined });
+    useLab.setState(initialState, true);
+    await connect({ reopened: { ...other, notice: { model: 'Big is not kept.' } } });
+    expect(state()).toMatchObject({ modelNotice: 'Big is not kept.', station: 'model', importNotice: undefined });
+  });
+
+  it('has the files that are kept, until they are deleted', async () => {
+    const file = { key: 'a', kind: 'data', name: 'mine.jsonl', bytes: 4000, runs: 1, queued: 0, open: false } as const;
+    const lab = await connect({ files: [file] });
+    await refreshStorage();
+    expect(state().keptFiles).toEqual([file]);
+    await forgetFile(file);
+    expect(state().keptFiles).toEqual([]);
+    lab.forgetFile = () => Promise.reject(new Error('mine.jsonl is open from here.'));
+    await forgetFile(file);
+    expect(state().modelProblem).toMatchObject({ title: 'mine.jsonl was not deleted', message: 'mine.jsonl is open from here.' });
   });
 });
 

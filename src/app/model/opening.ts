@@ -1,12 +1,12 @@
 /** @file Opens models from the page, from files and from the Hub, and keeps the cache in order. The open model stays until another one is open. */
-import type { ModelSummary, NamedFile, Opened, StorageReport } from '../../worker/protocol.ts';
+import type { KeptFile, ModelSummary, NamedFile, Opened, StorageReport } from '../../worker/protocol.ts';
 import { runNames } from '../charts/names.ts';
 import { byRole } from '../data/importing.ts';
 import { formatBytes } from '../format.ts';
 import { lab, sentence } from '../lab.ts';
 import { configForModel, memoryForModel } from '../method/defaults.ts';
 import { supervised } from '../method/reinforce.ts';
-import { applyEvents, isLive, runFromSummary, type LabRun } from '../runs.ts';
+import { applyEvents, hasWeights, isLive, runFromSummary, type LabRun } from '../runs.ts';
 import { initialState, selectLiveRun, useLab, type HubForm, type LabState, type ModelRequest, type Opening } from '../store.ts';
 import { goesOnto, nameOfFiles } from './dropped.ts';
 import { parseHubName } from './hubName.ts';
@@ -27,13 +27,16 @@ export function originName({ origin }: ModelRequest, model: ModelSummary | undef
   }
 }
 
-/** Runs with weights of the open model, which another one lets go. */
-export const runsOfModel = (runs: readonly LabRun[]): readonly LabRun[] => runs.filter((run) => !run.recorded && !isLive(run));
+/** Runs of the open model that have ended; those that are kept come back with it. */
+const runsOfModel = (runs: readonly LabRun[]): readonly LabRun[] => runs.filter((run) => !run.recorded && !isLive(run));
 
-/** "RPSFT and SFT": the runs that go when another model is opened. */
+/** Runs that the browser could not keep, which another model lets go. */
+export const runsToLose = ({ runs, kept }: Pick<LabState, 'runs' | 'kept'>): readonly LabRun[] => runsOfModel(runs).filter((run) => hasWeights(run) && (kept[run.id]?.bytes ?? 0) === 0);
+
+/** "RPSFT and SFT". */
 export const namesOfRuns = (runs: readonly LabRun[]): string => new Intl.ListFormat('en-GB').format(runNames(runs));
 
-/** Opens a model, or asks first where that lets runs go. */
+/** Opens a model, or asks first where that lets runs go that could not be kept. */
 export async function requestModel(request: ModelRequest): Promise<void> {
   const { origin } = request;
   const leavesRuns = origin.kind === 'files' && (await goesOnto(origin.files, get().model?.name));
@@ -41,7 +44,7 @@ export async function requestModel(request: ModelRequest): Promise<void> {
   if (selectLiveRun(get()) !== undefined) {
     const message = 'A run is going on, and it trains the open model.';
     set({ station: 'model', modelProblem: { title: `${originName(request, get().model)} was not opened`, message, stillHolds: 'Stop the run or let it finish, then try again.', retry: request } });
-  } else if (runsOfModel(get().runs).length > 0 && !leavesRuns) {
+  } else if (!leavesRuns && runsToLose(get()).length > 0) {
     set({ station: 'model', confirming: request, modelProblem: undefined });
   } else {
     await openModel(request);
@@ -73,22 +76,13 @@ export async function openModel(request: ModelRequest): Promise<void> {
     hubAsked: hubAsked || origin.kind === 'hub',
   }));
   try {
-    if (origin.kind === 'precision') await letRunsGo();
     acceptModel(await ask(request));
   } catch (error) {
     refuse(request, sentence(error));
   } finally {
     set({ opening: undefined });
   }
-  if (origin.kind === 'hub') await refreshStorage();
-}
-
-/** The engine reopens a model only where no run is kept on it. */
-async function letRunsGo(): Promise<void> {
-  for (const { id } of runsOfModel(get().runs)) {
-    await lab().removeRun(id);
-    set(({ runs, selectedRun }) => ({ runs: runs.filter((run) => run.id !== id), selectedRun: selectedRun === id ? undefined : selectedRun }));
-  }
+  if (origin.kind === 'hub' || origin.kind === 'files') await refreshStorage();
 }
 
 const isSame = (before: ModelSummary | undefined, now: ModelSummary): boolean =>
@@ -96,9 +90,13 @@ const isSame = (before: ModelSummary | undefined, now: ModelSummary): boolean =>
 
 /** Puts what was opened into the store: a run beside those of the open model, or another model in its place. */
 export function acceptModel(opened: Opened): void {
-  const { model, datasets, run, events = [] } = opened;
+  const { model, datasets, run, events = [], notice } = opened;
   const added = run === undefined ? [] : [{ ...applyEvents(runFromSummary(run, performance.now()), events, performance.now()), state: run.state, completedSteps: run.completedSteps }];
-  const data = { datasets: byRole(datasets), fileProblem: undefined };
+  const data = {
+    datasets: byRole(datasets), fileProblem: undefined,
+    ...(notice?.data === undefined ? {} : { importNotice: notice.data, station: 'data' as const }),
+    ...(notice?.model === undefined ? {} : { modelNotice: notice.model, station: 'model' as const }),
+  };
   set((state): Partial<LabState> => {
     const shown = added.length === 0 ? {} : { selectedRun: added[0]?.id, station: 'run' as const };
     if (run !== undefined && isSame(state.model, model)) {
@@ -172,6 +170,7 @@ const cacheProblem = (error: unknown): void =>
 export async function refreshStorage(): Promise<void> {
   try {
     acceptStorage(await lab().storage());
+    set({ keptFiles: await lab().keptFiles() });
   } catch (error) {
     cacheProblem(error);
   }
@@ -183,5 +182,15 @@ export async function removeCached(key: string): Promise<void> {
     acceptStorage(await lab().removeCached(key));
   } catch (error) {
     cacheProblem(error);
+  }
+}
+
+/** Deletes data or a model from files that the browser keeps. */
+export async function forgetFile({ key, name }: KeptFile): Promise<void> {
+  try {
+    set({ keptFiles: await lab().forgetFile(key) });
+    acceptStorage(await lab().storage());
+  } catch (error) {
+    set({ modelProblem: { title: `${name} was not deleted`, message: sentence(error), stillHolds: '', retry: undefined } });
   }
 }

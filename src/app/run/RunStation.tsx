@@ -2,6 +2,7 @@
 import type { ReactElement } from 'react';
 import { formatAbout, formatCount, formatCounted, formatParameter, formatTime } from '../format.ts';
 import { runNames } from '../charts/names.ts';
+import { goOn } from '../compare/stored.ts';
 import { continueRun, reinforceRun, startObstacle, startRun } from './control.ts';
 import { loraLabel } from '../method/configLine.ts';
 import { choiceName, METHODS, methodInfo } from '../../worker/methods.ts';
@@ -112,12 +113,30 @@ function LiveRun({ run }: { readonly run: LabRun }): ReactElement {
   );
 }
 
+/** Takes the run up where it was interrupted or stopped. */
+function GoOn({ run }: { readonly run: LabRun }): ReactElement | null {
+  if (run.resumableFrom === undefined) return null;
+  return (
+    <button type="button" className="btn" title="The same run goes on, to the same bits as if it had not been left" onClick={() => void goOn(run)}>
+      Go on from step {formatCount(run.resumableFrom)}
+    </button>
+  );
+}
+
 /** How the selected run ended, and what can be done with it. */
 function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
   const other = useLab((state) => METHODS.find(({ id, control }) => !control && state.runs.every(({ config }) => config.method !== id) && (state.config.lora === undefined || !needsAllWeights(id)))?.id);
   if (run.state === 'failed') {
     return (
-      <Alert title={`${choiceName(run.config)} stopped at step ${formatCount(run.completedSteps)}`} actions={<DiagnosticsButton />}>
+      <Alert
+        title={`${choiceName(run.config)} stopped at step ${formatCount(run.completedSteps)}`}
+        actions={
+          <>
+            <GoOn run={run} />
+            <DiagnosticsButton />
+          </>
+        }
+      >
         <p>{run.message ?? 'The engine gave no reason.'}</p>
         <p>Its curves up to there are kept. The other runs are as they were.</p>
       </Alert>
@@ -134,6 +153,7 @@ function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
       </p>
       {run.recorded ? null : (
         <div className="acts run-acts">
+          <GoOn run={run} />
           <button type="button" className="btn" onClick={() => showTab('playground')}>
             Try it
           </button>

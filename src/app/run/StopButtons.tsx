@@ -58,7 +58,7 @@ export function StopButtons({ run }: { readonly run: LabRun }): ReactElement {
           Stop and discard
         </button>
       </div>
-      <p className="help">Stopping and keeping evaluates the run on all items where it stands; its weights can then be tried and exported.</p>
+      <p className="help">Stopping and keeping evaluates the run on all items where it stands; its weights can then be tried and exported, and the run can go on later.</p>
     </>
   );
 }

@@ -53,11 +53,13 @@ export interface PreviewRow {
 export interface DataProblem {
   readonly file: string;
   readonly row?: number;
+  /** All rows with the problem, where they are known; `row` is the first. */
+  readonly rows?: readonly number[];
   /** What is wrong and where, e.g. "Row 1,873: the line ends inside a string, at character 288." */
   readonly what: string;
   /** What still holds, e.g. "Rows 1 to 1,872 read well. The demo data is still loaded." */
   readonly stillHolds: string;
-  /** The row could be left out. */
+  /** The row, or all of `rows`, could be left out. */
   readonly canSkip: boolean;
 }
 

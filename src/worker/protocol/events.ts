@@ -59,8 +59,8 @@ export interface Drift {
 
 export type LabEvent =
   | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' | 'rows' | 'parts' }
-  /** `resumableFrom`: the step from which a run that failed can go on, bit for bit. */
-  | { readonly type: 'state'; readonly run: RunId; readonly state: RunState; readonly message?: string; readonly resumableFrom?: number }
+  /** `resumableFrom`: the step from which a run that failed or was stopped can go on, bit for bit. `seconds` it has spent on training and evaluating. */
+  | { readonly type: 'state'; readonly run: RunId; readonly state: RunState; readonly message?: string; readonly resumableFrom?: number; readonly seconds?: number }
   | { readonly type: 'steps'; readonly run: RunId; readonly steps: readonly StepMetrics[] }
   | { readonly type: 'evaluation'; readonly run: RunId; readonly evaluation: Evaluation }
   /** The weights that the run starts from, where these are another run's: on all items, as step 0. */

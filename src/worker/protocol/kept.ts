@@ -32,7 +32,7 @@ export interface StoredRun {
   readonly bytes: number;
   /** Its weights are kept, so it can be asked, evaluated, exported and continued. */
   readonly hasWeights: boolean;
-  /** The step from which `resumeRun` goes on; absent for a run that has ended, or that got to no checkpoint. */
+  /** The step from which `resumeRun` goes on; absent for a run that has finished, or that got to no checkpoint. */
   readonly resumableFrom?: number;
 }
 

@@ -107,6 +107,8 @@ export interface RunSummary {
   readonly completedSteps: number;
   /** What its evaluations measured each suite by; absent in files from before this was noted, which knew `exact` only. */
   readonly measures?: SuiteMeasures;
+  /** Spent on training and evaluating; absent in files from before this was noted. */
+  readonly seconds?: number;
   /** Name of the files that it was read from; absent for a run that was made here. */
   readonly importedFrom?: string;
 }
