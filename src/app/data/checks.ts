@@ -40,8 +40,8 @@ export function dataChecks(dataset: DatasetSummary, others: Readonly<Partial<Rec
   const { truncatedRows, rows, duplicates, overlap, longest, warnings } = dataset;
   const checks: DataCheck[] = [contentCheck(dataset)];
   if (truncatedRows > 0) {
-    const consequence = dataset.role === 'train' && truncatedRows > manyRows * rows ? ': choose a longer length, or the model may not learn to stop' : '';
-    checks.push({ verdict: 'warn', text: `${rowsAre(truncatedRows)} longer than ${formatCount(maxLength)} tokens and will be cut off (${formatPercent(truncatedRows / rows)})${consequence}` });
+    const advice = dataset.role === 'train' && truncatedRows > manyRows * rows ? ': choose a longer length, or the model may not learn to stop' : '';
+    checks.push({ verdict: 'warn', text: `${rowsAre(truncatedRows)} longer than ${formatCount(maxLength)} tokens and will be cut off (${formatPercent(truncatedRows / rows)})${advice}` });
   }
   else checks.push({ verdict: 'ok', text: `Nothing is cut off: the longest row has ${formatCount(longest)} of ${formatCount(maxLength)} tokens` });
   if (duplicates > 0) checks.push({ verdict: 'warn', text: `${rowsAre(duplicates)} a copy of another row` });

@@ -69,9 +69,13 @@ function FromFiles({ files }: { readonly files: readonly KeptFile[] }): ReactEle
 export function CacheManager(): ReactElement | null {
   const storage = useLab((state) => state.storage);
   const files = useLab((state) => state.keptFiles);
-  const loaded = useLab((state) => state.datasets);
   const opening = useLab((state) => state.opening !== undefined);
-  useEffect(() => void refreshStorage(), [loaded]);
+  useEffect(() => {
+    void refreshStorage();
+    return useLab.subscribe((now, before) => {
+      if (now.datasets !== before.datasets) void refreshStorage();
+    });
+  }, []);
   if (storage === undefined) return null;
   const { models, usage, quota } = storage;
   return (
