@@ -41,10 +41,10 @@ function Deleting({ what, bytes, label, onDelete }: { readonly what: string; rea
   );
 }
 
-/** "open now, 3 runs, 2 queued": what would ask for it again. */
+/** "open now, needed by 3 runs and 2 in the queue": what would ask for it again. */
 function neededBy({ open, runs, queued }: KeptFile): string {
-  const parts = [...(open ? ['open now'] : []), ...(runs > 0 ? [formatCounted(runs, 'run')] : []), ...(queued > 0 ? [`${formatCount(queued)} queued`] : [])];
-  return parts.length === 0 ? 'needed by nothing' : `for ${new Intl.ListFormat('en-GB').format(parts)}`;
+  const users = [...(runs > 0 ? [formatCounted(runs, 'run')] : []), ...(queued > 0 ? [`${formatCount(queued)} in the queue`] : [])];
+  return [open ? 'open now' : '', users.length === 0 ? '' : `needed by ${users.join(' and ')}`].filter(Boolean).join(', ') || 'needed by nothing';
 }
 
 function FromFiles({ files }: { readonly files: readonly KeptFile[] }): ReactElement | null {
