@@ -120,7 +120,7 @@ export const lossCurve = (drawn: DrawnRun, smoothing: number, scale: ScaleKind):
       line: smooth(raw, smoothing, scale === 'log'),
       raw,
       rings: evaluations
-        .filter((evaluation) => evaluation.step > 0)
+        .filter((evaluation) => evaluation.step > 0 && drawn.run.config.reinforce === undefined)
         .map((evaluation) => ({ x: evaluation.step, y: Number.isFinite(evaluation.heldOutLoss) ? evaluation.heldOutLoss : null })),
       breaks: breaksOf(steps, 'loss'),
       detail: (step) => (heldOut.has(step) ? `held-out ${formatLoss(heldOut.get(step))}` : ''),
