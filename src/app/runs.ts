@@ -64,6 +64,11 @@ export const pathOf = ({ evaluations, start }: Pick<LabRun, 'evaluations' | 'sta
 /** It has ended and its weights are kept: it can be asked, exported, evaluated and continued. */
 export const hasWeights = (run: LabRun): boolean => !run.recorded && run.withoutWeights !== true && (run.state === 'finished' || run.state === 'stopped');
 
+/** A run that ended and is taken up from its checkpoint: it has weights again, which are those under training. */
+export function takenUp({ withoutWeights: _, ...run }: LabRun, at: number): LabRun {
+  return { ...run, state: 'preparing', message: undefined, updatedAt: at };
+}
+
 /** Files that do not say how the run was made: an adapter from elsewhere. */
 export const isUnknown = ({ importedFrom, config }: Pick<LabRun, 'importedFrom' | 'config'>): boolean => importedFrom !== undefined && config.steps === 0;
 

@@ -65,11 +65,12 @@ describe('the queue', () => {
   });
 
   it('takes a run up again that was cut off, under its own id', async () => {
-    await connectLab(fakeLab({ stepMs: 1, stored: [{ ...old, summary: { ...summary, state: 'failed' }, resumableFrom: 2 }] }));
-    expect(state().runs[0]).toMatchObject({ id: 'old', state: 'failed', resumableFrom: 2 });
+    await connectLab(fakeLab({ stepMs: 1, stored: [{ ...old, summary: { ...summary, state: 'failed' }, resumableFrom: 2, hasWeights: false }] }));
+    expect(state().runs[0]).toMatchObject({ id: 'old', state: 'failed', resumableFrom: 2, withoutWeights: true });
     receiveQueue({ items: [{ id: 'old', config: short, dataset: 'demo-train.jsonl', state: 'running' }], running: true }, 5);
     expect(state().runs).toHaveLength(1);
     expect(state().runs[0]).toMatchObject({ state: 'preparing', message: undefined });
+    expect(state().runs[0]?.withoutWeights, 'when it has ended, its weights are there').toBeUndefined();
   });
 });
 

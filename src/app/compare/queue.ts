@@ -1,7 +1,7 @@
 /** @file The queue as the page sees it: the worker keeps it and makes its runs, the page fills, orders and holds it. */
 import type { QueueState, RunConfig, RunId } from '../../worker/protocol.ts';
 import { lab, sentence } from '../lab.ts';
-import { isLive, runFromSummary } from '../runs.ts';
+import { isLive, runFromSummary, takenUp } from '../runs.ts';
 import { useLab } from '../store.ts';
 import { useCompare } from './state.ts';
 
@@ -13,7 +13,7 @@ export function receiveQueue(queue: QueueState, at: number): void {
   set(({ runs, selectedRun, model, recording, queue: before }) => {
     const isNew = begun !== undefined && before.items.every(({ id, state }) => id !== begun.id || state !== 'running');
     if (!isNew) return { queue };
-    if (runs.some(({ id }) => id === begun.id)) return { queue, runs: runs.map((run) => (run.id === begun.id && !isLive(run) ? { ...run, state: 'preparing', message: undefined, updatedAt: at } : run)) };
+    if (runs.some(({ id }) => id === begun.id)) return { queue, runs: runs.map((run) => (run.id === begun.id && !isLive(run) ? takenUp(run, at) : run)) };
     const run = runFromSummary(
       { id: begun.id, config: begun.config, state: 'preparing', model: model?.name ?? '', dataset: begun.dataset, startedAt: new Date().toISOString(), completedSteps: 0 },
       at,

@@ -4,7 +4,7 @@ import { download } from '../export/write.ts';
 import { formatCounted } from '../format.ts';
 import { lab, sentence } from '../lab.ts';
 import { forgetRun } from '../run/control.ts';
-import { applyEvents, isLive, runFromSummary, type LabRun } from '../runs.ts';
+import { applyEvents, isLive, runFromSummary, takenUp, type LabRun } from '../runs.ts';
 import { selectLiveRun, useLab } from '../store.ts';
 import { thinOut } from './drawing.ts';
 import type { KeptRun, KeptRuns, RunGroup } from './groups.ts';
@@ -74,7 +74,7 @@ async function loadAll(): Promise<void> {
 /** Takes up a run that was interrupted or stopped, from its last checkpoint. */
 export async function goOn(run: LabRun): Promise<void> {
   const put = (change: LabRun): void => set(({ runs }) => ({ runs: runs.map((other) => (other.id === run.id ? change : other)) }));
-  put({ ...run, state: 'preparing', message: undefined, updatedAt: performance.now() });
+  put(takenUp(run, performance.now()));
   set({ selectedRun: run.id, runProblem: undefined });
   try {
     await lab().resumeRun(run.id);
