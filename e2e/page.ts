@@ -38,10 +38,10 @@ export function watchFaults(page: Page, baseURL: string | undefined, allowed: re
 }
 
 /** A run of seconds on a software adapter: short rows, few of them, measured often. */
-export const shortRun: Partial<Omit<RunConfig, 'lora'>> = { steps: 12, batchSize: 4, maxLength: 48, warmupSteps: 2, evaluateEvery: 4, driftEvery: 4, evaluationItems: 10, rankFraction: 0.25 };
+export const shortRun: Partial<Omit<RunConfig, 'lora' | 'reinforce' | 'follow'>> = { steps: 12, batchSize: 4, maxLength: 48, warmupSteps: 2, evaluateEvery: 4, driftEvery: 4, evaluationItems: 10, rankFraction: 0.25 };
 
 /** Opens the page with settings in its address and waits until a run could start. */
-export async function openLab(page: Page, settings: Partial<Omit<RunConfig, 'lora' | 'reinforce'>> = {}): Promise<void> {
+export async function openLab(page: Page, settings: Partial<Omit<RunConfig, 'lora' | 'reinforce' | 'follow'>> = {}): Promise<void> {
   const parts = new URLSearchParams(Object.entries(settings).map(([key, value]) => [key, String(value)]));
   await page.goto(`/#${parts}`);
   await expect(page.getByRole('button', { name: /^Fine-tune the built-in model/ })).toBeEnabled(patience);

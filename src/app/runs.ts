@@ -65,8 +65,9 @@ export const pathOf = ({ evaluations, start }: Pick<LabRun, 'evaluations' | 'sta
 export const hasWeights = (run: LabRun): boolean => !run.recorded && run.withoutWeights !== true && (run.state === 'finished' || run.state === 'stopped');
 
 /** A run that ended and is taken up from its checkpoint: it has weights again, which are those under training. */
-export function takenUp({ withoutWeights: _, ...run }: LabRun, at: number): LabRun {
-  return { ...run, state: 'preparing', message: undefined, updatedAt: at };
+export function takenUp(run: LabRun, at: number): LabRun {
+  const { withoutWeights: _, ...rest } = run;
+  return { ...rest, state: 'preparing', message: undefined, updatedAt: at };
 }
 
 /** Files that do not say how the run was made: an adapter from elsewhere. */

@@ -46,7 +46,7 @@ export class Probing {
     if (this.#going) throw new Error('A measurement is going on. Cancel it, or wait for it.');
     const going = (this.#going = new AbortController());
     try {
-      return await prepare(async (material) => ({ ...(await probe(request, material, { turn, signal: going.signal }, report)), at: new Date().toISOString() }) as ProbeReport);
+      return await prepare(async (material) => ({ ...(await probe(request, material, { turn, signal: going.signal }, report)), at: new Date().toISOString() }));
     } finally {
       this.#going = undefined;
     }
