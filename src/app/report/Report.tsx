@@ -1,11 +1,10 @@
-/** @file The body of the report: the finding, the figures as drawings, the tables, and every run with its settings, environment and hashes. No state, no links, no styles in attributes. */
-import type { ReactElement, ReactNode } from 'react';
+/** @file The body of the report: the finding, the figures as drawings, the tables, what was measured of the model itself, and every run with its settings, environment and hashes. No state, no links, no styles in attributes. */
+import type { ReactElement } from 'react';
 import { lineMargins } from '../train/margins.ts';
 import { plainText } from '../charts/Phrases.tsx';
 import type { LineSeries } from '../charts/plotModel.ts';
 import type { Axis } from '../charts/scales.ts';
 import { Swatch } from '../charts/Swatch.tsx';
-import { cellText, type TableData } from '../charts/table.ts';
 import { compare } from '../compare/comparison.ts';
 import { accuracySeries, lossSeries, type DrawnGroup } from '../compare/curves.ts';
 import { comparisonFinding } from '../compare/findings.ts';
@@ -20,6 +19,8 @@ import { formatCount, formatDay, formatPercent, formatPercentValue, formatShare 
 import { configRows } from '../run/configRows.ts';
 import { isUnknown } from '../runs.ts';
 import { inDomainAxis, outOfDomainAxis, powerTick, stepAxis, valueAxis } from '../train/curves.ts';
+import { Diagnostics } from './Diagnostics.tsx';
+import { Figure, Table } from './figures.tsx';
 import { LineDrawing } from './LineDrawing.tsx';
 
 /** What a report is of. */
@@ -33,57 +34,6 @@ export interface ReportData {
   readonly reference: string | undefined;
   readonly model: string | undefined;
   readonly date: Date;
-}
-
-function Figure({ title, unit, label, width, height, foot, children }: { readonly title: string; readonly unit: string; readonly label: string; readonly width: number; readonly height: number; readonly foot?: string; readonly children: ReactNode }): ReactElement {
-  return (
-    <figure>
-      <figcaption>
-        <b>{title}</b> <span>{unit}</span>
-      </figcaption>
-      <svg className="drawing" role="img" aria-label={label} viewBox={`0 0 ${width} ${height}`} width={width} height={height}>
-        {children}
-      </svg>
-      {foot === undefined ? null : <p className="foot">{foot}</p>}
-    </figure>
-  );
-}
-
-function Table({ title, unit, data, foot, swatches }: { readonly title: string; readonly unit: string; readonly data: TableData; readonly foot?: string; readonly swatches: readonly RunGroup[] }): ReactElement {
-  return (
-    <figure>
-      <figcaption>
-        <b>{title}</b> <span>{unit}</span>
-      </figcaption>
-      <table>
-        <thead>
-          <tr>
-            {data.columns.map((column, index) => (
-              <th key={`${index}-${column.title}`} scope="col">
-                {column.title}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {data.rows.map((row, place) => (
-            <tr key={swatches[place]!.id}>
-              {row.map((cell, index) =>
-                index === 0 ? (
-                  <th key={data.columns[index]!.title} scope="row">
-                    <Swatch method={swatches[place]!.config.method} /> {cellText(data.columns[index], cell)}
-                  </th>
-                ) : (
-                  <td key={`${index}-${data.columns[index]!.title}`}>{cellText(data.columns[index], cell)}</td>
-                ),
-              )}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {foot === undefined || foot === '' ? null : <p className="foot">{foot}</p>}
-    </figure>
-  );
 }
 
 const isSeries = (series: LineSeries | undefined): series is LineSeries => series !== undefined;
@@ -191,7 +141,7 @@ export function Report({ groups, kept, selected, frame, reference, model, date }
         <Table
           title="Kept at equal gain"
           unit="out-of-domain accuracy in %, where in-domain first reaches a level; interpolated between checkpoints"
-          swatches={equal.rows.map(({ one }) => one.group)}
+          methods={equal.rows.map(({ one }) => one.group.config.method)}
           data={{
             columns: [{ title: 'Run' }, ...comparison.levels.map(({ inDomain, share }) => ({ title: `${formatPercent(inDomain, 0)}, ${formatShare(share)} of best` }))],
             rows: equal.rows.map(({ one, kept: own, marks: marked }, place) => [
@@ -206,7 +156,7 @@ export function Report({ groups, kept, selected, frame, reference, model, date }
       <Table
         title="Runs"
         unit="at the last step; range over seeds"
-        swatches={rows.map(({ group }) => group)}
+        methods={rows.map(({ group }) => group.config.method)}
         data={{
           columns: [{ title: 'Run' }, { title: 'Seeds' }, ...runColumns.map(({ title, unit }) => ({ title: `${title}, ${unit}` })), { title: 'State' }],
           rows: rows.map((row) => [
@@ -226,10 +176,11 @@ export function Report({ groups, kept, selected, frame, reference, model, date }
         <Table
           title="What differs"
           unit="settings that are not the same in all runs"
-          swatches={groups}
+          methods={groups.map(({ config }) => config.method)}
           data={{ columns: ['Run', ...settings.columns].map((title) => ({ title })), rows: groups.map(({ name }, index) => [name, ...settings.rows[index]!.map((value) => value ?? null)]) }}
         />
       )}
+      <Diagnostics groups={groups.filter(({ visible }) => visible)} />
       <h2>Every run</h2>
       {groups.filter(({ runs }) => runs.length > 0).map((group) => (
         <Group key={group.id} group={group} kept={kept} />

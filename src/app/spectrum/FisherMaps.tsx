@@ -4,7 +4,7 @@ import { layersOf, matrixLabel } from './mapCells.ts';
 import { MapPlate } from './MapPlate.tsx';
 import { fisherEnd, fisherRows } from './probes/fisherCells.ts';
 import { formatTimes, ratioOf, timesInterval } from './probes/findings.ts';
-import { fisherName } from './probes/FisherPlate.tsx';
+import { fisherName } from './probes/tables.ts';
 import type { ReportOf } from './probes/reports.ts';
 import { shownRun, type ShownRun } from './probes/shown.ts';
 

@@ -9,11 +9,11 @@ import { driftAt } from './mapCells.ts';
 import { MatrixDetail } from './MatrixDetail.tsx';
 import { metricOf, metrics, type MetricId } from './metrics.ts';
 import { fisherFinding, probeInfos } from './probes/findings.ts';
-import { fisherName } from './probes/FisherPlate.tsx';
 import { MeasureMore } from './probes/MeasureMore.tsx';
 import { comparable } from './probes/reports.ts';
 import type { RunMatrix, SpectrumRun } from './spectrumRun.ts';
 import { StepSlider } from './StepSlider.tsx';
+import { fisherName } from './probes/tables.ts';
 import { useReports } from './probes/useReports.ts';
 import './spectrum.css';
 

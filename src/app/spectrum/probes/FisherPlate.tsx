@@ -1,41 +1,17 @@
 /** @file Where the loss is sensitive: the share of the squared gradient in the top block, in a random one and in the tail. */
 import type { ReactElement } from 'react';
-import type { FisherShare } from '../../../worker/protocol.ts';
 import { seriesColour } from '../../charts/series.ts';
-import type { TableData } from '../../charts/table.ts';
-import { matrixLabel } from '../mapCells.ts';
 import { fisherFinding, formatTimes, ratioOf, timesInterval } from './findings.ts';
 import { comparable, type ReportOf } from './reports.ts';
 import { ProbePlate } from './ProbePlate.tsx';
 import { shownRun, type ShownRun } from './shown.ts';
+import { fisherName, fisherTable } from './tables.ts';
 import { Whisker } from './Whisker.tsx';
 import { useReports } from './useReports.ts';
-
-/** Whose gradients a report took; the blocks of the base model are those of the run in focus if nothing else is said. */
-export function fisherName({ request }: ReportOf<'fisher'>, runs: readonly ShownRun[]): string {
-  const { name } = shownRun(runs, request.run);
-  if (request.of === 'run') return name;
-  return request.run === runs[0]?.id ? 'Base model' : `Base model, blocks of ${name}`;
-}
 
 /** Controls are grey, the base model ink. */
 const colourOf = (report: ReportOf<'fisher'>, isControl: boolean, runs: readonly ShownRun[]): string =>
   isControl ? 'var(--ink-3)' : report.request.of === 'base' ? 'var(--ink)' : seriesColour(shownRun(runs, report.request.run).method);
-
-function tableOf(reports: readonly ReportOf<'fisher'>[], runs: readonly ShownRun[]): TableData {
-  const ratio = (share: FisherShare | undefined): number | null => share?.ratio ?? null;
-  return {
-    columns: [{ title: 'Matrix' }, ...['Top', 'Low', 'High', 'Random', 'Tail'].map((title) => ({ title, format: formatTimes })), { title: 'Chance', format: (share: number) => `${(share * 100).toFixed(2)}%` }],
-    rows: reports.flatMap((report) => {
-      const name = fisherName(report, runs);
-      const line = (label: string, { top, random, tail, chance }: Pick<ReportOf<'fisher'>['fisher']['whole'], 'top' | 'random' | 'tail' | 'chance'>): (string | number | null)[] => {
-        const { mean, low, high } = ratioOf(top);
-        return [`${name}: ${label}`, mean, low, high, ratio(random), ratio(tail), chance];
-      };
-      return [line('all matrices', report.fisher.whole), ...report.fisher.matrices.map((matrix) => line(matrixLabel(matrix), matrix))];
-    }),
-  };
-}
 
 /** One block after the other, each with its interval; the line is chance. */
 export function FisherPlate({ runs }: { readonly runs: readonly ShownRun[] }): ReactElement {
@@ -57,7 +33,7 @@ export function FisherPlate({ runs }: { readonly runs: readonly ShownRun[] }): R
       reports={reports}
       findings={reports.map((report) => fisherFinding(fisherName(report, runs), report))}
       legend={runs.map(({ name, method }) => ({ name, method }))}
-      table={() => tableOf(reports, runs)}
+      table={() => fisherTable(reports, runs)}
       height={200}
     >
       <table className="tbl probe-table">

@@ -1,22 +1,20 @@
 /** @file How far predictions have moved: divergences of the next token both ways and in the middle, with intervals over examples. */
 import type { ReactElement } from 'react';
-import type { Estimated } from '../../../worker/protocol.ts';
 import { seriesColour } from '../../charts/series.ts';
 import { Swatch } from '../../charts/Swatch.tsx';
-import { divergenceNames, formatNats, natsInterval, outputFinding } from './findings.ts';
+import { formatNats, natsInterval, outputFinding } from './findings.ts';
 import { comparable } from './reports.ts';
 import { ProbePlate } from './ProbePlate.tsx';
 import { shownRun, type ShownRun } from './shown.ts';
+import { outputLines, outputTable } from './tables.ts';
 import { Whisker } from './Whisker.tsx';
 import { useReports } from './useReports.ts';
-
-const kinds = ['baseToTuned', 'tunedToBase', 'jensenShannon'] as const;
 
 /** A row for each run and divergence, all on one scale. */
 export function OutputPlate({ runs }: { readonly runs: readonly ShownRun[] }): ReactElement {
   const all = useReports();
   const reports = comparable('output', all, runs.map(({ id }) => id));
-  const lines = kinds.flatMap((key) => reports.map((report) => ({ title: divergenceNames[key], run: shownRun(runs, report.request.run), value: report.divergences[key] satisfies Estimated })));
+  const lines = outputLines(reports, runs);
   const end = Math.max(1e-9, ...lines.map(({ value }) => value.high)) * 1.05;
   return (
     <ProbePlate
@@ -25,10 +23,7 @@ export function OutputPlate({ runs }: { readonly runs: readonly ShownRun[] }): R
       reports={reports}
       findings={reports.map((report) => outputFinding(shownRun(runs, report.request.run).name, report))}
       legend={runs.map(({ name, method }) => ({ name, method }))}
-      table={() => ({
-        columns: [{ title: 'Run and divergence' }, ...['Nats a token', 'Low', 'High'].map((title) => ({ title, format: formatNats }))],
-        rows: lines.map(({ title, run, value }) => [`${run.name}, ${title}`, value.mean, value.low, value.high]),
-      })}
+      table={() => outputTable(reports, runs)}
       height={200}
     >
       <table className="tbl probe-table">

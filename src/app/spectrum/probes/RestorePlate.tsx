@@ -3,10 +3,11 @@ import type { ReactElement } from 'react';
 import type { Measure, RestoredScore } from '../../../worker/protocol.ts';
 import { seriesColour } from '../../charts/series.ts';
 import { formatInterval, formatPercent, formatPoints } from '../../format.ts';
-import { restoredNames, restoreFinding } from './findings.ts';
+import { restoredNames, restoreFindings } from './findings.ts';
 import { comparable } from './reports.ts';
 import { ProbePlate } from './ProbePlate.tsx';
 import { shownRun, type ShownRun } from './shown.ts';
+import { restoreTable } from './tables.ts';
 import { Whisker } from './Whisker.tsx';
 import { useReports } from './useReports.ts';
 
@@ -42,23 +43,14 @@ export function RestorePlate({ runs }: { readonly runs: readonly ShownRun[] }): 
   const reports = comparable('restore', all, runs.map(({ id }) => id));
   const lines = reports.flatMap(({ request, rows, measures }) => rows.map((row) => ({ ...row, measures, run: shownRun(runs, request.run) })));
   const end = (suite: 'inDomain' | 'outOfDomain'): number => Math.max(1, ...lines.filter(({ measures }) => measures[suite] === 'perplexity').map((line) => line[suite].score.high));
-  const whole = reports.some(({ rows }) => !rows.some(({ weights }) => weights === 'values'));
   return (
     <ProbePlate
       kind="restore"
       targets={runs.map(({ id, name }) => ({ run: id, of: 'run', name }))}
       reports={reports}
-      findings={[
-        ...reports.map((report) => restoreFinding(shownRun(runs, report.request.run).name, report)),
-        ...(whole ? [['k reaches the smaller side of a matrix, so that values and rotation cannot be told apart: only the block is put back.']] : []),
-      ]}
+      findings={restoreFindings(reports, ({ request }) => shownRun(runs, request.run).name)}
       legend={runs.map(({ name, method }) => ({ name, method }))}
-      table={() => ({
-        columns: ['Weights', 'Out-of-domain', 'Low', 'High', 'Against tuned', 'In-domain', 'Low, in-domain', 'High, in-domain', 'Against tuned, in-domain'].map((title) => ({ title, format: (value: number) => value.toFixed(3) })),
-        rows: lines.map(({ run, weights, outOfDomain: out, inDomain: own }) => [
-          `${run.name}: ${restoredNames[weights]}`, out.score.value, out.score.low, out.score.high, out.change?.mean ?? null, own.score.value, own.score.low, own.score.high, own.change?.mean ?? null,
-        ]),
-      })}
+      table={() => restoreTable(reports, runs)}
       height={260}
     >
       <section className="probe-scroll" aria-label="Causal restore, scrolls sideways" tabIndex={0}>

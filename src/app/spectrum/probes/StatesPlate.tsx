@@ -3,7 +3,6 @@ import { useMemo, useState, type ReactElement } from 'react';
 import { LineChart } from '../../charts/LineChart.tsx';
 import { latestValues, type LineSeries, type Margins } from '../../charts/plotModel.ts';
 import type { Axis } from '../../charts/scales.ts';
-import { curvesTable } from '../../charts/table.ts';
 import { formatProbability } from '../../format.ts';
 import { Segments } from '../../parts/Segments.tsx';
 import { stateAxis, stateMeasures, type StateMeasure } from '../followed.ts';
@@ -11,6 +10,7 @@ import { statesFinding } from './findings.ts';
 import { comparable } from './reports.ts';
 import { ProbePlate } from './ProbePlate.tsx';
 import { shownRun, type ShownRun } from './shown.ts';
+import { statesTable } from './tables.ts';
 import { useReports } from './useReports.ts';
 
 const height = 196;
@@ -53,10 +53,7 @@ export function StatesPlate({ runs, narrow }: { readonly runs: readonly ShownRun
       findings={reports.map((report) => statesFinding(shownRun(runs, report.request.run).name, report))}
       controls={<Segments legend="Drift of states as" value={measure} onChange={setMeasure} options={stateMeasures} />}
       legend={runs.map(({ name, method }) => ({ name, method }))}
-      table={() => curvesTable(`Layer (${layers}: before the head)`, reports.flatMap(({ request, states }) => stateMeasures.map(({ value, label: title }) => ({
-        title: `${shownRun(runs, request.run).name}, ${title}`,
-        points: states.map((state) => ({ x: state.layer ?? layers, y: state[value] })),
-      }))), (value) => value.toFixed(3))}
+      table={() => statesTable(reports, runs)}
       height={height}
     >
       <LineChart

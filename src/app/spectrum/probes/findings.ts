@@ -106,3 +106,12 @@ export function restoreFinding(name: string, { rows, measures }: ReportOf<'resto
   if (changes.length === 0) return [`${name}: both suites are measured by perplexity (${measures.outOfDomain}), where lower is better.`];
   return [`${name}: putting the block back `, ...changes.flatMap((phrases, index) => (index === 0 ? phrases : [' and ', ...phrases])), '.'];
 }
+
+/** One for each report, and why parts of the block are missing where they are. */
+export function restoreFindings(reports: readonly ReportOf<'restore'>[], nameOf: (report: ReportOf<'restore'>) => string): readonly (readonly Phrase[])[] {
+  const whole = reports.some(({ rows }) => !rows.some(({ weights }) => weights === 'values'));
+  return [
+    ...reports.map((report) => restoreFinding(nameOf(report), report)),
+    ...(whole ? [['k reaches the smaller side of a matrix, so that values and rotation cannot be told apart: only the block is put back.']] : []),
+  ];
+}

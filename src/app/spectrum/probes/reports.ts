@@ -18,11 +18,13 @@ export const withReport = (reports: readonly ProbeReport[], report: ProbeReport)
 export const reportsOf = (runs: readonly { readonly reports: readonly ProbeReport[] }[]): readonly ProbeReport[] =>
   runs.flatMap(({ reports }) => reports).sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
 
-/** Reports of a kind that can stand side by side: those that asked what the latest one of these runs did. In the order of `runs`, the base model first. */
-export function comparable<Kind extends ProbeKind>(kind: Kind, reports: readonly ProbeReport[], runs: readonly RunId[]): readonly ReportOf<Kind>[] {
+/** Reports of a kind by what they asked, the latest question first; those of one question in the order of `runs`, the base model first. */
+export function sideBySide<Kind extends ProbeKind>(kind: Kind, reports: readonly ProbeReport[], runs: readonly RunId[]): readonly (readonly ReportOf<Kind>[])[] {
   const isOfKind = (report: ProbeReport): report is ReportOf<Kind> => report.request.kind === kind && runs.includes(report.request.run);
   const order = ({ request }: ProbeReport): number => 2 * runs.indexOf(request.run) + (request.kind === 'fisher' && request.of === 'base' ? 0 : 1);
   const own = reports.filter(isOfKind);
-  const asked = own[0] && question(own[0]);
-  return own.filter((report) => question(report) === asked).sort((a, b) => order(a) - order(b));
+  return [...new Set(own.map(question))].map((asked) => own.filter((report) => question(report) === asked).sort((a, b) => order(a) - order(b)));
 }
+
+/** Reports of a kind that can stand side by side: those that asked what the latest one of these runs did. */
+export const comparable = <Kind extends ProbeKind>(kind: Kind, reports: readonly ProbeReport[], runs: readonly RunId[]): readonly ReportOf<Kind>[] => sideBySide(kind, reports, runs)[0] ?? [];
