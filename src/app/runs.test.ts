@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Evaluation, LabEvent, RunSummary, StepMetrics } from '../worker/protocol.ts';
 import { defaultConfig } from './method/defaults.ts';
-import { applyEvents, remainingSeconds, runFromSummary, runSpeed, type LabRun } from './runs.ts';
+import { applyEvents, remainingSeconds, runFromSummary, runSpeed, timedHere, type LabRun } from './runs.ts';
 
 const summary: RunSummary = { id: 'a', config: { ...defaultConfig, steps: 300, evaluateEvery: 30, driftEvery: 30 }, state: 'preparing', model: 'm', dataset: 'd', startedAt: '2026-01-01T00:00:00Z', completedSteps: 0 };
 const step = (number: number, tokensPerSecond = 100): StepMetrics => ({
@@ -45,6 +45,12 @@ describe('applyEvents', () => {
     const run = applyEvents(fresh(), [{ type: 'state', run: 'a', state: 'failed', message: 'The device was lost.' }], 10);
     expect(run.message).toBe('The device was lost.');
   });
+});
+
+it('was timed here unless it was recorded or is kept from another adapter', () => {
+  const runs = ['live', 'own', 'brought', 'recorded'].map((id): LabRun => ({ ...fresh(), id, recorded: id === 'recorded' }));
+  const on = (adapter: string) => ({ environment: { adapter, browser: 'A browser 1', dataHashes: {} } });
+  expect(timedHere(runs, { own: on('Here'), brought: on('Elsewhere') }, 'Here').map(({ id }) => id)).toEqual(['live', 'own']);
 });
 
 describe('pace', () => {

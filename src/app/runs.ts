@@ -1,5 +1,5 @@
 /** @file A run as the page holds it: the summary of the worker and everything its events have added up to. Pure functions, no store. */
-import type { Drift, Evaluation, FollowedDrift, LabEvent, PhaseId, ProbeReport, RunConfig, RunId, RunState, RunSummary, SampledAnswers, StepMetrics, SuiteMeasures } from '../worker/protocol.ts';
+import type { Drift, Evaluation, FollowedDrift, LabEvent, PhaseId, ProbeReport, RunConfig, RunId, RunState, RunSummary, SampledAnswers, StepMetrics, StoredRun, SuiteMeasures } from '../worker/protocol.ts';
 import { withReport } from './spectrum/probes/reports.ts';
 
 /** The last report of a phase. */
@@ -153,6 +153,10 @@ export function applyEvents(run: LabRun, events: readonly LabEvent[], at: number
   const activeMs = run.state === 'running' && !run.recorded ? run.activeMs + Math.max(0, at - run.updatedAt) : run.activeMs;
   return joinSteps(events).reduce<LabRun>(withEvent, { ...run, activeMs, updatedAt: at });
 }
+
+/** Runs that took their time on this machine: not those that were recorded elsewhere or came in a bundle from another adapter. */
+export const timedHere = (runs: readonly LabRun[], kept: Readonly<Record<RunId, Pick<StoredRun, 'environment'>>>, adapter: string | undefined): readonly LabRun[] =>
+  runs.filter(({ id, recorded }) => !recorded && (kept[id] === undefined || kept[id].environment.adapter === adapter));
 
 /** Seconds until the last step at the pace so far, evaluations included; undefined before there is a pace. */
 export function remainingSeconds(run: LabRun): number | undefined {

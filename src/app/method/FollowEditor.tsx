@@ -3,6 +3,7 @@ import type { ReactElement } from 'react';
 import type { FollowConfig } from '../../worker/protocol.ts';
 import { NumberField } from '../parts/NumberField.tsx';
 import { Switch } from '../parts/Switch.tsx';
+import { timedHere } from '../runs.ts';
 import { useLab } from '../store.ts';
 import { followCost, withFollow } from './follow.ts';
 
@@ -10,7 +11,7 @@ const edit = (change: Partial<FollowConfig>): void => useLab.setState(({ config 
 
 export function FollowEditor({ problem }: { readonly problem: string | undefined }): ReactElement {
   const follow = useLab((state) => state.config.follow);
-  const cost = useLab(({ config, estimate, runs }) => followCost(config, estimate, runs));
+  const cost = useLab(({ config, estimate, runs, kept, diagnosis }) => followCost(config, estimate, timedHere(runs, kept, diagnosis?.adapter?.name)));
   return (
     <>
       <Switch label="Follow representations" help="How far hidden states move from the base model's, layer by layer (CKA, cosine, PCA shift), on out-of-domain tokens." checked={follow?.states === true} onChange={(states) => edit({ states })} />

@@ -84,8 +84,8 @@ describe('diagnostics in the report', () => {
 
   it('tell repeats of one seed apart, and draw only what was followed', () => {
     const again = { ...one, id: 'again' };
-    const states = (run: LabRun): LabRun => ({ ...run, followed: following(run, 0).followed.map(({ step, states, tokens, seconds }) => ({ step, states: states!, tokens, seconds })) });
-    const markup = write([states(one), states(again)]);
+    const onStates = (run: LabRun): LabRun => ({ ...run, followed: following(run, 0).followed.map(({ step, states, tokens, seconds }) => ({ step, states: states!, tokens, seconds })) });
+    const markup = write([onStates(one), onStates(again)]);
     expect(rowsOf(markup)[0]).toBe('Step|RPSFT seed 1 (1)|RPSFT seed 1 (2)|');
     expect(markup.match(/<svg class="drawing"/g)).toHaveLength(1);
     expect(markup).not.toContain('Output drift');

@@ -1,14 +1,15 @@
 /** @file What a measurement is made on, what it will cost, and the buttons that start it. */
 import { useEffect, useRef, type ReactElement } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import type { DatasetRole, ProbeKind } from '../../../worker/protocol.ts';
 import { roleInfos } from '../../data/roles.ts';
 import { Icon } from '../../parts/Icon.tsx';
 import { InlineNumber } from '../../parts/InlineNumber.tsx';
 import { Progress } from '../../parts/Progress.tsx';
+import { timedHere } from '../../runs.ts';
 import { selectLiveRun, useLab } from '../../store.ts';
 import { costOf, costText, obstacle, requestOf } from './probes.ts';
 import { cancelMeasurement, compareWithTail, editProbe, measure } from './session.ts';
-import { useReports } from './useReports.ts';
 
 /** Weights that can be measured, each with a button. */
 export interface ProbeTarget {
@@ -28,7 +29,7 @@ export function ProbeStart({ kind, targets }: ProbeStartProps): ReactElement {
   const probes = useLab((state) => state.probes);
   const runs = useLab((state) => state.runs);
   const datasets = useLab((state) => state.datasets);
-  const reports = useReports();
+  const timed = useLab(useShallow((state) => timedHere(state.runs, state.kept, state.diagnosis?.adapter?.name)));
   const live = useLab((state) => selectLiveRun(state)?.state === 'running');
   const { role, items } = probes.forms[kind];
   const { going, problem } = probes;
@@ -89,7 +90,7 @@ export function ProbeStart({ kind, targets }: ProbeStartProps): ReactElement {
         ))}
       </div>
       <p className="help">
-        {valid ? costText(request, costOf(request, first.measured, datasets, reports)) : ''}
+        {valid ? costText(request, costOf(request, first.measured, datasets, timed)) : ''}
         {going === undefined ? '' : ' One measurement at a time: another one is going on.'}
         {live ? ' It goes between training steps; the run slows down, it does not stop.' : ''}
       </p>

@@ -5,6 +5,7 @@ import { madeUpRun } from '../../charts/testing.ts';
 import { plainText } from '../../charts/Phrases.tsx';
 import { connectLab } from '../../labClient.ts';
 import { startRun } from '../../run/control.ts';
+import { runSpeed, timedHere, type LabRun } from '../../runs.ts';
 import { editConfig, initialState, selectRun, useLab } from '../../store.ts';
 import { fakeLab } from '../../testing.ts';
 import { alignmentPaths, bestMatches } from '../alignment.ts';
@@ -75,12 +76,26 @@ describe('costs', () => {
   const request = { kind: 'fisher', run: run.id, role: 'train', items: 64, of: 'base', tail: false } as const;
 
   it('come from the pace of training until one was measured, and from that then', () => {
-    const { examples, tokens, seconds } = costOf(request, run, datasets, []);
+    const { examples, tokens, seconds } = costOf(request, run, datasets, [run]);
     expect([examples, tokens]).toEqual([64, 2816]);
     expect(seconds).toBeGreaterThan(0);
-    expect(costOf({ ...request, tail: true }, run, datasets, []).seconds).toBeGreaterThan(seconds!);
-    expect(costOf({ ...request, items: 32 }, run, datasets, [fisher({ tail: false })]).seconds).toBe(1);
-    expect(costOf({ ...request, items: 32 }, run, datasets, [fisher()]).seconds).not.toBe(1);
+    expect(costOf({ ...request, tail: true }, run, datasets, [run]).seconds).toBeGreaterThan(seconds!);
+    expect(costOf({ ...request, items: 32 }, run, datasets, [{ ...run, reports: [fisher({ tail: false })] }]).seconds).toBe(1);
+    expect(costOf({ ...request, items: 32 }, run, datasets, [{ ...run, reports: [fisher()] }]).seconds).not.toBe(1);
+  });
+
+  it('take no pace from a run that another machine has timed', () => {
+    const own = madeUpRun({ method: 'sft' });
+    const evaluated = { ...run.evaluations.at(-1)!, seconds: 8 };
+    const brought = { ...run, evaluations: [evaluated], reports: [fisher({ tail: false }), { ...restored, seconds: 2 }] };
+    const environment = (adapter: string) => ({ environment: { adapter, browser: 'A browser 1', dataHashes: {} } });
+    const kept = { [own.id]: environment('Here'), [brought.id]: environment('Elsewhere') };
+    const costs = (adapter: string, ...runs: readonly LabRun[]): readonly (number | undefined)[] =>
+      [request, { kind: 'restore', run: run.id, items: 50 } as const].map((asked) => costOf(asked, brought, datasets, timedHere(runs, kept, adapter)).seconds);
+    expect(costs('Elsewhere', brought)).toEqual([2, 2]);
+    expect(costs('Here', brought)).toEqual([undefined, undefined]);
+    expect(costs('Here', own, brought)).toEqual([2816 / runSpeed(own)!, undefined]);
+    expect(costs('Here', { ...own, evaluations: [evaluated] }, { ...brought, recorded: true })[1]).toBeCloseTo((5 * 100 * 8) / (200 + 644), 12);
   });
 
   it('know the limits of the data and of the probe set, and what they do not know', () => {

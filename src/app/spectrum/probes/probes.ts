@@ -2,6 +2,7 @@
 import type { DatasetRole, DatasetSummary, MatrixDetail, ProbeKind, ProbeReport, ProbeRequest, RunId } from '../../../worker/protocol.ts';
 import { formatAbout, formatCount, formatCounted } from '../../format.ts';
 import { runSpeed, type LabRun, type PhaseProgress } from '../../runs.ts';
+import { reportsOf } from './reports.ts';
 
 /** The form of one kind as it was filled in; a restore takes both suites. */
 export interface ProbeForm {
@@ -68,21 +69,25 @@ export interface ProbeCost {
   readonly seconds: number | undefined;
 }
 
-/** What a measurement of the run will take: by the last one of its kind, else by the pace at which the run trained or was evaluated. */
-export function costOf(request: ProbeRequest, run: LabRun, datasets: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>, reports: readonly ProbeReport[]): ProbeCost {
+/**
+ * What a measurement of the run will take: by the last one of its kind, else by the pace at which the run trained or was evaluated.
+ * @param timed runs whose times are those of this machine; the latest of them gives the pace where the run is not among them
+ */
+export function costOf(request: ProbeRequest, run: LabRun, datasets: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>, timed: readonly LabRun[]): ProbeCost {
   const count = (role: DatasetRole): number => Math.min(request.items, datasets[role]?.rows ?? 0);
   const examples = request.kind === 'restore' ? count('heldOut') + count('outOfDomain') : count(request.role);
   const data = request.kind === 'restore' ? undefined : datasets[request.role];
   const once = data && data.rows > 0 ? (examples * data.tokens) / data.rows : undefined;
   const sent = request.kind === 'representation' && once !== undefined ? Math.min(stateTokens, once) : once;
   const tokens = sent === undefined ? undefined : request.kind === 'fisher' ? sent : 2 * sent;
-  const last = reports.find(({ request: other }) => other.kind === request.kind && (request.kind !== 'fisher' || (other.kind === 'fisher' && other.tail === request.tail)));
+  const last = reportsOf(timed).find(({ request: other }) => other.kind === request.kind && (request.kind !== 'fisher' || (other.kind === 'fisher' && other.tail === request.tail)));
   if (last !== undefined && last.examples > 0) return { examples, tokens, seconds: (last.seconds * examples) / last.examples };
+  const paced = timed.find(({ id }) => id === run.id) ?? timed.at(-1);
   if (request.kind === 'restore') {
-    const timed = run.evaluations.findLast(({ seconds }) => seconds !== undefined);
-    return { examples, tokens, seconds: timed && (restoredSets * examples * timed.seconds!) / (timed.inDomain.items + timed.outOfDomain.items) };
+    const evaluated = paced?.evaluations.findLast(({ seconds }) => seconds !== undefined);
+    return { examples, tokens, seconds: evaluated && (restoredSets * examples * evaluated.seconds!) / (evaluated.inDomain.items + evaluated.outOfDomain.items) };
   }
-  const speed = runSpeed(run);
+  const speed = paced && runSpeed(paced);
   if (speed === undefined || tokens === undefined) return { examples, tokens, seconds: undefined };
   const tail = request.kind === 'fisher' && request.tail ? (run.drifts.at(-1)?.matrices ?? []).reduce((sum, { shape }) => sum + tailSeconds * (Math.min(...shape) / 576) ** 3, 0) : 0;
   return { examples, tokens, seconds: (tokens * (request.kind === 'fisher' ? 1 : forwardShare)) / speed + tail };
