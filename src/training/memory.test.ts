@@ -15,6 +15,8 @@ import type { BatchJson } from '../models/testing.ts';
 import { FIXTURE_SHAPE, packedBatch, readFixtureJson, readFixtureTensors } from '../models/testing.ts';
 import type { WeightSet } from '../models/weights.ts';
 import { decomposeAll } from '../spectral/decompose.ts';
+import { probeBaseline, ProbeMeter } from '../spectral/probeMeter.ts';
+import { readDiagnostics } from '../spectral/testing.ts';
 import { GrpoTrainer } from './grpo.ts';
 import { planRun, waysToFit, type RunSize } from './memory.ts';
 import type { TrainerOptions } from './trainer.ts';
@@ -140,6 +142,26 @@ describe('the plan of a run', () => {
     expect(ways[4]!.size.batch.length, 'a prompt of three with an answer of twenty').toBe(23);
     for (const way of ways) expect((await planRun(model, way.size)).total).toBe(plan.total - way.saves);
     context.pool.destroyAll();
+  });
+
+  it('that is followed counts what measures it, and first of all saves that much unfollowed', async () => {
+    const { examples } = await readDiagnostics();
+    for (const followed of [{ states: true, outputs: true }, { states: true, outputs: false }, { states: false, outputs: true }]) {
+      const context = await testContext();
+      const model = await loadRounded(context, 'f32');
+      const baseline = await probeBaseline(model, examples, followed, 0);
+      const plain: RunSize = { objective: 'sft', rankFraction: 0.3, recompute: false, precision: 'f32', batch: FIXTURE_SHAPE, accumulation: 1 };
+      const plan = await planRun(model, { ...plain, follow: baseline.size });
+      const [way] = await waysToFit(model, plan.size, 0);
+      const held = (): Map<string, number> => new Map([...context.pool.bytes].filter(([, bytes]) => bytes > 0));
+      const { weights } = await Trainer.create(model, OPTIONS);
+      const unfollowed = totalBytes(context.pool.bytes);
+      await ProbeMeter.create(baseline, weights);
+      expect(held()).toEqual(plan.bytes);
+      expect(way).toEqual({ change: 'unfollowed', size: { ...plain, follow: undefined }, saves: totalBytes(context.pool.bytes) - unfollowed, total: unfollowed });
+      expect(way!.saves).toBeGreaterThan(0);
+      context.pool.destroyAll();
+    }
   });
 
   it('that is over a limit is stopped by a trial, and every way to fit leads to a smaller plan', async () => {
