@@ -5,7 +5,7 @@ import type { Lock } from './lock.ts';
 import type { LabEvent, RunConfig, RunId } from './protocol.ts';
 import type { RunRecord, UsedDatasets } from './records.ts';
 import { differentData, rewound } from './records.ts';
-import type { RunMaterial } from './runs.ts';
+import type { RunMaterial } from './runMaterial.ts';
 import { Run } from './runs.ts';
 
 /** What a run is begun with. */

@@ -12,7 +12,7 @@ import type { Lock } from './lock.ts';
 import type { Estimate, Fit, FollowConfig, ReinforceConfig, RunConfig, WayToFit } from './protocol.ts';
 import { questionsOf } from './questions.ts';
 import { reinforceSettings, reinforceSize } from './reinforcing.ts';
-import type { RunMaterial } from './runs.ts';
+import type { RunMaterial } from './runMaterial.ts';
 
 const CATEGORIES = ['weights', 'pretrained', 'adapter', 'gradients', 'moments', 'activations', 'logits', 'bases', 'cache', 'other'] as const;
 const PROBE_STEPS = 3;

@@ -13,7 +13,8 @@ import { writeLogits } from './comparedLogits.ts';
 import { modelCard } from './modelCard.ts';
 import type { ExportOptions, ExportResult } from './protocol.ts';
 import { historyOf } from './records.ts';
-import type { Run, RunMaterial } from './runs.ts';
+import type { RunMaterial } from './runMaterial.ts';
+import type { Run } from './runs.ts';
 import { verify } from './verifying.ts';
 
 /** Facts that the model card and run.json state. */

@@ -1,7 +1,7 @@
 /** @file What a run is made on, taken from what is open now, and what is to be said of it beforehand. */
 import type { Engine } from '../engine.ts';
 import type { RunConfig } from './protocol.ts';
-import type { RunMaterial } from './runs.ts';
+import type { RunMaterial } from './runMaterial.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What a run needs besides the open model and its data. */

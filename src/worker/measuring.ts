@@ -10,7 +10,7 @@ import type { ProbeMaterial } from './probing.ts';
 import { Probing } from './probing.ts';
 import type { EvaluationReport, EvaluationRequest, LabEvent, MatrixDetail, ProbeReport, ProbeRequest, RunId } from './protocol.ts';
 import type { RunWeights } from './runWeights.ts';
-import { GREEDY } from './runs.ts';
+import { GREEDY } from './suites.ts';
 import type { Workspaces } from './workspace.ts';
 
 /** Rows of a forward pass and sequences decoded together. */

@@ -6,7 +6,7 @@ import type { Lab } from '../engine.ts';
 import { isCorrect } from '../evaluation/answer.ts';
 import { completionOf } from '../evaluation/scorer.ts';
 import type { ReinforceConfig, RunConfig } from './protocol.ts';
-import type { RunMaterial } from './runs.ts';
+import type { RunMaterial } from './runMaterial.ts';
 
 export interface Questions {
   readonly examples: readonly Example[];

@@ -1,10 +1,7 @@
 /** @file The life of a run: prepare, evaluate the base, train with live evaluation and drift, pause, stop, keep. */
-import type { TokenisedList } from '../data/tokenStore.ts';
-import type { GpuLostError, Lab, ProbeBaseline, ProbeMeter, WeightSet } from '../engine.ts';
+import type { ProbeBaseline, ProbeMeter, WeightSet } from '../engine.ts';
 import { METRICS_RING } from '../engine.ts';
-import type { Example } from '../data/examples.ts';
-import { scoreInterval } from '../evaluation/intervals.ts';
-import type { Measure, ScoredItem, Scorer } from '../evaluation/scorer.ts';
+import type { Scorer } from '../evaluation/scorer.ts';
 import { heldBy, partsOf } from '../methods/registry.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
 import type { ImportedRun } from './imported.ts';
@@ -12,56 +9,17 @@ import type { RunKeeper } from './keeper.ts';
 import { fineTuning, settingsOf, type Learner } from './learner.ts';
 import type { Lock } from './lock.ts';
 import { estimatedDivergences } from './probing.ts';
-import type { Accuracy, Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, SampledAnswers, SuiteMeasures } from './protocol.ts';
-import type { RunOrigin } from './records.ts';
+import type { Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, SampledAnswers, SuiteMeasures } from './protocol.ts';
 import { interrupted } from './records.ts';
 import { questionsOf } from './questions.ts';
 import { reinforcing } from './reinforcing.ts';
-
-/** Items with what they are scored by. */
-export interface Suite {
-  readonly examples: readonly Example[];
-  readonly measure: Measure;
-}
-
-/** What a run is made on, frozen with it. */
-export interface RunMaterial {
-  readonly lab: Lab;
-  readonly train: TokenisedList;
-  readonly trainTokens: number;
-  /** The rows of the training data before they became tokens. */
-  readonly trainExamples: () => Promise<readonly Example[]>;
-  readonly heldOut: Suite;
-  readonly outOfDomain: Suite;
-  /** Out-of-domain examples as tokens, of whose first states and predictions are followed. */
-  readonly followed: () => Promise<TokenisedList>;
-  /** Tokens of all items of each, for the time a run will take. */
-  readonly heldOutTokens: number;
-  readonly outOfDomainTokens: number;
-  readonly modelName: string;
-  readonly datasetName: string;
-  /** Evaluations on all items of the base model and of what runs ended with, by what they were made on; runs on the same data share them. */
-  readonly baseEvaluations: Map<string, Evaluation>;
-  /** Names the held-out and out-of-domain data and the length they were cut to. */
-  readonly evaluationKey: string;
-  /** Holds the weights that the run starts from while `work` copies them; undefined where it starts from the model. */
-  readonly withStart: <T>(work: (startFrom: WeightSet | undefined) => Promise<T>) => Promise<T>;
-  readonly origin: RunOrigin;
-  /** Resolves when the device is lost. */
-  readonly lost: Promise<GpuLostError>;
-}
+import type { RunMaterial } from './runMaterial.ts';
+import { evaluateSuites, suiteScorer } from './suites.ts';
 
 /** Milliseconds of steps between two reports: short enough for a live picture and for the playground to get its turn. */
 const REPORT_EVERY = 200;
 /** Milliseconds in which a lost device says so after the first call that failed. */
 const LOSS_GRACE = 100;
-/** Rows of an evaluation batch, and sequences decoded together; more would hold the GPU for long on slow adapters. */
-const EVALUATION_ROWS = 8;
-/** Tokens an answer may take in an evaluation during a run. */
-const ANSWER_TOKENS = 256;
-
-/** One greedy answer an item. */
-export const GREEDY = { samples: 1, temperature: 0, maxNewTokens: ANSWER_TOKENS, seed: 0 } as const;
 
 type Emit = (event: LabEvent) => void;
 
@@ -206,13 +164,13 @@ export class Run {
       return;
     }
     const learner = await this.#learner(own, decompose);
-    const scorer = own(this.#scorer(learner.weights));
+    const scorer = own(suiteScorer(lab, learner.weights, config.maxLength));
     const meters: Meters = {
       ...(measuresDrift && decomposition ? { spectrum: own(await lock.run(() => lab.driftMeter(learner.weights, decomposition))) } : {}),
       ...(baseline ? { follow: own(await lock.run(() => lab.probeMeter(baseline, learner.weights))) } : {}),
     };
     this.#phase('compile', 1, 1, 'kernels');
-    await this.#evaluateBase(config.startFrom === undefined ? scorer : own(this.#scorer(lab.model.weights)));
+    await this.#evaluateBase(config.startFrom === undefined ? scorer : own(suiteScorer(lab, lab.model.weights, config.maxLength)));
     if (!this.#isStopped()) await this.#evaluateStart(scorer);
     if (this.#isStopped()) {
       // Nothing has been trained yet that could be kept.
@@ -352,20 +310,10 @@ export class Run {
   }
 
   /** @param all every item of the suites, else `evaluationItems` of each */
-  async #measure(scorer: Scorer, step: number, phase: PhaseId, all: boolean): Promise<Evaluation> {
+  #measure(scorer: Scorer, step: number, phase: PhaseId, all: boolean): Promise<Evaluation> {
+    const { heldOut, outOfDomain } = this.material;
     const limit = all ? Number.POSITIVE_INFINITY : this.config.evaluationItems;
-    const suites = [this.material.heldOut, this.material.outOfDomain].map(({ examples, measure }) => ({ examples: examples.slice(0, limit), measure }));
-    const total = suites.reduce((sum, { examples }) => sum + examples.length, 0);
-    const results: ScoredItem[][] = [];
-    const started = performance.now();
-    let before = 0;
-    this.#phase(phase, 0, total, 'items');
-    for (const { examples, measure } of suites) {
-      results.push(await scorer.score(examples, measure, (work) => this.lock.run(work), (count) => this.#phase(phase, before + count, total, 'items')));
-      before += examples.length;
-    }
-    const groups = suites[1]!.examples.map(({ group }) => group);
-    return { ...summarise(step, results[0]!, results[1]!, groups), seconds: (performance.now() - started) / 1000 };
+    return evaluateSuites(scorer, [heldOut, outOfDomain], step, limit, this.lock, (done, total) => this.#phase(phase, done, total, 'items'));
   }
 
   async #evaluateBase(scorer: Scorer): Promise<void> {
@@ -391,11 +339,6 @@ export class Run {
   /** Names what a run ended with, as adapters or as whole weights: merging rounds. */
   #endKey(id: RunId): string {
     return [this.material.evaluationKey, id, this.config.lora ? 'adapter' : 'weights'].join(' ');
-  }
-
-  #scorer(weights: WeightSet): Scorer {
-    const { lab } = this.material;
-    return lab.scorer(weights, { ...GREEDY, maxLength: this.config.maxLength, template: lab.template, rows: EVALUATION_ROWS, sequences: EVALUATION_ROWS });
   }
 
   async #drift(meter: DriftMeter): Promise<void> {
@@ -438,34 +381,4 @@ export class Run {
     this.keeper?.log(event);
     this.emitToPage(event);
   }
-}
-
-function accuracy(results: readonly ScoredItem[]): Accuracy {
-  const scores = results.map(({ score = 0 }) => score);
-  const { low, high } = scores.length > 0 ? scoreInterval(scores) : { low: 0, high: 1 };
-  return { correct: scores.reduce((sum, score) => sum + score, 0), items: scores.length, low, high };
-}
-
-/** Mean negative log-likelihood of the completions' tokens; NaN where no item has a completion. */
-function meanLoss(results: readonly ScoredItem[]): number {
-  return results.reduce((sum, { nll }) => sum + nll, 0) / results.reduce((sum, { tokens }) => sum + tokens, 0);
-}
-
-function summarise(step: number, heldOut: readonly ScoredItem[], outOfDomain: readonly ScoredItem[], groups: readonly (string | undefined)[]): Evaluation {
-  const byGroup = new Map<string, ScoredItem[]>();
-  for (const [i, result] of outOfDomain.entries()) {
-    const group = groups[i];
-    if (group === undefined) continue;
-    const own = byGroup.get(group);
-    if (own) own.push(result);
-    else byGroup.set(group, [result]);
-  }
-  return {
-    step,
-    heldOutLoss: meanLoss(heldOut),
-    outOfDomainLoss: meanLoss(outOfDomain),
-    inDomain: accuracy(heldOut),
-    outOfDomain: accuracy(outOfDomain),
-    groups: [...byGroup].map(([group, results]) => ({ group, ...accuracy(results) })).toSorted((a, b) => a.group.localeCompare(b.group)),
-  };
 }

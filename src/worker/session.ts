@@ -27,7 +27,7 @@ import type { QueueItem } from './queue.ts';
 import { RunQueue } from './queue.ts';
 import type { UsedDatasets } from './records.ts';
 import { RunData } from './runData.ts';
-import type { RunMaterial } from './runs.ts';
+import type { RunMaterial } from './runMaterial.ts';
 import { Run } from './runs.ts';
 import { RunWeights } from './runWeights.ts';
 import type { SessionServices } from './services.ts';
