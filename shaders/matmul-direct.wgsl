@@ -9,6 +9,11 @@
 
 @compute @workgroup_size(GROUP_X, GROUP_Y)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+//#if SKIPS
+  if (is_skipped(group.z, group.y * TILE_M, group.x * TILE_N)) {
+    return;
+  }
+//#end
   let row = group.y * TILE_M + local.y * (4u * ROW_VECTORS);
   let column = group.x * TILE_N + local.x * (4u * COLUMN_VECTORS);
   let a_at = a_start(group.z);
@@ -22,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 //#next
   let k_begin = k_start(group.z);
   let k_end = min(k_begin + SPLIT_LENGTH, K);
-  for (var p = k_begin; p < k_end; p += 4u) {
+  for (var p = first_term(group.z); p < k_end; p += 4u) {
 //#if SHARES_A
     var own: array<vec4f, ROW_VECTORS * 4u / GROUP_X>;
     for (var v = 0u; v < ROW_VECTORS * 4u / GROUP_X; v += 1u) {

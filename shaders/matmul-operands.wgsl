@@ -4,7 +4,8 @@
 // Baked: M, N, K, BATCH, SPLIT_LENGTH (the part of K that one workgroup sums), *_BINDING, *_OFFSET, *_STRIDE (elements).
 // Flags: A_K_MAJOR (A is [m,k], else [k,m]), B_K_MAJOR (B is [n,k], else [k,n]), A_VECTOR, B_VECTOR, C_VECTOR (every
 // row begins at, and holds, whole vec4s), A_MINUS (A is a - a_minus), A_TABLE, B_TABLE, C_TABLE (matrix z begins at
-// table[z]), USES_TABLE, ACCUMULATE, SPLIT, M_EDGE, N_EDGE, K_EDGE (tiles reach past the matrix; 0 is read there).
+// table[z]), USES_TABLE, SKIPS, SKIPS_BELOW, SKIPS_ROWS,
+// SKIPS_TERMS, READS_STARTS (what is left out), ACCUMULATE, SPLIT, M_EDGE, N_EDGE, K_EDGE (tiles reach past the matrix; 0 is read there).
 
 //#if C_VECTOR
 @group(0) @binding(C_BINDING) var<storage, read_write> c: array<vec4f>;
@@ -13,6 +14,24 @@
 //#end
 //#if USES_TABLE
 @group(0) @binding(TABLE_BINDING) var<storage, read> table: array<u32>;
+//#end
+
+//#if READS_STARTS
+@group(0) @binding(STARTS_BINDING) var<storage, read> starts: array<u32>;
+//#end
+
+//#if SKIPS
+// Whether nobody reads the tile of C that begins at row, column.
+fn is_skipped(z: u32, row: u32, column: u32) -> bool {
+  var skipped = false;
+//#if SKIPS_BELOW
+  skipped = column + TILE_N <= row;
+//#end
+//#if SKIPS_ROWS
+  skipped = skipped || row + TILE_M <= starts[z % BATCH];
+//#end
+  return skipped;
+}
 //#end
 
 // Grid z counts the matrices of the batch, once per split of K. Partial sums are laid out the same way, so c is indexed
@@ -46,6 +65,15 @@ fn k_start(z: u32) -> u32 {
   return z / BATCH * SPLIT_LENGTH;
 //#else
   return 0u;
+//#end
+}
+
+// The first term that is not known to be zero.
+fn first_term(z: u32) -> u32 {
+//#if SKIPS_TERMS
+  return max(k_start(z), starts[z % BATCH]);
+//#else
+  return k_start(z);
 //#end
 }
 

@@ -32,6 +32,11 @@ fn main(
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) index: u32,
 ) {
+//#if SKIPS
+  if (is_skipped(group.z, group.y * TILE_M, group.x * TILE_N)) {
+    return;
+  }
+//#end
   let first_row = group.y * TILE_M;
   let first_column = group.x * TILE_N;
   let a_at = a_start(group.z);
@@ -43,7 +48,7 @@ fn main(
 //#next
   let k_begin = k_start(group.z);
   let k_end = min(k_begin + SPLIT_LENGTH, K);
-  for (var p = k_begin; p < k_end; p += TILE_K) {
+  for (var p = first_term(group.z); p < k_end; p += TILE_K) {
 //#for r ROW_VECTORS
     {
       let item = $ru * THREADS + index;

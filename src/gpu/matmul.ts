@@ -46,6 +46,12 @@ export interface MatmulShape {
   readonly accumulate?: boolean;
   /** A is the difference of two buffers with one addressing, such as W - W0. */
   readonly aMinus?: boolean;
+  /**
+   * What need not be computed, with `starts[z]` a u32 for each matrix of the batch. `below`: C under the diagonal; `leading`: that, and rows of C
+   * before the start; `rows`: rows of C before the start. Tiles that lie in it altogether stay as they are. `terms`: terms of k before the start, a
+   * multiple of 16, which are zero.
+   */
+  readonly skip?: 'below' | 'leading' | 'rows' | 'terms';
 }
 
 /**
@@ -77,6 +83,7 @@ export interface MatmulOperands {
   readonly b: Slice;
   readonly c: Slice;
   readonly table?: Slice;
+  readonly starts?: Slice;
   readonly scratch?: Slice;
 }
 
@@ -193,6 +200,7 @@ export function matmulCalls(plan: MatmulPlan, operands: MatmulOperands): Call[] 
   if (shape.aMinus) slices.push(needed(operands.aMinus, 'aMinus'));
   slices.push(operands.b, target);
   if (shape.a === 'table' || shape.b === 'table' || (!sum && shape.c === 'table')) slices.push(needed(operands.table, 'table'));
+  if (readsStarts(shape)) slices.push(needed(operands.starts, 'starts'));
   const calls: Call[] = [{ kernel: product, slices, grid: productGrid }];
   if (sum) {
     const sumSlices = [target, operands.c];
@@ -201,6 +209,8 @@ export function matmulCalls(plan: MatmulPlan, operands: MatmulOperands): Call[] 
   }
   return calls;
 }
+
+const readsStarts = ({ skip }: MatmulShape): boolean => skip !== undefined && skip !== 'below';
 
 function needed(slice: Slice | undefined, name: string): Slice {
   if (!slice) throw new TypeError(`This matmul was planned with ${name}, which was not given.`);
@@ -219,6 +229,7 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
   if (aMinus) bindings.push('read');
   bindings.push('read', 'write');
   if (usesTable) bindings.push('read');
+  if (readsStarts(shape)) bindings.push('read');
   const firstB = aMinus ? 2 : 1;
   const vectors = vectorFlags(shape);
   const stored = [
@@ -252,6 +263,12 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     N_EDGE: n % tileN !== 0,
     K_EDGE: k % (staged ? STAGED_TERMS : 4) !== 0,
     SHARES_A: sharesA,
+    SKIPS: shape.skip !== undefined && shape.skip !== 'terms',
+    SKIPS_BELOW: shape.skip === 'below' || shape.skip === 'leading',
+    SKIPS_ROWS: shape.skip === 'leading' || shape.skip === 'rows',
+    SKIPS_TERMS: shape.skip === 'terms',
+    READS_STARTS: readsStarts(shape),
+    ...(readsStarts(shape) && { STARTS_BINDING: firstB + 2 + Number(usesTable) }),
   });
   const widened = enableHalves(product, [aType, ...(aMinus ? [aMinusType] : []), bType], facts);
   return sharesA ? { ...widened, code: `enable subgroups;\n${widened.code}` } : widened;
