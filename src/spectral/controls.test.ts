@@ -26,7 +26,7 @@ test('tail directions are those of the smallest singular values; random ones are
   const seen: number[] = [];
   const tail = await controlDirections(context, values, bases, 'tail', 0, (done, total) => seen.push(done / total));
   expect(seen.at(-1)).toBe(1);
-  const read = async (directions: (typeof tail)[number]) => readBasis(context, { sigma: bases[0]!.sigma, ...directions });
+  const read = async (directions: (typeof tail)[number]) => readBasis(context, { sigma: bases[0]!.sigma, quality: [], ...directions });
   for (const directions of tail) {
     for (const [i, { u, v }] of (await read(directions)).entries()) {
       const name = directions.batch.names[i] as keyof typeof matrices;

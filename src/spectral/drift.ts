@@ -136,7 +136,7 @@ export async function measureDriftDetail(parent: Context, { weights, pretrained,
 }
 
 /** A copy of the part of a basis that is one matrix's; where it lies in its batch it may not begin where buffers can be bound. */
-function basisOfOne({ gpu: { device }, pool }: Context, { batch, k, u, v, sigma }: Basis, name: string): Basis {
+function basisOfOne({ gpu: { device }, pool }: Context, { batch, k, u, v, sigma, quality }: Basis, name: string): Basis {
   const z = batch.names.indexOf(name);
   const encoder = device.createCommandEncoder({ label: 'basis of one matrix' });
   const copy = (from: Slice, elements: number, label: string): Slice => {
@@ -150,6 +150,7 @@ function basisOfOne({ gpu: { device }, pool }: Context, { batch, k, u, v, sigma 
     u: copy(u, batch.rows * k, 'left basis'),
     v: copy(v, batch.columns * k, 'right basis'),
     sigma: copy(sigma, k, 'singular values'),
+    quality: quality.slice(z, z + 1),
   };
   device.queue.submit([encoder.finish()]);
   return own;

@@ -60,7 +60,7 @@ describe('measureFisher', () => {
     const { bases } = await decomposeAll(context, model.weights, { rankFraction: fraction, names: new Set([kept]) });
     const { matrices } = await measureFisher(model, model.weights, bases, examples, 0, { against: ['random'], seed: 5 });
     const [drawn] = await controlDirections(context, model.weights, bases, 'random', 5);
-    const [{ u, v }] = (await readBasis(context, { sigma: bases[0]!.sigma, ...drawn! })) as [Awaited<ReturnType<typeof readBasis>>[number]];
+    const [{ u, v }] = (await readBasis(context, { sigma: bases[0]!.sigma, quality: [], ...drawn! })) as [Awaited<ReturnType<typeof readBasis>>[number]];
     const source = await readFixtureTensors('fisher.safetensors');
     const gradients = await Promise.all(['0', '1', '2'].map(async (name) => matrix(u.rows, v.rows, await source.read(name))));
     const share = total(gradients.map((gradient) => squaredNorm(multiply(transpose(u), gradient, v)))) / total(gradients.map(squaredNorm));

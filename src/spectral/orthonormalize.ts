@@ -4,6 +4,7 @@
  */
 import choleskySource from '../../shaders/spectral-cholesky.wgsl?raw';
 import gaussianSource from '../../shaders/spectral-gaussian.wgsl?raw';
+import newtonSource from '../../shaders/spectral-newton.wgsl?raw';
 import { kernel, type Call, type Slice } from '../gpu/kernel.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -41,8 +42,8 @@ export interface OrthonormalScratch {
   readonly replaced: Slice;
 }
 
-export const orthonormalScratch = (workspace: Workspace, { batch, rows, columns }: Tall): OrthonormalScratch => ({
-  other: workspace.storage(batch * rows * columns, 'orthonormalisation'),
+export const orthonormalScratch = (workspace: Workspace, { batch, rows, columns }: Tall, other = workspace.storage(batch * rows * columns, 'orthonormalisation')): OrthonormalScratch => ({
+  other,
   gram: workspace.storage(batch * columns * columns, 'column products'),
   inverse: workspace.storage(batch * columns * columns, 'triangular factors'),
   norms: workspace.storage(batch * columns, 'column norms'),
@@ -59,6 +60,25 @@ export function orthonormalCalls(workspace: Workspace, size: Tall, seeds: Slice,
     ...passCalls(workspace, size, seeds, { from: y, to: scratch.other, norms, replaceBelow: 0 }, scratch),
     ...passCalls(workspace, size, seeds, { from: scratch.other, to: y, norms: scratch.norms, replaceBelow: SECOND_PASS_REPLACE_BELOW }, scratch),
   ];
+}
+
+/**
+ * One Newton-Schulz step: `to` gets the columns of `from` [batch, rows, columns] with their lengths made 1 and what they share taken out evenly. Products
+ * of neighbours of size d become about columns d², so one step is enough for columns that rounding alone has put out of square.
+ * @param lengths [batch, columns], set to the lengths the columns had
+ */
+export function newtonCalls(workspace: Workspace, { batch, rows, columns }: Tall, from: Slice, to: Slice, { gram, step }: NewtonScratch, lengths: Slice): Call[] {
+  return [
+    ...workspace.product({ layout: 'TN', m: columns, n: columns, k: rows, batch, skip: 'below' }, { a: from, b: from, c: gram }),
+    { kernel: kernel('spectral newton', newtonSource, ['read', 'write', 'write'], { COLUMNS: columns }), slices: [gram, step, lengths], grid: [Math.ceil(columns / 64), columns, batch] },
+    ...workspace.product({ layout: 'NN', m: rows, n: columns, k: columns, batch }, { a: from, b: step, c: to }),
+  ];
+}
+
+/** [batch, columns, columns] each. */
+export interface NewtonScratch {
+  readonly gram: Slice;
+  readonly step: Slice;
 }
 
 function passCalls(
