@@ -160,11 +160,13 @@ function factorize(d: Float64Array, e: Float64Array, shift: number, floor: numbe
 /** x <- inverse(P L U) x, or inverse(U) x for the first solve, whose right side may be anything. */
 function solveFactored({ pivots, above, second, multipliers, swapped }: Factors, x: Float64Array, withLower: boolean): void {
   const n = x.length;
-  for (let i = 0; withLower && i < n - 1; i += 1) {
-    const upper = x[i]!;
-    const lower = x[i + 1]!;
-    x[i] = swapped[i] ? lower : upper;
-    x[i + 1] = swapped[i] ? upper - multipliers[i]! * lower : lower - multipliers[i]! * upper;
+  if (withLower) {
+    for (let i = 0; i < n - 1; i += 1) {
+      const upper = x[i]!;
+      const lower = x[i + 1]!;
+      x[i] = swapped[i] ? lower : upper;
+      x[i + 1] = swapped[i] ? upper - multipliers[i]! * lower : lower - multipliers[i]! * upper;
+    }
   }
   x[n - 1]! /= pivots[n - 1]!;
   if (n > 1) x[n - 2] = (x[n - 2]! - above[n - 2]! * x[n - 1]!) / pivots[n - 2]!;
