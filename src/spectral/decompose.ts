@@ -27,10 +27,22 @@ export interface Directions {
   readonly v: Slice;
 }
 
+/** How well a basis is known to hold, from what was measured of it. */
+export interface BasisQuality {
+  /** Energy ‖UᵀW‖² that the best block of k has and this one lacks, as a share of the former; an upper estimate. */
+  readonly lostEnergy: number;
+  /** Mean squared cosine between this subspace and the exact one, a lower estimate; directions as long as the k-th to 1e-3 may stand for each other. */
+  readonly overlap: number;
+  /** Rounds of deflation it took; 1 where the first held. */
+  readonly rounds: number;
+}
+
 /** The top-k singular triplets of each matrix W [rows, columns] of a batch, largest first: W v_i = sigma_i u_i. */
 export interface Basis extends Directions {
   /** [batch, k] */
   readonly sigma: Slice;
+  /** One a matrix, in the batch's order. */
+  readonly quality?: readonly BasisQuality[];
 }
 
 export interface DecomposeOptions {
@@ -44,6 +56,9 @@ export interface DecomposeOptions {
   /** The k smallest triplets instead, smallest first; always by the exact route, with an eigenproblem of the smaller side. */
   readonly smallest?: boolean;
 }
+
+/** Names how `decomposeAll` decomposes: kept bases that were made another way are made anew. */
+export const ROUTE = 'gram or sketch';
 
 const POWER_ITERATIONS = 4;
 const OVERSAMPLING = 24;
