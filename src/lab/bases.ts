@@ -92,17 +92,19 @@ export class LabBases {
     const { asked, key } = this.#asked(rankFraction, targets);
     if (this.#last?.key === key) return { ...this.#last.value, origin: { from: 'device', seconds: 0, notes: [] } };
     this.forget();
-    this.#last = await this.#make(asked, key, onProgress);
-    return this.#last.value;
+    const held = (this.#last = await this.#make(asked, key, onProgress));
+    this.#leave(held);
+    return held.value;
   }
 
   /** As `Lab.withBases`. */
   async within<T>(rankFraction: number, targets: Targets, work: (decomposition: Decomposition) => Promise<T>, { turn = (now) => now(), onProgress }: Measuring = {}): Promise<T> {
     const { asked, key } = this.#asked(rankFraction, targets);
     const held = await turn(async (): Promise<HeldBases> => {
-      const bases = this.#last?.key === key ? this.#last : await this.#make(asked, key, onProgress);
-      bases.users += 1;
-      return bases;
+      const same = this.#last?.key === key ? this.#last : undefined;
+      if (!same) return this.#make(asked, key, onProgress);
+      same.users += 1;
+      return same;
     });
     try {
       return await work(held.value);
@@ -123,21 +125,30 @@ export class LabBases {
     return { asked: { model: this.keeper?.model ?? '', rankFraction, route: ROUTE, seed: SEED, names }, key: [rankFraction, ...(names ?? ['all'])].join(' ') };
   }
 
-  /** Reads bases or decomposes, and has what was decomposed written while others work in it. */
+  /** Reads bases or decomposes, and has what was decomposed written meanwhile. Whoever asked is their first user. */
   async #make(asked: AskedBases, key: string, onProgress: BasesProgress = () => undefined): Promise<HeldBases> {
     const { context, model, keeper } = this;
     const started = performance.now();
     const seconds = (): number => (performance.now() - started) / 1000;
     const kept = keeper && (await this.#read(keeper, asked, onProgress));
-    if (typeof kept === 'object') return { key, value: { ...kept, origin: { from: 'kept', seconds: seconds(), notes: [] } }, users: 0 };
+    if (typeof kept === 'object') return { key, value: { ...kept, origin: { from: 'kept', seconds: seconds(), notes: [] } }, users: 1 };
     const value = await decomposeAll(context, model.weights, { rankFraction: asked.rankFraction, names: asked.names, seed: asked.seed }, onProgress);
     const notes = kept === undefined ? [] : [kept];
     // What would be refused when it is read is not written.
-    const fault = keeper && (await faultOfBases(context, model.weights, value.bases));
+    const fault = keeper && (await this.#faultOf(value));
     if (fault !== undefined) notes.push(`These bases are not kept in this browser: ${fault}.`);
-    const held: HeldBases = { key, value: { ...value, origin: { from: 'decomposed', seconds: seconds(), notes } }, users: 0 };
+    const held: HeldBases = { key, value: { ...value, origin: { from: 'decomposed', seconds: seconds(), notes } }, users: 1 };
     if (keeper && fault === undefined) void this.#write(keeper, asked, held);
     return held;
+  }
+
+  async #faultOf({ bases }: Decomposition): Promise<string | undefined> {
+    try {
+      return await faultOfBases(this.context, this.model.weights, bases);
+    } catch (error) {
+      destroyBases(this.context, bases);
+      throw error;
+    }
   }
 
   /** Returns why bases that are kept are not used, as a sentence; undefined where none are. */

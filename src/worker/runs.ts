@@ -1,15 +1,16 @@
 /** @file The life of a run: prepare, evaluate the base, train with live evaluation and drift, pause, stop, keep. */
-import type { ProbeBaseline, ProbeMeter, WeightSet } from '../engine.ts';
+import type { LabDecomposition, ProbeBaseline, ProbeMeter, WeightSet } from '../engine.ts';
 import { METRICS_RING } from '../engine.ts';
 import type { Scorer } from '../evaluation/scorer.ts';
 import { heldBy, partsOf } from '../methods/registry.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
+import { worstBasis } from '../spectral/worst.ts';
 import type { ImportedRun } from './imported.ts';
 import type { RunKeeper } from './keeper.ts';
 import { fineTuning, settingsOf, type Learner } from './learner.ts';
 import type { Lock } from './lock.ts';
 import { estimatedDivergences } from './probing.ts';
-import type { Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, SampledAnswers, SuiteMeasures } from './protocol.ts';
+import type { DecompositionSummary, Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, SampledAnswers, SuiteMeasures } from './protocol.ts';
 import { interrupted } from './records.ts';
 import { questionsOf } from './questions.ts';
 import { reinforcing } from './reinforcing.ts';
@@ -43,6 +44,16 @@ export interface Interrupted {
   readonly file: Blob;
   /** Spent up to there. */
   readonly seconds: number;
+}
+
+/** The run was stopped while its matrices were decomposed. */
+class StoppedBeforeTrainingError extends Error {
+  override readonly name = 'StoppedBeforeTrainingError';
+}
+
+function summaryOf({ bases, origin }: LabDecomposition): DecompositionSummary {
+  const worst = worstBasis(bases);
+  return { matrices: bases.reduce((sum, { batch }) => sum + batch.names.length, 0), ...origin, ...(worst ? { worst } : {}) };
 }
 
 /** One run, from `start` to kept weights or to nothing. */
@@ -140,7 +151,9 @@ export class Run {
       await this.#train(own);
     } catch (error) {
       this.weights = undefined;
-      await this.#fail(error);
+      // Nothing has been trained yet that could be kept.
+      if (error instanceof StoppedBeforeTrainingError) this.#setState('stopped', 'discarded');
+      else await this.#fail(error);
     } finally {
       for (const resource of resources.toReversed()) resource.destroy();
       if (this.state === 'stopped' && !this.weights) await this.keeper?.discard();
@@ -152,11 +165,16 @@ export class Run {
     const { config, material, lock } = this;
     const { lab } = material;
     this.#setState('preparing');
-    const decompose = (done: number, total: number): void => this.#phase('decompose', done, total, 'matrices');
+    // A decomposition takes minutes for a large model: whoever stops the run does not wait for it.
+    const decompose = (done: number, total: number, reading = false): void => {
+      if (this.#isStopped()) throw new StoppedBeforeTrainingError();
+      this.#phase(reading ? 'read-bases' : 'decompose', done, total, 'matrices');
+    };
     // Drift is measured in the bases too; a run that neither penalises nor measures needs none.
     const measuresDrift = config.driftEvery > 0;
     const holdsTop = config.reinforce === undefined && heldBy(partsOf(config).penalty) === 'top';
     const decomposition = measuresDrift || holdsTop ? await lock.run(() => lab.decompose(config.rankFraction, decompose, config.lora?.targets)) : undefined;
+    if (decomposition) this.#emit({ type: 'decomposed', run: this.id, decomposition: summaryOf(decomposition) });
     const baseline = await this.#baseline();
     this.#phase('compile', 0, 1, 'kernels');
     if (this.#isStopped()) {
