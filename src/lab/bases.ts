@@ -72,6 +72,8 @@ export const matricesOf = ({ architecture }: Model, targets: Targets): ReadonlyS
 
 /** Decomposes when asked to, keeps the last result, and frees what nobody works in. */
 export class LabBases {
+  /** Keeps them between visits, where there is one. */
+  keeper: BasesKeeper | undefined;
   #last: HeldBases | undefined;
   #writing = new AbortController();
 
@@ -79,9 +81,6 @@ export class LabBases {
     private readonly context: Context,
     private readonly model: Model,
   ) {}
-
-  /** Keeps them between visits, where there is one. */
-  keeper: BasesKeeper | undefined;
 
   /** Whether some are on the device now. */
   get some(): boolean {
