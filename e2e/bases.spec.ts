@@ -31,7 +31,7 @@ test('the first run decomposes, and its bases are listed among what is kept', as
   await primary(/^Start/).click();
   await expect(status(page)).toContainText('Finished', patience);
   const run = await openStation(page, 'Run');
-  await expect(run).toContainText(/\d+ matrices decomposed in (under )?\d+ s/);
+  await expect(run).toContainText(/\d+ matrices decomposed in (under\s)?\d+\ss/);
   const region = await openStation(page, 'Model');
   await region.locator('summary', { hasText: 'Kept in this browser' }).click();
   await expect(entry(region)).toContainText(/^Built-in model, k 25%singular bases, [\d.]+ [kM]B, last used /);
@@ -47,12 +47,12 @@ test('after a reload the next run reads them and decomposes nothing', async () =
   await expect(primary(/^Start a new run/)).toBeEnabled(patience);
   await expect(station(page, 'Data')).toContainText('trained.jsonl');
   const run = await openStation(page, 'Run');
-  await expect(run, 'it is in the record of the first run').toContainText(/\d+ matrices decomposed in (under )?\d+ s/);
+  await expect(run, 'it is in the record of the first run').toContainText(/\d+ matrices decomposed in (under\s)?\d+\ss/);
   await primary(/^Start a new run/).click();
   await openStation(page, 'Run');
   const phases = run.getByRole('list', { name: 'Phases' });
   await expect(phases).toContainText(/Read kept bases\d+ of \d+ matrices/, patience);
-  await expect(run).toContainText(/Bases of \d+ matrices read from this browser in (under )?\d+ s/, patience);
+  await expect(run).toContainText(/Bases of \d+ matrices read from this browser in (under\s)?\d+\ss/, patience);
   await expect(phases).not.toContainText('Decompose matrices');
 });
 
