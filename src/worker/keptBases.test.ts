@@ -169,9 +169,9 @@ describe('a decomposition that is stopped', () => {
 });
 
 /** Adapters whose devices count the buffers they hold, by label. */
-function countingBuffers(real: GPU): { readonly gpu: GPU; readonly live: () => Record<string, number>; readonly whenMade: (label: RegExp, then: () => void) => void } {
+function countingBuffers(real: GPU): { readonly gpu: GPU; readonly live: () => Record<string, number>; readonly whenMade: (label: RegExp, act: () => void) => void } {
   const held = new Map<GPUBuffer, string>();
-  let awaited: { readonly label: RegExp; readonly then: () => void } | undefined;
+  let awaited: { readonly label: RegExp; readonly act: () => void } | undefined;
   const requestAdapter = async (): Promise<GPUAdapter | null> => {
     const adapter = (await real.requestAdapter())!;
     const requestDevice = async (description?: GPUDeviceDescriptor): Promise<GPUDevice> => {
@@ -186,7 +186,7 @@ function countingBuffers(real: GPU): { readonly gpu: GPU; readonly live: () => R
           return destroy();
         };
         if (awaited?.label.test(descriptor.label ?? '')) {
-          awaited.then();
+          awaited.act();
           awaited = undefined;
         }
         return buffer;
@@ -200,5 +200,5 @@ function countingBuffers(real: GPU): { readonly gpu: GPU; readonly live: () => R
     for (const label of held.values()) counts[label] = (counts[label] ?? 0) + 1;
     return counts;
   };
-  return { gpu: { requestAdapter } as unknown as GPU, live, whenMade: (label, then) => void (awaited = { label, then }) };
+  return { gpu: { requestAdapter } as unknown as GPU, live, whenMade: (label, act) => void (awaited = { label, act }) };
 }

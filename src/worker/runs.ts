@@ -1,16 +1,16 @@
 /** @file The life of a run: prepare, evaluate the base, train with live evaluation and drift, pause, stop, keep. */
-import type { LabDecomposition, ProbeBaseline, ProbeMeter, WeightSet } from '../engine.ts';
+import type { ProbeBaseline, ProbeMeter, WeightSet } from '../engine.ts';
 import { METRICS_RING } from '../engine.ts';
 import type { Scorer } from '../evaluation/scorer.ts';
 import { heldBy, partsOf } from '../methods/registry.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
-import { worstBasis } from '../spectral/worst.ts';
+import { StoppedBeforeTrainingError, summaryOf } from './decomposing.ts';
 import type { ImportedRun } from './imported.ts';
 import type { RunKeeper } from './keeper.ts';
 import { fineTuning, settingsOf, type Learner } from './learner.ts';
 import type { Lock } from './lock.ts';
 import { estimatedDivergences } from './probing.ts';
-import type { DecompositionSummary, Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, SampledAnswers, SuiteMeasures } from './protocol.ts';
+import type { Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, SampledAnswers, SuiteMeasures } from './protocol.ts';
 import { interrupted } from './records.ts';
 import { questionsOf } from './questions.ts';
 import { reinforcing } from './reinforcing.ts';
@@ -44,16 +44,6 @@ export interface Interrupted {
   readonly file: Blob;
   /** Spent up to there. */
   readonly seconds: number;
-}
-
-/** The run was stopped while its matrices were decomposed. */
-class StoppedBeforeTrainingError extends Error {
-  override readonly name = 'StoppedBeforeTrainingError';
-}
-
-function summaryOf({ bases, origin }: LabDecomposition): DecompositionSummary {
-  const worst = worstBasis(bases);
-  return { matrices: bases.reduce((sum, { batch }) => sum + batch.names.length, 0), ...origin, ...(worst ? { worst } : {}) };
 }
 
 /** One run, from `start` to kept weights or to nothing. */
