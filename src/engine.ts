@@ -45,6 +45,7 @@ export type { GrpoRecord, GrpoTrainer } from './training/grpo.ts';
 export { METRICS_RING } from './training/trainer.ts';
 
 export type { MethodId, ObjectiveId, PenaltyId } from './methods/registry.ts';
+export type { AskedBases, BasesKeeper, BasesOrigin, KeptBasesFile, LabDecomposition } from './lab/bases.ts';
 export type { FineTune } from './lab/fineTune.ts';
 export { Lab } from './lab/lab.ts';
 export type { FineTuneSettings, LoraOptions, ReinforceSettings } from './lab/settings.ts';

@@ -34,6 +34,13 @@ describe('applyEvents', () => {
     expect(resumed.evaluations.map((value) => value.step)).toEqual([2, 4]);
   });
 
+  it('has what is known of its bases, which a resumed run reads again', () => {
+    const decomposed = (from: 'decomposed' | 'kept'): LabEvent => ({ type: 'decomposed', run: 'a', decomposition: { matrices: 36, from, seconds: 1, notes: [] } });
+    const run = applyEvents(fresh(), [decomposed('decomposed'), running, steps(1)], 10);
+    expect(run.decomposition).toMatchObject({ from: 'decomposed', matrices: 36 });
+    expect(applyEvents(run, [decomposed('kept')], 20).decomposition).toMatchObject({ from: 'kept' });
+  });
+
   it('keeps the place of a phase that reports again', () => {
     const phase = (id: 'train' | 'evaluate', done: number): LabEvent => ({ type: 'phase', run: 'a', phase: id, done, total: 10, unit: 'steps' });
     const run = applyEvents(fresh(), [phase('train', 1), phase('evaluate', 10), phase('train', 2)], 10);

@@ -1,5 +1,5 @@
 /** @file A run as the page holds it: the summary of the worker and everything its events have added up to. Pure functions, no store. */
-import type { Drift, Evaluation, FollowedDrift, LabEvent, PhaseId, ProbeReport, RunConfig, RunId, RunState, RunSummary, SampledAnswers, StepMetrics, StoredRun, SuiteMeasures } from '../worker/protocol.ts';
+import type { DecompositionSummary, Drift, Evaluation, FollowedDrift, LabEvent, PhaseId, ProbeReport, RunConfig, RunId, RunState, RunSummary, SampledAnswers, StepMetrics, StoredRun, SuiteMeasures } from '../worker/protocol.ts';
 import { withReport } from './spectrum/probes/reports.ts';
 
 /** The last report of a phase. */
@@ -32,6 +32,8 @@ export interface LabRun {
   readonly start?: Evaluation;
   /** The answers that GRPO has sampled last. */
   readonly sampled?: SampledAnswers;
+  /** The singular bases that it works in, where it needs any. */
+  readonly decomposition?: DecompositionSummary;
   /** By step, ascending. */
   readonly drifts: readonly Drift[];
   /** By step, ascending. */
@@ -122,6 +124,8 @@ function withEvent(run: LabRun, event: LabEvent): LabRun {
       return { ...run, start: event.evaluation };
     case 'answers':
       return { ...run, sampled: event.sampled };
+    case 'decomposed':
+      return { ...run, decomposition: event.decomposition };
     case 'drift':
       return { ...run, drifts: appendBySteps(run.drifts, [event.drift]) };
     case 'followed':

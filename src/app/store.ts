@@ -5,7 +5,7 @@
 import { create } from 'zustand';
 import { useShallow } from 'zustand/react/shallow';
 import type {
-  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, KeptFile, LoraConfig, MethodId, ModelSummary, NamedFile, PenaltyId, Precision, QueueState, RecordedRun, RunConfig,
+  DataProblem, DatasetRole, DatasetSummary, Diagnosis, Estimate, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, KeptBases, KeptFile, LoraConfig, MethodId, ModelSummary, NamedFile, PenaltyId, Precision, QueueState, RecordedRun, RunConfig,
   RunId, SamplingOptions, StorageReport,
 } from '../worker/protocol.ts';
 import type { KeptRuns } from './compare/groups.ts';
@@ -144,6 +144,7 @@ export interface LabState {
   readonly storage: StorageReport | undefined;
   /** Data and models from files that this browser keeps, once they have been looked at. */
   readonly keptFiles: readonly KeptFile[];
+  readonly keptBases: readonly KeptBases[];
   /** The hub has been asked for something since the page was loaded. */
   readonly hubAsked: boolean;
   readonly datasets: Readonly<Partial<Record<DatasetRole, DatasetSummary>>>;
@@ -207,6 +208,7 @@ export const initialState: LabState = {
   hub: { name: '', revision: 'main', looking: false, found: undefined },
   storage: undefined,
   keptFiles: [],
+  keptBases: [],
   hubAsked: false,
   datasets: {},
   config: defaultConfig,

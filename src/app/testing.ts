@@ -3,7 +3,7 @@
  * nothing of models; what it reports is only shaped like what a real run reports.
  */
 import type {
-  DatasetSummary, Diagnosis, Estimate, EvaluatedItem, EvaluationReport, EvaluationRequest, ExportResult, Fit, HubInfo, HubRequest, ImportResult, KeptFile, LabApi, LabEvent, MemoryCategory, Opened, Precision,
+  DatasetSummary, Diagnosis, Estimate, EvaluatedItem, EvaluationReport, EvaluationRequest, ExportResult, Fit, HubInfo, HubRequest, ImportResult, KeptBases, KeptFile, LabApi, LabEvent, MemoryCategory, Opened, Precision,
   RecordedRun, RunConfig, RunId, RunSummary, Score, StorageReport, StoredRun, StreamEvent, WayToFit,
 } from '../worker/protocol.ts';
 import { fakeRunStore } from './compare/testing.ts';
@@ -30,6 +30,8 @@ export interface FakeOptions {
   readonly reopened?: Opened;
   /** Files that the browser keeps. */
   readonly files?: readonly KeptFile[];
+  /** Singular bases that it keeps. */
+  readonly bases?: readonly KeptBases[];
 }
 
 /** A change that makes a run smaller, as the worker words it. */
@@ -43,7 +45,7 @@ const wait = (milliseconds: number): Promise<void> =>
   });
 
 /** An engine that follows the protocol; each call makes one with its own state. */
-export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem, stored = [], reopened, files: keptFiles = [] }: FakeOptions): LabApi {
+export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem, stored = [], reopened, files: keptFiles = [], bases: keptBases = [] }: FakeOptions): LabApi {
   let port: MessagePort | undefined;
   let datasets = demo();
   let model = builtIn;
@@ -168,6 +170,8 @@ export function fakeLab({ stepMs, problem, badRow, memory = Infinity, hubProblem
     openBuiltIn,
     reopen: () => (reopened === undefined ? openBuiltIn() : Promise.resolve(reopened)),
     keptFiles: () => Promise.resolve(keptFiles),
+    keptBases: () => Promise.resolve(keptBases),
+    forgetBases: (key) => Promise.resolve((keptBases = keptBases.filter((each) => each.key !== key))),
     forgetFile: (key) => Promise.resolve((keptFiles = keptFiles.filter((file) => file.key !== key))),
     async openFiles(files, precision) {
       cancelled = false;

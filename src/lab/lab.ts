@@ -50,7 +50,8 @@ import { GrpoTrainer } from '../training/grpo.ts';
 import type { Task } from '../training/rollout.ts';
 import { planRun, waysToFit, type RunPlan, type RunSize, type WayToFit } from '../training/memory.ts';
 import { Trainer } from '../training/trainer.ts';
-import { KeptBases } from './bases.ts';
+import type { BasesKeeper, BasesProgress, LabDecomposition } from './bases.ts';
+import { LabBases } from './bases.ts';
 import { FineTune } from './fineTune.ts';
 import type { FineTuneSettings, LoraOptions, ReinforceSettings } from './settings.ts';
 import { penaltyOf, startOf } from './starting.ts';
@@ -62,14 +63,14 @@ export class Lab {
   readonly tokenizer: Tokenizer;
   /** The model's own chat template; without one, prompts with completions keep the plain form. */
   readonly template: ChatTemplate | undefined;
-  readonly #bases: KeptBases;
+  readonly #bases: LabBases;
 
   constructor(
     private readonly context: Context,
     readonly model: Model,
     readonly folder: ModelFolder,
   ) {
-    this.#bases = new KeptBases(context, model);
+    this.#bases = new LabBases(context, model);
     this.tokenizer = loadTokenizer(folder.tokenizerJson, folder.tokenizerConfig, folder.generationConfig);
     const { chatTemplate, tokenizerConfig, files } = folder;
     this.template = chatTemplate === undefined ? undefined : chatTemplateOf({ tokenizerConfig, ...(files.has('chat_template.jinja') ? { chatTemplateFile: chatTemplate } : {}) });
@@ -100,11 +101,16 @@ export class Lab {
   }
 
   /**
-   * Singular bases of the pretrained matrices; those of the last call are kept.
+   * Singular bases of the pretrained matrices; those of the last call stay on the device.
    * @param targets only the linear layers of these names, as a run with adapters needs them; all matrices when left out
    */
-  decompose(rankFraction: number, onProgress?: Progress, targets?: readonly string[]): Promise<Decomposition> {
+  decompose(rankFraction: number, onProgress?: BasesProgress, targets?: readonly string[]): Promise<LabDecomposition> {
     return this.#bases.decompose(rankFraction, onProgress, targets);
+  }
+
+  /** Has bases read from a keeper where it has them, and told those that it has not. */
+  keepBases(keeper: BasesKeeper): void {
+    this.#bases.keeper = keeper;
   }
 
   /**

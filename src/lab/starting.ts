@@ -13,7 +13,7 @@ import { controlDirections } from '../spectral/controls.ts';
 import { destroyBases, heldMatrices } from '../spectral/decompose.ts';
 import type { Progress } from '../spectral/workspace.ts';
 import type { PenaltyChoice } from '../training/trainer.ts';
-import type { KeptBases } from './bases.ts';
+import type { LabBases } from './bases.ts';
 import { matricesOf } from './bases.ts';
 import type { FineTuneSettings } from './settings.ts';
 
@@ -45,7 +45,7 @@ export async function startOf(
 }
 
 /** The penalty of a run, and what frees the directions that are its alone. */
-export async function penaltyOf(context: Context, model: Model, bases: KeptBases, settings: FineTuneSettings, onProgress?: Progress): Promise<{ readonly penalty?: PenaltyChoice; readonly release: () => void }> {
+export async function penaltyOf(context: Context, model: Model, bases: LabBases, settings: FineTuneSettings, onProgress?: Progress): Promise<{ readonly penalty?: PenaltyChoice; readonly release: () => void }> {
   const { lambda, rankFraction, lora, seed } = settings;
   const { penalty: id } = partsOf(settings);
   const nothing = (): void => undefined;

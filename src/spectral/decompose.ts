@@ -42,6 +42,9 @@ export interface DecomposeOptions {
   readonly smallest?: boolean;
 }
 
+/** Names how `decomposeAll` decomposes: kept bases that were made another way are made anew. */
+export const ROUTE = 'tridiagonal';
+
 /** From this smaller side on k is a whole number of fours. */
 const FOURS_FROM = 32;
 
@@ -77,7 +80,7 @@ export class BatchDecomposition {
     if (!Number.isInteger(k) || k < 1 || k >= short) throw new RangeError(`A truncated decomposition of ${rows} x ${columns} needs k from 1 to ${short - 1}, not ${k}.`);
     const solver = await BatchSolver.create(context, values, batch, { k, smallest, together: matricesTogether(context, batch, k), seeds: Uint32Array.from(batch.names, (name) => hashName(name) ^ seed) });
     try {
-      return new BatchDecomposition(context, roomFor(context, batch, k), solver);
+      return new BatchDecomposition(context, basisRoom(context, batch, k), solver);
     } catch (error) {
       solver.destroy();
       throw error;
@@ -189,7 +192,7 @@ export async function decomposeAll(
 /** The bases that `decomposeAll` would give, without numbers: for plans on a context that only counts. */
 export function plannedDecomposition({ pool }: Pick<Context, 'pool'>, layout: ParameterLayout, rankFraction: number, chosen?: ReadonlySet<string>): Decomposition {
   const { restricted, degenerate } = heldMatrices(layout, rankFraction, chosen);
-  const bases = restricted.map(({ batch, k }): Basis => ({ ...roomFor({ pool }, batch, k), quality: [] }));
+  const bases = restricted.map(({ batch, k }): Basis => ({ ...basisRoom({ pool }, batch, k), quality: [] }));
   return { bases, degenerate };
 }
 
@@ -199,7 +202,7 @@ export function destroyBases({ pool }: Pick<Context, 'pool'>, bases: readonly (D
 }
 
 /** Zeroed room for a basis, sized to the element. */
-function roomFor({ pool }: Pick<Context, 'pool'>, batch: MatrixBatch, k: number): Omit<Basis, 'quality'> {
+export function basisRoom({ pool }: Pick<Context, 'pool'>, batch: MatrixBatch, k: number): Omit<Basis, 'quality'> {
   const room = (elements: number, label: string): Slice => ({ ...pool.storage(4 * batch.names.length * elements, 'bases', label), size: 4 * batch.names.length * elements });
   return { batch, k, u: room(batch.rows * k, 'left basis'), v: room(batch.columns * k, 'right basis'), sigma: room(k, 'singular values') };
 }

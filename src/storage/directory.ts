@@ -32,6 +32,8 @@ export interface Directory {
   exclusively<T>(name: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T>;
   /** What this site uses and may use on this disk, in bytes. */
   estimate(): Promise<{ readonly usage: number; readonly quota: number }>;
+  /** To be called before so many bytes are written: what this page keeps only to save time goes where there is no room for both. */
+  readonly makeRoom?: (bytes: number) => Promise<void>;
 }
 
 /** The disk, or this site's share of it, is full. Everything written before stays. */

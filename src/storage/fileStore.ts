@@ -60,8 +60,9 @@ export class FileStore {
     return this.directory.read(sha256);
   }
 
-  /** Bytes that the browser still gives this page. */
-  async free(): Promise<number> {
+  /** Bytes that the browser still gives this page, once room was looked for `wanted` of them. */
+  async free(wanted: number): Promise<number> {
+    await this.directory.makeRoom?.(wanted);
     const { usage, quota } = await this.directory.estimate();
     return Math.max(0, quota - usage);
   }
@@ -74,7 +75,7 @@ export class FileStore {
   async put(file: Readable, { sha256, signal, onName }: PutOptions = {}): Promise<string> {
     if (sha256 !== undefined) onName?.(sha256);
     if (sha256 !== undefined && (await this.directory.read(sha256))) return sha256;
-    const free = await this.free();
+    const free = await this.free(file.size);
     if (file.size > free) throw new StorageFullError(file.size, free);
     const part = crypto.randomUUID() + PART;
     const hash = this.newHash();

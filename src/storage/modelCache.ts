@@ -134,6 +134,7 @@ export class ModelCache {
 
   /** @throws StorageFullError when `needed` more bytes have no room */
   async assertRoom(needed: number): Promise<void> {
+    await this.directory.makeRoom?.(needed);
     const { free } = await this.space();
     if (needed > free) throw new StorageFullError(needed, free);
   }

@@ -188,7 +188,10 @@ export class RunStore {
     const file = await this.directory.append(part);
     try {
       file.restart();
-      for await (const piece of pieces) file.write(piece);
+      for await (const piece of pieces) {
+        await this.directory.makeRoom?.(piece.length);
+        file.write(piece);
+      }
     } catch (error) {
       file.close();
       await this.directory.remove(part);

@@ -36,7 +36,10 @@ export class Scratch {
     const file = await this.directory.append(name);
     try {
       file.restart();
-      for await (const piece of pieces) file.write(piece);
+      for await (const piece of pieces) {
+        await this.directory.makeRoom?.(piece.length);
+        file.write(piece);
+      }
     } catch (error) {
       file.close();
       await this.directory.remove(name);

@@ -86,7 +86,7 @@ export class KeptFiles {
     const onName = (): void => void this.#fresh.add(sha256);
     try {
       const store = await this.library.files();
-      const large = tooLarge(name, size, MOST_DATA, (await store.read(sha256)) ? Infinity : await store.free());
+      const large = tooLarge(name, size, MOST_DATA, (await store.read(sha256)) ? Infinity : await store.free(size / SHARE));
       if (large !== undefined) return `${large} ${after}`;
       await store.put(file, { sha256, signal, onName });
       await this.#change(store, (index) => ({ ...index, data: [...index.data.filter((other) => other.sha256 !== sha256), { sha256, name, bytes: size }] }));
@@ -103,7 +103,7 @@ export class KeptFiles {
     const bytes = [...files].reduce((sum, [path, { size }]) => sum + (isOfModel(path) ? size : 0), 0);
     const after = `After a reload ${name} has to be dropped again before runs on it go on.`;
     try {
-      const large = tooLarge(name, bytes, MOST_MODEL, await (await this.library.files()).free());
+      const large = tooLarge(name, bytes, MOST_MODEL, await (await this.library.files()).free(bytes / SHARE));
       return large && `${large} ${after}`;
     } catch (error) {
       return `${name} is not kept in this browser. ${sentenceOf(error)} ${after}`;

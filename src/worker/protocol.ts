@@ -12,7 +12,7 @@ import type { Estimate, Fit } from './protocol/estimate.ts';
 import type { EvaluatedItem, EvaluationReport, EvaluationRequest } from './protocol/evaluation.ts';
 import type { LabEvent } from './protocol/events.ts';
 import type { ExportOptions, ExportResult } from './protocol/exporting.ts';
-import type { KeptFile, RecordedRun, RunNotes, StoredRun } from './protocol/kept.ts';
+import type { KeptBases, KeptFile, RecordedRun, RunNotes, StoredRun } from './protocol/kept.ts';
 import type { Diagnosis, ModelSummary, Precision } from './protocol/model.ts';
 import type { HubInfo, HubRequest, NamedFile, StorageReport } from './protocol/opening.ts';
 import type { MatrixDetail, ProbeReport, ProbeRequest } from './protocol/probes.ts';
@@ -74,6 +74,10 @@ export interface LabApi {
   keptFiles(): Promise<readonly KeptFile[]>;
   /** Deletes one of them, whoever needs it; what it was needed for asks for it again. */
   forgetFile(key: string): Promise<readonly KeptFile[]>;
+  /** Singular bases that this browser keeps, the last used first. */
+  keptBases(): Promise<readonly KeptBases[]>;
+  /** Deletes one of them; a run that would have used it decomposes. */
+  forgetBases(key: string): Promise<readonly KeptBases[]>;
   /** Reads a file; progress comes as `import` phases without a run, in bytes of the file and then in rows that are made tokens. */
   importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult>;
   /** Ends an import, which then rejects; the data that was there stays. */

@@ -4,6 +4,7 @@ import { METRICS_RING } from '../engine.ts';
 import type { Scorer } from '../evaluation/scorer.ts';
 import { heldBy, partsOf } from '../methods/registry.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
+import { StoppedBeforeTrainingError, summaryOf } from './decomposing.ts';
 import type { ImportedRun } from './imported.ts';
 import type { RunKeeper } from './keeper.ts';
 import { fineTuning, settingsOf, type Learner } from './learner.ts';
@@ -140,7 +141,9 @@ export class Run {
       await this.#train(own);
     } catch (error) {
       this.weights = undefined;
-      await this.#fail(error);
+      // Nothing has been trained yet that could be kept.
+      if (error instanceof StoppedBeforeTrainingError) this.#setState('stopped', 'discarded');
+      else await this.#fail(error);
     } finally {
       for (const resource of resources.toReversed()) resource.destroy();
       if (this.state === 'stopped' && !this.weights) await this.keeper?.discard();
@@ -152,11 +155,16 @@ export class Run {
     const { config, material, lock } = this;
     const { lab } = material;
     this.#setState('preparing');
-    const decompose = (done: number, total: number): void => this.#phase('decompose', done, total, 'matrices');
+    // A decomposition takes minutes for a large model: whoever stops the run does not wait for it.
+    const decompose = (done: number, total: number, reading = false): void => {
+      if (this.#isStopped()) throw new StoppedBeforeTrainingError();
+      this.#phase(reading ? 'read-bases' : 'decompose', done, total, 'matrices');
+    };
     // Drift is measured in the bases too; a run that neither penalises nor measures needs none.
     const measuresDrift = config.driftEvery > 0;
     const holdsTop = config.reinforce === undefined && heldBy(partsOf(config).penalty) === 'top';
     const decomposition = measuresDrift || holdsTop ? await lock.run(() => lab.decompose(config.rankFraction, decompose, config.lora?.targets)) : undefined;
+    if (decomposition) this.#emit({ type: 'decomposed', run: this.id, decomposition: summaryOf(decomposition) });
     const baseline = await this.#baseline();
     this.#phase('compile', 0, 1, 'kernels');
     if (this.#isStopped()) {

@@ -11,6 +11,7 @@ import { diagnose } from './diagnosis.ts';
 import { estimateRun, fitRun, ProbeCache } from './estimate.ts';
 import { HandingOut } from './handingOut.ts';
 import { importRun, isRunOn, UNKNOWN_CONFIG } from './imported.ts';
+import { BasesLibrary, roomFor } from './keptBases.ts';
 import { KeptFiles } from './keptFiles.ts';
 import { KeptRuns } from './keptRuns.ts';
 import { Library } from './library.ts';
@@ -20,7 +21,7 @@ import { materialOf, warningsOf } from './material.ts';
 import { Measurements } from './measuring.ts';
 import type { ModelOrigin } from './opening.ts';
 import type {
-  DatasetRole, DatasetSummary, Diagnosis, Estimate, EvaluatedItem, Evaluation, EvaluationReport, EvaluationRequest, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, ImportResult, KeptFile, LabApi, LabEvent,
+  DatasetRole, DatasetSummary, Diagnosis, Estimate, EvaluatedItem, Evaluation, EvaluationReport, EvaluationRequest, ExportOptions, ExportResult, Fit, HubInfo, HubRequest, ImportResult, KeptBases, KeptFile, LabApi, LabEvent,
   MatrixDetail, NamedFile, Opened, Precision, PreviewRow, ProbeReport, ProbeRequest, QueueState, RecordedRun, RunConfig, RunId, RunNotes, RunSummary, SamplingOptions, StorageReport, StoredRun,
 } from './protocol.ts';
 import type { QueueItem } from './queue.ts';
@@ -44,6 +45,7 @@ export class Session implements LabApi {
   readonly #queue: RunQueue;
   readonly #queueMaker: QueueMaker;
   readonly #files: KeptFiles;
+  readonly #bases: BasesLibrary;
   readonly #runData: RunData;
   readonly #visits: Visits;
   readonly #device: Device;
@@ -61,7 +63,9 @@ export class Session implements LabApi {
     private readonly services: SessionServices,
   ) {
     const emit = (event: LabEvent): void => this.#emit(event);
-    this.#library = new Library((name) => services.openDirectory(name));
+    this.#bases = new BasesLibrary(services.openDirectory);
+    const openDirectory = roomFor(services.openDirectory, this.#bases);
+    this.#library = new Library(openDirectory);
     this.#kept = new KeptRuns(this.#library, this.#runs);
     this.#queue = new RunQueue(this.#library, () => void this.#tellQueue());
     this.#files = new KeptFiles(this.#library, () => this.#queue.items());
@@ -71,7 +75,7 @@ export class Session implements LabApi {
       lost: ({ message }) => this.#emit({ type: 'device', message }),
       recover: (find) => this.#recover(find),
     });
-    this.#workspaces = new Workspaces(this.#library, this.#lock, services, { emit, mayReplace: () => this.#active.requireNone(), keep: (...file) => this.#files.keepData(...file), letGo: (before) => this.#letGo(before) });
+    this.#workspaces = new Workspaces(this.#library, this.#bases, this.#lock, { ...services, openDirectory }, { emit, mayReplace: () => this.#active.requireNone(), keep: (...file) => this.#files.keepData(...file), letGo: (before) => this.#letGo(before) });
     this.#visits = new Visits(this.#files, this.#workspaces, services.fetchPublic, emit);
     this.#active = new ActiveRun(this.#library, this.#lock, {
       ready: () => this.#device.ready(),
@@ -83,7 +87,7 @@ export class Session implements LabApi {
     this.#weights = new RunWeights(this.#workspaces, this.#kept, this.#active, this.#lock);
     this.#measurements = new Measurements(this.#workspaces, this.#weights, this.#kept, this.#lock, emit);
     this.#handingOut = new HandingOut(
-      () => services.openDirectory('exports'),
+      () => openDirectory('exports'),
       this.#lock,
       () => this.#device.engine,
       (done, total) => this.#emit({ type: 'phase', phase: 'save', done, total, unit: 'tensors' }),
@@ -159,6 +163,15 @@ export class Session implements LabApi {
   async forgetFile(key: string): Promise<readonly KeptFile[]> {
     await this.#files.forget(key);
     return this.#files.list();
+  }
+
+  keptBases(): Promise<readonly KeptBases[]> {
+    return this.#bases.list();
+  }
+
+  async forgetBases(key: string): Promise<readonly KeptBases[]> {
+    await this.#bases.forget(key);
+    return this.#bases.list();
   }
 
   importFile(role: DatasetRole, file: File, skipRows: readonly number[]): Promise<ImportResult> {

@@ -60,11 +60,13 @@ export interface PageOptions {
   readonly files?: readonly NamedFile[];
   /** Where files are kept. */
   readonly kept?: MemoryDirectory;
+  /** Where singular bases are kept. */
+  readonly bases?: MemoryDirectory;
 }
 
 /** A page on a disk: its worker, and what it was told. */
-export async function openPage(disk: MemoryDirectory, { gpu, files, kept = memoryDirectory() }: PageOptions = {}) {
-  const disks: Readonly<Record<string, MemoryDirectory>> = { runs: disk, files: kept };
+export async function openPage(disk: MemoryDirectory, { gpu, files, kept = memoryDirectory(), bases = memoryDirectory() }: PageOptions = {}) {
+  const disks: Readonly<Record<string, MemoryDirectory>> = { runs: disk, files: kept, bases };
   const session = new Session(gpu ?? (await testAdapters()), { fetchPublic, fetch, openDirectory: async (name) => disks[name] ?? memoryDirectory(), browser: 'Node' });
   const events: LabEvent[] = [];
   let waiting: { readonly isIt: (event: LabEvent) => boolean; readonly resolve: (event: LabEvent) => void }[] = [];

@@ -6,6 +6,7 @@ import type { KeepData } from './datasets.ts';
 import { Datasets } from './datasets.ts';
 import { NO_DEVICE } from './device.ts';
 import { HeldWeights } from './heldWeights.ts';
+import type { BasesLibrary } from './keptBases.ts';
 import type { Library } from './library.ts';
 import type { Lock } from './lock.ts';
 import type { ModelOrigin, OpenModel } from './opening.ts';
@@ -48,6 +49,7 @@ export class Workspaces {
 
   constructor(
     private readonly library: Library,
+    private readonly bases: BasesLibrary,
     private readonly lock: Lock,
     private readonly services: SessionServices,
     private readonly user: WorkspaceUser,
@@ -111,7 +113,8 @@ export class Workspaces {
   }
 
   #on(opened: OpenModel, key: string, datasets: Datasets): Workspace {
-    const { lab } = opened;
+    const { lab, summary } = opened;
+    lab.keepBases(this.bases.keeperOf({ name: summary.name, precision: summary.precision, key }));
     const weights = new HeldWeights(
       async (id) => {
         const record = await this.library.record(id);

@@ -10,7 +10,7 @@ import { wayDetail } from '../run/Misfit.tsx';
 import { chooseMethod, editConfig, editLora, initialState, selectMisfit, selectRun, selectWelcome, trainLora, useLab } from '../store.ts';
 import { fakeLab, type FakeOptions } from '../testing.ts';
 import { demo } from '../data/testing.ts';
-import { cancelOpening, editHub, forgetFile, lookUp, openFiles, openModel, refreshStorage, removeCached, requestModel } from './opening.ts';
+import { cancelOpening, editHub, forgetBases, forgetFile, lookUp, openFiles, openModel, refreshStorage, removeCached, requestModel } from './opening.ts';
 import { builtIn } from './testing.ts';
 
 const state = useLab.getState;
@@ -172,6 +172,18 @@ describe('the next visit', () => {
     useLab.setState(initialState, true);
     await connect({ reopened: { ...other, notice: { model: 'Big is not kept.' } } });
     expect(state()).toMatchObject({ modelNotice: 'Big is not kept.', station: 'model', importNotice: undefined });
+  });
+
+  it('has the singular bases that are kept, until they are deleted', async () => {
+    const bases = { key: 'b', name: 'Other', precision: 'f32', rankFraction: 0.2, bytes: 2e8, lastUsed: '2026-12-01T00:00:00.000Z' } as const;
+    const lab = await connect({ bases: [bases] });
+    await refreshStorage();
+    expect(state().keptBases).toEqual([bases]);
+    await forgetBases(bases);
+    expect(state().keptBases).toEqual([]);
+    lab.forgetBases = () => Promise.reject(new Error('The disk does not answer.'));
+    await forgetBases(bases);
+    expect(state().modelProblem).toMatchObject({ title: 'The bases of Other were not deleted', message: 'The disk does not answer.' });
   });
 
   it('has the files that are kept, until they are deleted', async () => {

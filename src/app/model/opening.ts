@@ -1,5 +1,5 @@
 /** @file Opens models from the page, from files and from the Hub, and keeps the cache in order. The open model stays until another one is open. */
-import type { KeptFile, ModelSummary, NamedFile, Opened, StorageReport } from '../../worker/protocol.ts';
+import type { KeptBases, KeptFile, ModelSummary, NamedFile, Opened, StorageReport } from '../../worker/protocol.ts';
 import { runNames } from '../charts/names.ts';
 import { byRole } from '../data/importing.ts';
 import { formatBytes } from '../format.ts';
@@ -170,7 +170,7 @@ const cacheProblem = (error: unknown): void =>
 export async function refreshStorage(): Promise<void> {
   try {
     acceptStorage(await lab().storage());
-    set({ keptFiles: await lab().keptFiles() });
+    set({ keptFiles: await lab().keptFiles(), keptBases: await lab().keptBases() });
   } catch (error) {
     cacheProblem(error);
   }
@@ -192,5 +192,15 @@ export async function forgetFile({ key, name }: KeptFile): Promise<void> {
     acceptStorage(await lab().storage());
   } catch (error) {
     set({ modelProblem: { title: `${name} was not deleted`, message: sentence(error), stillHolds: '', retry: undefined } });
+  }
+}
+
+/** Deletes singular bases that the browser keeps; a run that works in them goes on. */
+export async function forgetBases({ key, name }: KeptBases): Promise<void> {
+  try {
+    set({ keptBases: await lab().forgetBases(key) });
+    acceptStorage(await lab().storage());
+  } catch (error) {
+    set({ modelProblem: { title: `The bases of ${name} were not deleted`, message: sentence(error), stillHolds: '', retry: undefined } });
   }
 }

@@ -1,6 +1,7 @@
 /** @file The Run station: what the next run needs, what the live run does, how the last one ended, and the list of all. */
 import type { ReactElement } from 'react';
 import { formatAbout, formatCount, formatCounted, formatParameter, formatTime } from '../format.ts';
+import { decompositionLine } from '../decomposition.ts';
 import { runNames } from '../charts/names.ts';
 import { goOn } from '../compare/stored.ts';
 import { continueRun, reinforceRun, startObstacle, startRun } from './control.ts';
@@ -102,11 +103,27 @@ function NextRun(): ReactElement {
   );
 }
 
+/** The bases that a run works in: where they come from, which holds least, and what went wrong with kept ones. */
+function Bases({ run: { decomposition } }: { readonly run: LabRun }): ReactElement | null {
+  if (decomposition === undefined) return null;
+  return (
+    <>
+      <p className="help">{decompositionLine(decomposition)}</p>
+      {decomposition.notes.map((note) => (
+        <p className="note" key={note}>
+          {note}
+        </p>
+      ))}
+    </>
+  );
+}
+
 function LiveRun({ run }: { readonly run: LabRun }): ReactElement {
   const eta = remainingSeconds(run);
   return (
     <>
       <Phases run={run} />
+      <Bases run={run} />
       {eta === undefined ? null : <p className="help">{run.state === 'paused' ? `Paused with ${formatAbout(eta)} to go.` : `To go: ${formatAbout(eta)}.`}</p>}
       <StopButtons run={run} />
     </>
@@ -151,6 +168,7 @@ function EndedRun({ run }: { readonly run: LabRun }): ReactElement {
         {time}
         {run.state === 'stopped' ? `, stopped before its ${formatCounted(run.config.steps, 'step')}` : ''}.
       </p>
+      <Bases run={run} />
       {run.recorded ? null : (
         <div className="acts run-acts">
           <GoOn run={run} />

@@ -11,6 +11,7 @@ const names: Readonly<Record<PhaseId, string>> = {
   weights: 'Load weights',
   trial: 'Trial allocation',
   compile: 'Compile kernels',
+  'read-bases': 'Read kept bases',
   decompose: 'Decompose matrices',
   'evaluate-base': 'Evaluate base model',
   'evaluate-start': 'Evaluate its start',
@@ -37,7 +38,7 @@ const doing: Readonly<Partial<Record<PhaseId, string>>> = {
 export const phaseDoing = (phase: PhaseId): string => doing[phase] ?? names[phase];
 
 /** Every run goes through these; a phase the worker leaves out is not shown as done. */
-const order: readonly PhaseId[] = ['download', 'read-cache', 'verify', 'weights', 'trial', 'decompose', 'compile', 'evaluate-base', 'evaluate-start', 'train', 'evaluate', 'save'];
+const order: readonly PhaseId[] = ['download', 'read-cache', 'verify', 'weights', 'trial', 'read-bases', 'decompose', 'compile', 'evaluate-base', 'evaluate-start', 'train', 'evaluate', 'save'];
 
 /** "480 of 600 steps", "3.4 of 3.4 MB"; nothing where there is only one thing to count. */
 export function phaseCount({ done, total, unit }: PhaseProgress): string {

@@ -32,7 +32,7 @@ export function SpectrumTab(): ReactElement {
   useEffect(() => () => void cursor.release(), []);
   const names = runNames(visible);
   const runs = visible.flatMap((run, index): SpectrumRun[] =>
-    run.drifts.length > 0 ? [{ id: run.id, name: names[index]!, method: run.config.method, adapted: run.config.lora !== undefined, drifts: run.drifts }] : [],
+    run.drifts.length > 0 ? [{ id: run.id, name: names[index]!, method: run.config.method, adapted: run.config.lora !== undefined, drifts: run.drifts, ...(run.decomposition ? { decomposition: run.decomposition } : {}) }] : [],
   );
   const followed = useMemo(
     () => visible.flatMap((run, index) => (run.followed.length > 0 ? [drawnRun(run, runNames(visible)[index]!, run.id === current?.id ? 'current' : 'overlay')] : [])),

@@ -1,6 +1,7 @@
 /** @file The Spectrum view from plain data: the finding, the maps, and the matrix that is selected in them. */
 import { memo, useCallback, useMemo, useState, type ReactElement } from 'react';
 import { Phrases } from '../charts/Phrases.tsx';
+import { decompositionLine } from '../decomposition.ts';
 import { Segments } from '../parts/Segments.tsx';
 import { FisherMaps } from './FisherMaps.tsx';
 import { spectrumFinding } from './findings.ts';
@@ -37,7 +38,7 @@ function mostChanged({ drifts }: SpectrumRun): string | undefined {
   return first && matrices.reduce((most, matrix) => (matrix.relativeChange > most.relativeChange ? matrix : most), first).name;
 }
 
-const sameRun = (a: SpectrumRun, b: SpectrumRun): boolean => a.id === b.id && a.name === b.name && a.drifts === b.drifts;
+const sameRun = (a: SpectrumRun, b: SpectrumRun): boolean => a.id === b.id && a.name === b.name && a.drifts === b.drifts && a.decomposition === b.decomposition;
 
 /** Steps stream in four times a second; the maps change only with the drift. */
 const sameProps = (a: SpectrumViewProps, b: SpectrumViewProps): boolean =>
@@ -95,6 +96,7 @@ export const SpectrumView = memo(function SpectrumView({ run, others, narrow }: 
           <Phrases phrases={finding.line} />
         </h2>
         <p className="spectrum-detail-line">{finding.detail}</p>
+        {run.decomposition === undefined ? null : <p className="spectrum-detail-line">{decompositionLine(run.decomposition)}</p>}
       </header>
       <div className="spectrum-tools">
         <Segments legend="Metric" options={fisher.length > 0 || metricId === 'fisher' ? withFisher : options} value={metricId} onChange={setMetric} />

@@ -113,6 +113,9 @@ describe('before the first evaluation', () => {
       waiting({ state: 'preparing', phase: 'decompose', phases: [{ phase: 'decompose', done: 12, total: 29, unit: 'matrices' }] }),
     ).toBe('Decomposing matrices first: 12 of 29');
     expect(
+      waiting({ state: 'preparing', phase: 'read-bases', phases: [{ phase: 'read-bases', done: 12, total: 29, unit: 'matrices' }] }),
+    ).toBe('Reading kept bases first: 12 of 29');
+    expect(
       waiting({ state: 'preparing', phase: 'evaluate-base', phases: [{ phase: 'evaluate-base', done: 120, total: 844, unit: 'items' }] }),
     ).toBe('Measuring the base model: 120 of 844 items');
   });

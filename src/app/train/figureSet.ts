@@ -46,6 +46,7 @@ function waitingFor(config: RunConfig, current: LabRun | undefined): string {
   const now = current && isLive(current) ? current.phases.find(({ phase }) => phase === current.phase) : undefined;
   if (now && now.done < now.total) {
     const count = `${formatCount(now.done)} of ${formatCount(now.total)}`;
+    if (now.phase === 'read-bases') return `Reading kept bases first: ${count}`;
     if (now.phase === 'decompose') return `Decomposing matrices first: ${count}`;
     if (now.phase === 'evaluate-base') return `Measuring the base model: ${count} ${now.unit}`;
   }

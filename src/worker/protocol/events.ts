@@ -1,10 +1,12 @@
 /** @file Everything that streams from the worker. */
+import type { BasesOrigin } from '../../engine.ts';
 import type { MatrixDrift } from '../../spectral/drift.ts';
+import type { WorstBasis } from '../../spectral/worst.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { FollowedDrift, ProbeReport } from './probes.ts';
 import type { QueueState, RunId, RunState } from './run.ts';
 
-export type PhaseId = 'import' | 'download' | 'read-cache' | 'verify' | 'weights' | 'trial' | 'compile' | 'decompose' | 'evaluate-base' | 'evaluate-start' | 'train' | 'evaluate' | 'save' | 'probe';
+export type PhaseId = 'import' | 'download' | 'read-cache' | 'verify' | 'weights' | 'trial' | 'compile' | 'read-bases' | 'decompose' | 'evaluate-base' | 'evaluate-start' | 'train' | 'evaluate' | 'save' | 'probe';
 
 export interface StepMetrics {
   /** 1-based optimizer step. */
@@ -57,6 +59,18 @@ export interface Drift {
   readonly matrices: readonly MatrixDrift[];
 }
 
+/** What is known of the singular bases that a run works in. */
+export interface DecompositionSummary {
+  /** That have a basis. */
+  readonly matrices: number;
+  readonly from: BasesOrigin['from'];
+  readonly seconds: number;
+  /** What should be known of bases that were not used, or are not kept, as sentences. */
+  readonly notes: readonly string[];
+  /** The matrix whose basis is known to hold least; absent where that was not measured. */
+  readonly worst?: WorstBasis;
+}
+
 export type LabEvent =
   | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' | 'rows' | 'parts' }
   /** `resumableFrom`: the step from which a run that failed or was stopped can go on, bit for bit. `seconds` it has spent on training and evaluating. */
@@ -67,6 +81,8 @@ export type LabEvent =
   | { readonly type: 'start'; readonly run: RunId; readonly evaluation: Evaluation }
   /** Kept with the run at every evaluation. */
   | { readonly type: 'answers'; readonly run: RunId; readonly sampled: SampledAnswers }
+  /** It has its bases; again where it was taken up. */
+  | { readonly type: 'decomposed'; readonly run: RunId; readonly decomposition: DecompositionSummary }
   | { readonly type: 'drift'; readonly run: RunId; readonly drift: Drift }
   | { readonly type: 'followed'; readonly run: RunId; readonly followed: FollowedDrift }
   /** What was measured on demand; kept with the run, whenever it was asked for. */

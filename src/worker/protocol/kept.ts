@@ -1,7 +1,7 @@
 /** @file Runs that outlive the page: in this browser, or recorded in a file. */
 import type { DatasetSummary } from './data.ts';
 import type { LabEvent } from './events.ts';
-import type { ModelSummary } from './model.ts';
+import type { ModelSummary, Precision } from './model.ts';
 import type { RunSummary } from './run.ts';
 
 /** What a person adds to a run. */
@@ -47,6 +47,21 @@ export interface KeptFile {
   readonly queued: number;
   /** It is part of what is open. */
   readonly open: boolean;
+}
+
+/** Singular bases of a model that this browser keeps, so that the model is not decomposed again. */
+export interface KeptBases {
+  readonly key: string;
+  /** Of the model. */
+  readonly name: string;
+  readonly precision: Precision;
+  /** k as a fraction of min(m, n) of each matrix. */
+  readonly rankFraction: number;
+  /** Number of the matrices; absent where they are all of the model's. */
+  readonly matrices?: number;
+  readonly bytes: number;
+  /** As an ISO date. */
+  readonly lastUsed: string;
 }
 
 /** A real run in a file (`public/recorded/run.json`), shown where there is no GPU. */
