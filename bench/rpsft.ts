@@ -106,9 +106,8 @@ console.log(`change of the adapter: ${(100 * Math.sqrt(error / size)).toFixed(3)
 
 for (const which of ['first', 'second']) {
   const started = performance.now();
-  const meter = await DriftMeter.create(context, { weights: trainer.weights, pretrained: model.weights, bases: decomposition.bases });
+  const meter = new DriftMeter(context, { weights: trainer.weights, pretrained: model.weights, bases: decomposition.bases });
   const drifts = await meter.measure();
-  meter.destroy();
   console.log(`drift of ${drifts.length} matrices, ${which} time: ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 context.gpu.assertHealthy();

@@ -87,12 +87,11 @@ for (const method of option('methods', 'sft,l2sp,rpsft').split(',') as MethodId[
     for (const [kernel, { nanoseconds, count }] of times) console.log(`       ${(nanoseconds / 1e6).toFixed(2).padStart(9)} ms  ${String(count).padStart(4)} x ${kernel}`);
   }
   if (decomposition) {
-    const meter = await lab.driftMeter(run.weights, decomposition);
+    const meter = lab.driftMeter(run.weights, decomposition);
     await meter.measure();
     const before = performance.now();
     const drifts = await meter.measure();
     console.log(`       drift of ${drifts.length} matrices: ${((performance.now() - before) / 1000).toFixed(2)} s`);
-    meter.destroy();
   }
   run.destroy();
 }

@@ -69,7 +69,7 @@ async function train(engine: Engine, lab: Lab, planned: PlannedRun, { train: row
   const decomposition = await lab.decompose(RANK_FRACTION);
   const run = await lab.fineTune(settingsOf(planned), rows);
   const evaluator = await lab.evaluator(run.weights, { rows: EVALUATION_ROWS, length: LENGTH });
-  const meter = await lab.driftMeter(run.weights, decomposition);
+  const meter = lab.driftMeter(run.weights, decomposition);
   const points: Point[] = [];
   let trainingSeconds = 0;
   try {
@@ -104,7 +104,6 @@ async function train(engine: Engine, lab: Lab, planned: PlannedRun, { train: row
       seconds: (performance.now() - started) / 1000,
     };
   } finally {
-    meter.destroy();
     evaluator.destroy();
     run.destroy();
     engine.gpu.assertHealthy();

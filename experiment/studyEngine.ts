@@ -101,9 +101,8 @@ async function curve(lab: Lab, settings: FineTuneSettings, suites: Suites): Prom
 
 async function measure(lab: Lab, weights: WeightSet, { heldOut, outOfDomain }: Suites): Promise<Measures> {
   const decomposition = await lab.decompose(MEASURED_FRACTION);
-  const meter = await lab.driftMeter(weights, decomposition);
+  const meter = lab.driftMeter(weights, decomposition);
   const drift = driftOf(await meter.measure());
-  meter.destroy();
   const { states } = await lab.representationDrift(weights, outOfDomain, SHAPE);
   const { cka, cosine, pcaShift } = states.at(-1)!;
   const { baseToTuned, tunedToBase, jensenShannon } = await lab.outputDrift(weights, firstTokens(outOfDomain, PROBE_TOKENS), SHAPE);

@@ -67,9 +67,8 @@ describe('a run with an adapter', () => {
     const attached = lab.attachAdapter(adapter);
     expect(await losses(attached)).toEqual(after);
 
-    const meter = await lab.driftMeter(weights, await lab.decompose(SETTINGS.rankFraction, undefined, LORA.targets));
+    const meter = lab.driftMeter(weights, await lab.decompose(SETTINGS.rankFraction, undefined, LORA.targets));
     expect((await meter.measure()).map(({ module }) => module)).toEqual(['q_proj', 'down_proj']);
-    meter.destroy();
     for (const set of [weights, attached]) lab.release(set);
     expect(bytes.get('adapter')).toBe(0);
   });

@@ -119,6 +119,9 @@ const LARGE = 2 ** 23;
 /** A GPU is taken to be busy with this many workgroups of 256; its number of cores cannot be asked for. */
 const BUSY_WORKGROUPS = 128;
 
+/** More than a grid has. */
+const MOST_MATRICES = 2 ** 16;
+
 interface Forced {
   readonly tile?: Tile;
   readonly splits?: number;
@@ -242,7 +245,8 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     M: m,
     N: n,
     K: k,
-    BATCH: batch,
+    // Grid z is the matrix where k is whole, so that batches of any size share the kernel.
+    BATCH: splitLength < k ? batch : MOST_MATRICES,
     SPLIT: splitLength < k,
     SPLIT_LENGTH: splitLength,
     TILE_M: tileM,

@@ -58,6 +58,9 @@ import { penaltyOf, startOf } from './starting.ts';
 import type { FolderOptions } from './weightFiles.ts';
 import { readAdapterState, readFolder, streamTrained, writeFolder } from './weightFiles.ts';
 
+/** What a trial adds at a time for the room of a decomposition. */
+const ROOM_PIECE = 2 ** 20;
+
 /** An opened model with its tokenizer: everything that can be done with it. Its own weights never change. */
 export class Lab {
   readonly tokenizer: Tokenizer;
@@ -174,11 +177,13 @@ export class Lab {
    * Makes, touches and frees the buffers of a run beside what is held now, since WebGPU does not tell how much memory there is.
    * Where it stopped is counted as in the plan, with the model that is there already.
    */
-  async trial({ size, buffers, total }: RunPlan): Promise<Trial> {
+  async trial({ size, buffers, total, decomposing }: RunPlan): Promise<Trial> {
     const isHeld = ({ category }: BufferFacts): boolean => (category === 'pretrained' && size.precision === this.model.precision) || (category === 'bases' && heldBy(size.penalty) === 'top' && this.#bases.some);
-    const missing = buffers.filter((buffer) => !isHeld(buffer));
+    // Where decomposing takes more than the run, before it, as much as that must fit.
+    const more = Array.from({ length: Math.ceil(Math.max(0, decomposing - total) / ROOM_PIECE) }, (): BufferFacts => ({ label: 'room to decompose in', category: 'other', size: ROOM_PIECE }));
+    const missing = [...buffers.filter((buffer) => !isHeld(buffer)), ...more];
     const trial = await trialAllocate(this.context, missing);
-    return trial.fits ? trial : { ...trial, stoppedAt: trial.stoppedAt + total - missing.reduce((sum, buffer) => sum + buffer.size, 0) };
+    return trial.fits ? trial : { ...trial, stoppedAt: trial.stoppedAt + total + more.length * ROOM_PIECE - missing.reduce((sum, buffer) => sum + buffer.size, 0) };
   }
 
   /** The changes that would each make a run smaller, the least harmful first. @param limit bytes it should fit */
@@ -233,8 +238,8 @@ export class Lab {
   }
 
   /** Measures how far `weights` have turned from the pretrained ones, in the bases of `decompose`; free it with `destroy`. */
-  driftMeter(weights: WeightSet, { bases }: Decomposition): Promise<DriftMeter> {
-    return DriftMeter.create(this.context, { weights, pretrained: this.model.weights, bases });
+  driftMeter(weights: WeightSet, { bases }: Decomposition): DriftMeter {
+    return new DriftMeter(this.context, { weights, pretrained: this.model.weights, bases });
   }
 
   /** The drift of one matrix with its alignment, in bases of `decompose`. @throws {RangeError} for a matrix without a basis */

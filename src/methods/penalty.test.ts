@@ -193,9 +193,8 @@ describe('on the GPU', () => {
     }
     const drifts = [];
     for (const each of [wide!, halves!]) {
-      const meter = await DriftMeter.create(context, { weights, pretrained: each, bases: decomposition.bases });
+      const meter = new DriftMeter(context, { weights, pretrained: each, bases: decomposition.bases });
       drifts.push(await meter.measure());
-      meter.destroy();
     }
     for (const [i, { relativeChange, block: shares, name }] of drifts[0]!.entries()) {
       expect(drifts[1]![i]!.relativeChange / relativeChange, name).toBeCloseTo(1, 6);

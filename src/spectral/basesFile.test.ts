@@ -106,7 +106,7 @@ describe('a file of bases', () => {
     expect(await refused({}, new Blob([bytes]))).toBe('its bytes are not those that were written');
     expect(await refused({ facts: { ...FACTS, model: 'other' } })).toBe('they were made of something else: model is m f32, not other');
     expect(await refused({ facts: { ...FACTS, rankFraction: 0.25 } })).toBe('they were made of something else: rankFraction is 0.5, not 0.25');
-    expect(await refused({ facts: { ...FACTS, route: 'exact' } })).toMatch(/route is gram or sketch, not exact$/);
+    expect(await refused({ facts: { ...FACTS, route: 'exact' } })).toMatch(/route is tridiagonal, not exact$/);
   });
 
   it('is refused when a matrix is missing', async () => {

@@ -14,7 +14,7 @@ import { makeRoom, type Room } from './decompositionRoom.ts';
 import { matrixProducts, type BatchProducts } from './matrixProducts.ts';
 import { newtonCalls, orthonormalCalls, orthonormalScratch, type NewtonScratch } from './orthonormalize.ts';
 import { estimateQuality, holds, type BasisQuality } from './quality.ts';
-import { paddedSize, Tridiagonalisation } from './tridiagonal.ts';
+import { backCalls, paddedSize, planTridiagonalisation, Tridiagonalisation, type TridiagonalPlan } from './tridiagonal.ts';
 import { Workspace } from './workspace.ts';
 
 /** What `solve` leaves in its own room until the next time, matrices one after the other. */
@@ -39,7 +39,7 @@ interface SolverOptions {
 }
 
 /** Bytes that a buffer of matrices solved together should have: on the CPU what its caches hold, on a GPU enough to keep it busy. */
-const TOGETHER = { software: 16 * 2 ** 20, gpu: 96 * 2 ** 20 };
+const TOGETHER = { software: 16 * 2 ** 20, gpu: 48 * 2 ** 20 };
 
 /** Eigenvalues down to this part of the largest leave long factors that one Newton step makes orthonormal to f32, and down to the second two. */
 const ONE_STEP = 1e-3;
@@ -80,31 +80,15 @@ export class BatchSolver {
   static async create(context: Context, values: ParameterBuffers, batch: MatrixBatch, options: SolverOptions): Promise<BatchSolver> {
     const workspace = new Workspace(context);
     try {
-      const { k, together } = options;
-      const products = matrixProducts(workspace, values, batch, together);
-      const room = makeRoom(workspace, batch, k, together);
-      const { n, size, long } = room;
-      const tridiagonalisation = await Tridiagonalisation.create(workspace, { batch: together, n }, room.gram);
-      const tallShort = { batch: together, rows: n, columns: k };
-      const tallLong = { batch: together, rows: long, columns: k };
-      const newton = newtonScratch(room);
-      const programs: Programs = {
-        gram: await workspace.record('gram matrices', products.shortGram(room.gram)),
-        back: await workspace.record('eigenvectors', [
-          ...tridiagonalisation.backCalls(room.vectors, k),
-          ...(size === n ? [] : Array.from({ length: together }, (_, z) => ({ copy: { from: within(room.vectors, z * size * k, n * k), to: within(room.shortRaw, z * n * k, n * k) } }))),
-        ]),
-        short: await workspace.record('short factors', newtonCalls(workspace, tallShort, room.shortRaw, room.shortFactor, newton, room.lengths)),
-        long: await workspace.record('long factors', products.toLong(room.shortFactor, k, room.longRaw)),
-        one: await workspace.record('orthonormal long factors', newtonCalls(workspace, tallLong, room.longRaw, room.longFactor, newton, room.sigma)),
-        residuals: await workspace.record('residuals', [
-          ...products.toShort(room.longFactor, k, room.shortRaw),
-          {
-            kernel: kernel('spectral residuals', residualsSource, ['read', 'read', 'read', 'write'], { ROWS: n, COLUMNS: k }),
-            slices: [room.shortRaw, room.shortFactor, room.sigma, room.residuals],
-            grid: [Math.ceil(k / 64), together, 1],
-          },
-        ]),
+      const { products, room, reduction, commands } = planSolver(workspace, values, batch, options);
+      const tridiagonalisation = await Tridiagonalisation.record(workspace, reduction);
+      const programs = {
+        gram: await workspace.record('gram matrices', commands.gram),
+        back: await workspace.record('eigenvectors', commands.back),
+        short: await workspace.record('short factors', commands.short),
+        long: await workspace.record('long factors', commands.long),
+        one: await workspace.record('orthonormal long factors', commands.one),
+        residuals: await workspace.record('residuals', commands.residuals),
       };
       return new BatchSolver(workspace, values, batch, options, products, room, tridiagonalisation, programs);
     } catch (error) {
@@ -243,13 +227,41 @@ function resolved(sigma: Float32Array, before: number): number {
   return columns;
 }
 
-interface Programs {
-  readonly gram: Program;
-  readonly back: Program;
-  readonly short: Program;
-  readonly long: Program;
-  readonly one: Program;
-  readonly residuals: Program;
+type Step = 'gram' | 'back' | 'short' | 'long' | 'one' | 'residuals';
+type Programs = Readonly<Record<Step, Program>>;
+
+/** What a solver holds, and its commands before they are recorded. Rare matrices need more, which is made when they come. */
+interface SolverPlan {
+  readonly products: BatchProducts;
+  readonly room: Room;
+  readonly reduction: TridiagonalPlan;
+  readonly commands: Readonly<Record<Step, readonly Command[]>>;
+}
+
+/** Allocates everything in the pool of the workspace's context; on one that only counts, that is the memory of a decomposition. */
+export function planSolver(workspace: Workspace, values: ParameterBuffers, batch: MatrixBatch, { k, together }: Pick<SolverOptions, 'k' | 'together'>): SolverPlan {
+  const products = matrixProducts(workspace, values, batch, together);
+  const room = makeRoom(workspace, batch, k, together);
+  const { n, size, long } = room;
+  const reduction = planTridiagonalisation(workspace, { batch: together, n }, room.gram);
+  const newton = newtonScratch(room);
+  const unpadded = size === n ? [] : Array.from({ length: together }, (_, z) => ({ copy: { from: within(room.vectors, z * size * k, n * k), to: within(room.shortRaw, z * n * k, n * k) } }));
+  const commands = {
+    gram: products.shortGram(room.gram),
+    back: [...backCalls(workspace, reduction, room.vectors, k), ...unpadded],
+    short: newtonCalls(workspace, { batch: together, rows: n, columns: k }, room.shortRaw, room.shortFactor, newton, room.lengths),
+    long: products.toLong(room.shortFactor, k, room.longRaw),
+    one: newtonCalls(workspace, { batch: together, rows: long, columns: k }, room.longRaw, room.longFactor, newton, room.sigma),
+    residuals: [
+      ...products.toShort(room.longFactor, k, room.shortRaw),
+      {
+        kernel: kernel('spectral residuals', residualsSource, ['read', 'read', 'read', 'write'], { ROWS: n, COLUMNS: k }),
+        slices: [room.shortRaw, room.shortFactor, room.sigma, room.residuals],
+        grid: [Math.ceil(k / 64), together, 1] as const,
+      },
+    ],
+  };
+  return { products, room, reduction, commands };
 }
 
 /** Programs for long factors that one Newton step does not make orthonormal. */

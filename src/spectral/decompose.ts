@@ -9,12 +9,13 @@
  *
  * Orientation: `short` is the smaller side of the matrix, `long` the other; A stands for the matrix as [short, long].
  */
-import type { Context } from '../gpu/context.ts';
+import { totalBytes } from '../gpu/buffers.ts';
+import { countingContext, type Context } from '../gpu/context.ts';
 import type { Slice } from '../gpu/kernel.ts';
 import type { MatrixBatch, ParameterBuffers, ParameterLayout } from '../models/parameters.ts';
-import { BatchSolver, matricesTogether } from './batchSolver.ts';
+import { BatchSolver, matricesTogether, planSolver } from './batchSolver.ts';
 import type { BasisQuality } from './quality.ts';
-import type { Progress } from './workspace.ts';
+import { Workspace, type Progress } from './workspace.ts';
 
 /** k directions on either side of each matrix [rows, columns] of a batch. */
 export interface Directions {
@@ -194,6 +195,20 @@ export function plannedDecomposition({ pool }: Pick<Context, 'pool'>, layout: Pa
   const { restricted, degenerate } = heldMatrices(layout, rankFraction, chosen);
   const bases = restricted.map(({ batch, k }): Basis => ({ ...basisRoom({ pool }, batch, k), quality: [] }));
   return { bases, degenerate };
+}
+
+/**
+ * Bytes that decomposing holds at most beside weights and bases: the room of the shape that takes most. A matrix of a spectrum beyond what f32 resolves
+ * takes more, which is not in it.
+ * @param values as `model.planned` gives them
+ */
+export function decompositionRoom(context: Context, values: ParameterBuffers, rankFraction: number, names?: ReadonlySet<string>): number {
+  const rooms = heldMatrices(values.layout, rankFraction, names).restricted.map(({ batch, k }) => {
+    const counting = countingContext(context);
+    planSolver(new Workspace(counting), values, batch, { k, together: matricesTogether(context, batch, k) });
+    return totalBytes(counting.pool.bytes);
+  });
+  return Math.max(0, ...rooms);
 }
 
 /** Frees bases of any kind. */

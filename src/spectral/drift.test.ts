@@ -19,12 +19,11 @@ async function measure(before: Readonly<Record<string, Matrix>>, after: Readonly
   const [pretrained, weights] = [values(before), values(after)];
   const bytes = Object.fromEntries(context.pool.bytes);
   const { bases } = await decomposeAll(context, pretrained, { rankFraction });
-  const meter = await DriftMeter.create(context, { weights, pretrained, bases });
+  const meter = new DriftMeter(context, { weights, pretrained, bases });
   const drift = await meter.measure();
   expect(await meter.measure()).toEqual(drift);
   const unchanged = await Promise.all(layout.weights.map((weight) => weights.read(context.gpu.device, weight)));
   for (const [i, { name }] of layout.weights.entries()) expect([...unchanged[i]!]).toEqual([...Float32Array.from(after[name]!.values)]);
-  meter.destroy();
   destroyBases(context, bases);
   expect(Object.fromEntries(context.pool.bytes)).toEqual({ ...bytes, bases: 0, other: 0 });
   context.gpu.assertHealthy();
@@ -142,7 +141,7 @@ describe('measureDriftDetail', () => {
     const layout = layoutOf(Object.fromEntries(names.map((name) => [name, [30, 20]])));
     const [pretrained, weights] = [before, after].map((set) => filled(context, layout, Object.fromEntries(names.map((name) => [name, set[name]!.values]))));
     const { bases } = await decomposeAll(context, pretrained!, { rankFraction: 0.35 });
-    const meter = await DriftMeter.create(context, { weights: weights!, pretrained: pretrained!, bases });
+    const meter = new DriftMeter(context, { weights: weights!, pretrained: pretrained!, bases });
     const drifts = await meter.measure();
     const held = Object.fromEntries(context.pool.bytes);
     for (const [i, name] of names.entries()) {
@@ -162,7 +161,6 @@ describe('measureDriftDetail', () => {
     }
     expect(Object.fromEntries(context.pool.bytes)).toEqual(held);
     await expect(measureDriftDetail(context, { weights: weights!, pretrained: pretrained!, bases }, 'lm_head.weight')).rejects.toThrow('lm_head.weight has no singular basis');
-    meter.destroy();
     destroyBases(context, bases);
   });
 });

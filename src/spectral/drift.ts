@@ -15,7 +15,7 @@ import { enableHalves, storedFloats, type FloatType } from '../gpu/storedFloats.
 import type { ParameterBuffers } from '../models/parameters.ts';
 import type { WeightSet } from '../models/weights.ts';
 import { blockCalls } from './block.ts';
-import { BatchDecomposition, destroyBases, type Basis } from './decompose.ts';
+import { BatchDecomposition, type Basis } from './decompose.ts';
 import { denseRoom, fillDense } from './dense.ts';
 import { alignment, blockShares, placeOf, principalAngles } from './measures.ts';
 import { Workspace } from './workspace.ts';
@@ -65,52 +65,39 @@ export interface DriftSources {
 }
 
 /**
- * Measures as often as asked. Of plain weights with buffers and programs that are made once. Adapted weights have no
- * matrices to work on, so the matrices of one shape at a time are merged into room that is freed again: a measurement
- * holds two f32 copies of the largest group of matrices of one shape, before and after, and nothing between measurements.
+ * Measures as often as asked, the matrices of one shape at a time in room that is freed again, so that a run holds nothing for it between measurements.
+ * Adapted weights have no matrices to work on: theirs are merged into that room, two f32 copies of the matrices of a shape, before and after.
  */
 export class DriftMeter {
-  private constructor(
+  readonly #order: ReadonlyMap<string, number>;
+
+  constructor(
     private readonly context: Context,
     private readonly sources: DriftSources,
-    private readonly batches: readonly BatchMeter[],
-    private readonly order: ReadonlyMap<string, number>,
-  ) {}
-
-  static async create(context: Context, sources: DriftSources): Promise<DriftMeter> {
-    const { weights, pretrained, bases } = sources;
-    const batches: BatchMeter[] = [];
-    if (weights.trained === weights) for (const basis of bases) batches.push(await BatchMeter.create(context, { weights: weights.trained, pretrained }, basis));
-    return new DriftMeter(context, sources, batches, new Map(weights.layout.weights.map(({ name }, i) => [name, i])));
+  ) {
+    this.#order = new Map(sources.weights.layout.weights.map(({ name }, i) => [name, i]));
   }
 
   /** The drift of every matrix that has a basis, in the order of the layout. */
   async measure(): Promise<MatrixDrift[]> {
-    // All at once: while the CPU diagonalises one batch, the GPU works on the others.
-    const drifts = await (this.batches.length > 0 ? Promise.all(this.batches.map((batch) => batch.measure())) : this.#measureMerged());
-    return drifts.flat().toSorted((a, b) => this.order.get(a.name)! - this.order.get(b.name)!);
+    const drifts: MatrixDrift[] = [];
+    for (const basis of this.sources.bases) drifts.push(...(await withMeter(this.context, this.sources, basis, (meter) => meter.measure())));
+    return drifts.toSorted((a, b) => this.#order.get(a.name)! - this.#order.get(b.name)!);
   }
+}
 
-  async #measureMerged(): Promise<MatrixDrift[][]> {
-    const { weights, pretrained, bases } = this.sources;
-    const drifts: MatrixDrift[][] = [];
-    for (const basis of bases) {
-      const context = childContext(this.context);
-      try {
-        const { values: after, batch } = denseRoom(context, basis.batch);
-        const { values: before } = denseRoom(context, basis.batch);
-        await fillDense(context, before, pretrained);
-        await fillDense(context, after, weights);
-        drifts.push(await (await BatchMeter.create(context, { weights: after, pretrained: before }, { ...basis, batch })).measure());
-      } finally {
-        context.pool.destroyAll();
-      }
-    }
-    return drifts;
-  }
-
-  destroy(): void {
-    for (const batch of this.batches) batch.destroy();
+/** Measures the matrices of one basis in room that is freed again. */
+async function withMeter<T>(parent: Context, { weights, pretrained }: DriftSources, basis: Basis, measure: (meter: BatchMeter) => Promise<T>): Promise<T> {
+  const context = childContext(parent);
+  try {
+    if (weights.trained === weights) return await measure(await BatchMeter.create(context, { weights: weights.trained, pretrained }, basis));
+    const { values: after, batch } = denseRoom(context, basis.batch);
+    const { values: before } = denseRoom(context, basis.batch);
+    await fillDense(context, before, pretrained);
+    await fillDense(context, after, weights);
+    return await measure(await BatchMeter.create(context, { weights: after, pretrained: before }, { ...basis, batch }));
+  } finally {
+    context.pool.destroyAll();
   }
 }
 
@@ -118,18 +105,12 @@ export class DriftMeter {
  * The drift of one matrix with its alignment, in room of its own that is freed again.
  * @throws {RangeError} for a matrix that has no basis
  */
-export async function measureDriftDetail(parent: Context, { weights, pretrained, bases }: DriftSources, name: string): Promise<MatrixDriftDetail> {
-  const basis = bases.find(({ batch }) => batch.names.includes(name));
+export async function measureDriftDetail(parent: Context, sources: DriftSources, name: string): Promise<MatrixDriftDetail> {
+  const basis = sources.bases.find(({ batch }) => batch.names.includes(name));
   if (!basis) throw new RangeError(`${name} has no singular basis: it was not decomposed, or its k reaches its smaller side. Decompose it with a smaller k.`);
   const context = childContext(parent);
   try {
-    const own = basisOfOne(context, basis, name);
-    if (weights.trained === weights) return await (await BatchMeter.create(context, { weights: weights.trained, pretrained }, own)).measureClosely();
-    const { values: after, batch } = denseRoom(context, own.batch);
-    const { values: before } = denseRoom(context, own.batch);
-    await fillDense(context, before, pretrained);
-    await fillDense(context, after, weights);
-    return await (await BatchMeter.create(context, { weights: after, pretrained: before }, { ...own, batch })).measureClosely();
+    return await withMeter(context, sources, basisOfOne(context, basis, name), (meter) => meter.measureClosely());
   } finally {
     context.pool.destroyAll();
   }
@@ -269,12 +250,6 @@ class BatchMeter {
         relativeChange: size > 0 ? Math.sqrt(change / size) : 0,
       };
     });
-  }
-
-  destroy(): void {
-    this.workspace.destroy();
-    this.decomposition.destroyScratch();
-    destroyBases(this.workspace.context, [this.decomposition.basis]);
   }
 }
 

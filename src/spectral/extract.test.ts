@@ -95,11 +95,10 @@ describe('DriftMeter', () => {
     });
     const { bases } = await decomposeAll(context, base.weights, { rankFraction: 0.4, names: adapted.names });
     const held = context.pool.bytes.get('other');
-    const meter = await DriftMeter.create(context, { weights: adapted, pretrained: base.weights, bases });
+    const meter = new DriftMeter(context, { weights: adapted, pretrained: base.weights, bases });
     const drift = await meter.measure();
     expect(context.pool.bytes.get('other')).toBe(held);
-    meter.destroy();
-    const plain = await DriftMeter.create(context, { weights: await merge(context, adapted), pretrained: base.weights, bases });
+    const plain = new DriftMeter(context, { weights: await merge(context, adapted), pretrained: base.weights, bases });
     expect(drift).toEqual(await plain.measure());
     expect(new Set(drift.map(({ name }) => name))).toEqual(adapted.names);
     expect(Math.min(...drift.map(({ relativeChange }) => relativeChange))).toBeGreaterThan(0.01);
@@ -108,7 +107,6 @@ describe('DriftMeter', () => {
     const whole = drift.find((each) => each.name === name)!;
     expect(detail).toEqual(whole);
     expect([leftAlignment.length, rightAlignment.length]).toEqual([whole.k ** 2, whole.k ** 2]);
-    plain.destroy();
     destroyBases(context, bases);
   });
 });

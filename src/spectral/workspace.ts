@@ -15,7 +15,7 @@ export interface MatricesInShard {
   readonly table: Slice;
 }
 
-const LONGEST_SUM = 512;
+const LONGEST_SUM = 768;
 /** 32 MiB of f32. */
 const MOST_PARTIAL_SUMS = 2 ** 23;
 

@@ -126,6 +126,27 @@ describe('the plan of a run', () => {
     }
   });
 
+  it('knows what is held at most while its matrices are decomposed', async () => {
+    const context = await testContext();
+    const model = await loadRounded(context, 'f32');
+    const { decomposing } = await planRun(model, size);
+    let most = 0;
+    class Watched extends BufferPool {
+      override storage(...facts: Parameters<BufferPool['storage']>): ReturnType<BufferPool['storage']> {
+        const slice = super.storage(...facts);
+        most = Math.max(most, totalBytes(this.bytes));
+        return slice;
+      }
+    }
+    await decomposeAll({ ...context, pool: new Watched(context.gpu, context.pool.bytes) }, model.weights, { rankFraction: 0.3 });
+    expect(decomposing).toBeGreaterThan(0);
+    // The bases of shapes that come later are not there yet when the room is largest.
+    expect(most).toBeLessThanOrEqual(decomposing);
+    expect(most).toBeGreaterThan(0.8 * decomposing);
+    expect((await planRun(model, { ...size, penalty: 'l2sp' })).decomposing).toBe(0);
+    context.pool.destroyAll();
+  });
+
   it('of GRPO counts the decoder too, and is made smaller by fewer answers at once and shorter ones', async () => {
     const context = await testContext();
     const model = await loadRounded(context, 'f32');

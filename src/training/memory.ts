@@ -15,7 +15,7 @@ import { heldBy, methodInfo } from '../methods/registry.ts';
 import { AdaptedWeights, targetLinears } from '../models/adapter.ts';
 import type { BatchShape } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
-import { plannedDecomposition } from '../spectral/decompose.ts';
+import { decompositionRoom, plannedDecomposition } from '../spectral/decompose.ts';
 import { planProbeMeter, type ProbeSize } from '../spectral/probeMeter.ts';
 import { policyLoss, policySlice } from './grpo.ts';
 import { planTraining } from './trainer.ts';
@@ -50,6 +50,8 @@ export interface RunPlan {
   readonly bytes: ReadonlyMap<BufferCategory, number>;
   readonly total: number;
   readonly buffers: readonly BufferFacts[];
+  /** Bytes that are held at most while its matrices are decomposed, before the run takes its own: the model, the bases and the room of that; 0 without. */
+  readonly decomposing: number;
 }
 
 /** A change that makes a run smaller. */
@@ -84,7 +86,9 @@ export async function planRun(model: Model, size: RunSize): Promise<RunPlan> {
   if (sampling) planGenerator(context, planned, weights, { sequences: sampling.sequences, length: batch.length });
   if (follow) planProbeMeter(context, planned, weights, follow);
   const { bytes, buffers } = context.pool;
-  return { size, bytes, total: totalBytes(bytes), buffers };
+  const held = heldBy(id);
+  const room = held === 'top' || held === 'tail' ? decompositionRoom(model.context, planned.weights, rankFraction, linears && new Set(linears.map(({ module }) => `${module}.weight`))) : 0;
+  return { size, bytes, total: totalBytes(bytes), buffers, decomposing: room && room + (bytes.get('pretrained') ?? 0) + (bytes.get('bases') ?? 0) };
 }
 
 const goesWithAdapters = ({ penalty }: RunSize): boolean => !penalty || methodInfo(penalty).adapters;
@@ -128,7 +132,7 @@ export async function waysToFit(model: Model, size: RunSize, limit: number): Pro
     for (const changed of sizes) {
       const plan = await planRun(model, changed);
       way = { change, size: changed, saves: total - plan.total, total: plan.total };
-      if (plan.total <= limit) break;
+      if (Math.max(plan.total, plan.decomposing) <= limit) break;
     }
     if (way && way.saves > 0) ways.push(way);
   }

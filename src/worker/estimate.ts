@@ -89,7 +89,7 @@ export async function estimateRun(material: RunMaterial, config: RunConfig, prob
   const work = await workOf(material, config);
   if ('obstacle' in work) return { bytes: [], tokensPerStep: 0, epochs: 0, rank, warnings, obstacle: work.obstacle };
   const { tokensPerStep, epochs } = work;
-  const { bytes } = await lab.plan(await followedSize(material, config, work.size));
+  const { bytes, total, decomposing } = await lab.plan(await followedSize(material, config, work.size));
   const { batchSize, accumulation, maxLength, recompute, lora, startFrom, reinforce } = config;
   // How long answers become depends on the weights that sample them.
   const shape = reinforce ? [JSON.stringify(reinforce), startFrom] : [partsOf(config).objective, config.throughScale, batchSize];
@@ -102,6 +102,7 @@ export async function estimateRun(material: RunMaterial, config: RunConfig, prob
   const followed = follow && followTime(follow, config, probes.follows.get(followKey));
   return {
     bytes: CATEGORIES.map((category) => ({ category, bytes: bytes.get(category) ?? 0 })).filter((entry) => entry.bytes > 0),
+    ...(decomposing > total ? { decomposing } : {}),
     tokensPerStep,
     epochs,
     rank,
@@ -129,7 +130,7 @@ export async function fitRun(material: RunMaterial, config: RunConfig): Promise<
   const trial = await lab.trial(plan);
   if (trial.fits) return { fits: true };
   const ways = await lab.waysToFit(size, trial.stoppedAt);
-  return { fits: false, needed: plan.total, stoppedAt: trial.stoppedAt, message: trial.message, ways: ways.map((way) => asChange(way, config, lab)) };
+  return { fits: false, needed: Math.max(plan.total, plan.decomposing), stoppedAt: trial.stoppedAt, message: trial.message, ways: ways.map((way) => asChange(way, config, lab)) };
 }
 
 /** A way to fit in the page's words and settings. */

@@ -174,7 +174,7 @@ export class Run {
     const learner = await this.#learner(own, decompose);
     const scorer = own(suiteScorer(lab, learner.weights, config.maxLength));
     const meters: Meters = {
-      ...(measuresDrift && decomposition ? { spectrum: own(await lock.run(() => lab.driftMeter(learner.weights, decomposition))) } : {}),
+      ...(measuresDrift && decomposition ? { spectrum: lab.driftMeter(learner.weights, decomposition) } : {}),
       ...(baseline ? { follow: own(await lock.run(() => lab.probeMeter(baseline, learner.weights))) } : {}),
     };
     this.#phase('compile', 1, 1, 'kernels');

@@ -70,6 +70,13 @@ export function MemoryEstimate({ estimate, config, precision, misfit }: MemoryEs
             <th scope="row">Sum</th>
             <td className="n">{formatBytes(sum)}</td>
           </tr>
+          {estimate.decomposing === undefined ? null : (
+            <tr>
+              <td />
+              <th scope="row">While matrices are decomposed, before</th>
+              <td className="n">{formatBytes(estimate.decomposing)}</td>
+            </tr>
+          )}
         </tbody>
       </table>
     </div>

@@ -25,6 +25,8 @@ export type Fit = { readonly fits: true } | { readonly fits: false; readonly nee
 /** Memory by category in bytes, in the order of the bar, and the time a run will take here. */
 export interface Estimate {
   readonly bytes: readonly { readonly category: MemoryCategory; readonly bytes: number }[];
+  /** Bytes held at most while matrices are decomposed, where that is more than the run itself takes afterwards. */
+  readonly decomposing?: number;
   /** Why a run with these settings cannot learn from this data at all; the rest is empty then. */
   readonly obstacle?: string;
   /** Seconds for all steps and evaluations, from a probe on this adapter: three steps, of GRPO a part of one; undefined until probed. */
