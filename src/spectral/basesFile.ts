@@ -92,8 +92,10 @@ export async function readBases(context: Context, values: ParameterBuffers, file
   const quality = qualityIn(opened);
   const bases: Basis[] = [];
   try {
-    for (const { batch, k } of restricted) bases.push(emptyBasis(context, batch, k, quality));
+    for (const { batch, k } of restricted) bases.push({ ...basisRoom(context, batch, k), quality: batch.names.map((name) => quality[name]!) });
     await fillBases(context, bases, opened, sha256, onProgress);
+    const lacking = bases.flatMap(({ batch }) => batch.names).find((name) => !quality[name]);
+    if (lacking !== undefined) throw new UnfitBasesError(`how well the basis of ${lacking} holds is not in it`);
     const fault = await faultOfBases(context, values, bases);
     if (fault !== undefined) throw new UnfitBasesError(fault);
     return { bases, degenerate };
@@ -101,13 +103,6 @@ export async function readBases(context: Context, values: ParameterBuffers, file
     destroyBases(context, bases);
     throw error;
   }
-}
-
-function emptyBasis(context: Context, batch: MatrixBatch, k: number, quality: Readonly<Record<string, BasisQuality>>): Basis {
-  const own = batch.names.map((name) => quality[name]);
-  const lacking = own.indexOf(undefined);
-  if (lacking >= 0) throw new UnfitBasesError(`how well the basis of ${batch.names[lacking]} holds is not in it`);
-  return { ...basisRoom(context, batch, k), quality: own.map((each) => each!) };
 }
 
 /** Reads the file from its first byte to its last, once: what is wanted of it goes to the device, and all of it into the hash. */
@@ -139,9 +134,9 @@ async function fillBases({ gpu: { device } }: Context, bases: readonly Basis[], 
 }
 
 /** Beside the numbers, so that it is known of kept bases too. Whoever wrote another form of it is refused by the hash. */
-function qualityIn({ metadata }: SafetensorsFile): Readonly<Record<string, BasisQuality>> {
+function qualityIn({ metadata }: SafetensorsFile): Readonly<Partial<Record<string, BasisQuality>>> {
   try {
-    return JSON.parse(metadata.get('quality') ?? '{}') as Record<string, BasisQuality>;
+    return JSON.parse(metadata.get('quality') ?? '{}') as Partial<Record<string, BasisQuality>>;
   } catch {
     throw new UnfitBasesError('its header cannot be read');
   }
