@@ -39,7 +39,7 @@ describe('Generator', () => {
     const length = 16;
     const generator = await Generator.create(model, model.weights, { sequences: 3, length }, []);
     const answers: number[][] = [[], [], []];
-    generator.begin(prompts, GREEDY);
+    generator.begin(prompts.map((prompt) => ({ prompt })), GREEDY);
     for (let finished = false; !finished; ) {
       const { tokens, finished: done } = await generator.advance(3);
       for (const [i, part] of tokens.entries()) answers[i]!.push(...part.map(({ id }) => id));
@@ -51,7 +51,7 @@ describe('Generator', () => {
       const next = await nextByForward(model, whole, length);
       expect(whole.slice(prompt.length)).toEqual([...next].slice(prompt.length - 1, length - 1));
     }
-    generator.begin(prompts, GREEDY);
+    generator.begin(prompts.map((prompt) => ({ prompt })), GREEDY);
     const { tokens } = await generator.advance(length);
     expect(tokens.map((part) => part.map(({ id }) => id))).toEqual(answers);
     generator.destroy();
@@ -61,11 +61,11 @@ describe('Generator', () => {
     const model = await loadFixtureModel('llama-untied');
     const shape = { sequences: 2, length: 16 };
     const free = await Generator.create(model, model.weights, shape, []);
-    free.begin([[7], [3]], GREEDY);
+    free.begin([{ prompt: [7] }, { prompt: [3] }], GREEDY);
     const first = (await free.advance(16)).tokens.map((part) => part.map(({ id }) => id));
     const end = first[0]![4]!;
     const stopping = await Generator.create(model, model.weights, shape, [end]);
-    stopping.begin([[7], [3]], GREEDY);
+    stopping.begin([{ prompt: [7] }, { prompt: [3] }], GREEDY);
     const { tokens } = await stopping.advance(16);
     expect(tokens[0]!.map(({ id }) => id)).toEqual(first[0]!.slice(0, first[0]!.indexOf(end) + 1));
     const cut = first[1]!.includes(end) ? first[1]!.indexOf(end) + 1 : first[1]!.length;
@@ -80,7 +80,7 @@ describe('Generator', () => {
     const generator = await Generator.create(model, model.weights, { sequences, length: 3 }, []);
     const prompts = Array.from({ length: sequences }, () => [7]);
     const draw = async (sampling: Sampling): Promise<number[]> => {
-      generator.begin(prompts, sampling);
+      generator.begin(prompts.map((prompt) => ({ prompt })), sampling);
       return (await generator.advance(1)).tokens.map((part) => part[0]!.id);
     };
     const base: Sampling = { temperature: 1.5, topK: 0, topP: 1, seed: 3 };
@@ -111,8 +111,8 @@ describe('Generator', () => {
   it('refuses prompts that leave no room', async () => {
     const model = await loadFixtureModel('llama-untied');
     const generator = await Generator.create(model, model.weights, { sequences: 1, length: 4 }, []);
-    expect(() => generator.begin([[]], GREEDY)).toThrow(/0 tokens/);
-    expect(() => generator.begin([[1, 2, 3, 4]], GREEDY)).toThrow(/4 tokens/);
+    expect(() => generator.begin([{ prompt: [] }], GREEDY)).toThrow(/0 tokens/);
+    expect(() => generator.begin([{ prompt: [1, 2, 3, 4] }], GREEDY)).toThrow(/4 tokens/);
     generator.destroy();
   });
 });

@@ -123,7 +123,10 @@ const STAGED_TERMS = 16;
 /** Below this many floating-point operations a dispatch is short anyway, and the small kernel compiles soonest. */
 const LARGE = 2 ** 23;
 
-/** Up to so many rows, an adapter on the CPU computes exactly those (`F`). */
+/** The same for products of at most 16 rows, whose kernels are small. */
+const LARGE_FEW = 2 ** 20;
+
+/** Up to so many rows an adapter on the CPU computes exactly those (`F`), unless 8 at once are sooner done. */
 const FEW_ROWS = 4;
 
 /** Up to so many rows a GPU reads B once for every 8 of them (`R`); the tiles would compute 64. */
@@ -175,10 +178,12 @@ function specialise(shape: MatmulShape, facts: AdapterFacts, force: Forced): Mat
 function chooseTile(shape: MatmulShape, facts: AdapterFacts): Tile {
   const { layout, m, n, k, batch = 1 } = shape;
   if (facts.software) {
-    if (layout === 'NT' && m <= FEW_ROWS) return 'F';
-    const large = 2 * m * n * k * batch >= LARGE && n >= 32 && loadsVectors(shape);
-    if (large && facts.subgroupSize === 8) return m > 16 ? 'S' : m > 8 ? 'S16' : 'S8';
-    return large && m >= 16 && facts.architecture === 'swiftshader' ? 'W' : 'G';
+    const shares = facts.subgroupSize === 8;
+    const vectors = n >= 32 && loadsVectors(shape);
+    const operations = 2 * m * n * k * batch;
+    if (layout === 'NT' && m <= FEW_ROWS && !(shares && vectors && m > 2 && operations >= LARGE_FEW)) return 'F';
+    if (shares && vectors && operations >= (m <= 16 ? LARGE_FEW : LARGE)) return m > 16 ? 'S' : m > 8 ? 'S16' : 'S8';
+    return vectors && operations >= LARGE && m >= 16 && facts.architecture === 'swiftshader' ? 'W' : 'G';
   }
   if (layout === 'NT' && m <= REDUCED_ROWS) return 'R';
   if (m <= 16 || n <= 16) return 'G';
