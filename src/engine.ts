@@ -34,6 +34,7 @@ export type { OutputDrift } from './spectral/outputDrift.ts';
 export type { ProbeBaseline, ProbeMeter, ProbeSize } from './spectral/probeMeter.ts';
 export type { RepresentationDrift, RepresentationOptions } from './spectral/representation.ts';
 export type { Restored, RestoredPart } from './spectral/restore.ts';
+export type { DecodeProgress } from './generation/generator.ts';
 export type { ItemResult } from './evaluation/evaluator.ts';
 export type { Decomposition } from './spectral/decompose.ts';
 export type { TokenisedExample } from './data/tokenise.ts';
@@ -46,6 +47,7 @@ export { METRICS_RING } from './training/trainer.ts';
 
 export type { MethodId, ObjectiveId, PenaltyId } from './methods/registry.ts';
 export type { FineTune } from './lab/fineTune.ts';
+export type { LogitsOptions } from './lab/lab.ts';
 export { Lab } from './lab/lab.ts';
 export type { FineTuneSettings, LoraOptions, ReinforceSettings } from './lab/settings.ts';
 export { runSize } from './lab/settings.ts';

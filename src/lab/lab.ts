@@ -18,7 +18,7 @@ import type { ModelFiles, ModelFolder } from '../formats/folder.ts';
 import type { LoraAdapter } from '../formats/lora.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import { loadTokenizer } from '../formats/tokenizer.ts';
-import type { GeneratorShape } from '../generation/generator.ts';
+import type { DecodeProgress, GeneratorShape } from '../generation/generator.ts';
 import { Generator } from '../generation/generator.ts';
 import type { BufferFacts } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
@@ -57,6 +57,11 @@ import type { FineTuneSettings, LoraOptions, ReinforceSettings } from './setting
 import { penaltyOf, startOf } from './starting.ts';
 import type { FolderOptions } from './weightFiles.ts';
 import { readAdapterState, readFolder, streamTrained, writeFolder } from './weightFiles.ts';
+
+export interface LogitsOptions {
+  readonly turn?: Turn;
+  readonly onProgress?: (progress: DecodeProgress) => void;
+}
 
 /** An opened model with its tokenizer: everything that can be done with it. Its own weights never change. */
 export class Lab {
@@ -208,22 +213,26 @@ export class Lab {
 
   /**
    * The logits [vocabSize] of the token after `ids`.
-   * @param turn runs one slice of the work; it throws to end it
+   * @param options.turn runs one slice of the work; it throws to end it
+   * @param options.onProgress is told of the tokens that are read, after every slice
    */
-  async logits(ids: readonly number[], weights: WeightSet = this.model.weights, turn: Turn = (work) => work()): Promise<Float32Array<ArrayBuffer>> {
+  async logits(ids: readonly number[], weights: WeightSet = this.model.weights, { turn = (work) => work(), onProgress }: LogitsOptions = {}): Promise<Float32Array<ArrayBuffer>> {
     const generator = await turn(() => this.generator(weights, { sequences: 1, length: ids.length + 1 }));
     try {
       generator.begin([{ prompt: ids }], { temperature: 0, topK: 0, topP: 1, seed: 0 });
-      for (let finished = false; !finished; ) ({ finished } = await turn(() => generator.slice()));
+      for (let finished = false; !finished; ) {
+        ({ finished } = await turn(() => generator.slice()));
+        onProgress?.(generator.progress);
+      }
       return await generator.lastLogits();
     } finally {
       generator.destroy();
     }
   }
 
-  /** The likeliest tokens after `ids`, most likely first. @param turn as for `logits` */
-  async nextTokens(ids: readonly number[], count: number, weights: WeightSet = this.model.weights, turn?: Turn): Promise<{ readonly id: number; readonly probability: number }[]> {
-    const logits = await this.logits(ids, weights, turn);
+  /** The likeliest tokens after `ids`, most likely first. @param options as for `logits` */
+  async nextTokens(ids: readonly number[], count: number, weights: WeightSet = this.model.weights, options?: LogitsOptions): Promise<{ readonly id: number; readonly probability: number }[]> {
+    const logits = await this.logits(ids, weights, options);
     const most = logits.reduce((a, b) => Math.max(a, b));
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
     const order = Array.from(logits.keys()).toSorted((a, b) => logits[b]! - logits[a]! || a - b);

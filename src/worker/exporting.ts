@@ -1,5 +1,5 @@
 /** @file A run as files to take home, and the proof that they are right: read back, reloaded, logits compared. */
-import type { Engine, Lab, ModelFiles, WeightSet } from '../engine.ts';
+import type { DecodeProgress, Engine, Lab, ModelFiles, WeightSet } from '../engine.ts';
 import type { WriteFile } from '../formats/folder.ts';
 import type { BaseModel, LoraAdapter } from '../formats/lora.ts';
 import { writeMlxAdapter } from '../formats/mlx.ts';
@@ -37,6 +37,8 @@ export interface ExportPlace {
   /** One zip of everything; else every file goes through `writeFile`, which then stands for the folder that a person chose. */
   readonly zip: boolean;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Of the tokens by which it is verified. */
+  readonly onVerifying?: (progress: DecodeProgress) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -79,7 +81,7 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
     ...(place.zip ? { file: new File([onDisk.get(fileName)!], fileName, { type: 'application/zip' }) } : {}),
     files: [...sizes].map(([path, bytes]) => ({ name: path, bytes })),
     ...(retainedEnergy === undefined ? {} : { retainedEnergy }),
-    verification: await verify(engine, run, { options, weights, adapter, retainedEnergy, base, sizes }, read),
+    verification: await verify(engine, run, { options, weights, adapter, retainedEnergy, base, sizes }, read, { signal: place.signal, onProgress: place.onVerifying }),
   };
 }
 

@@ -30,7 +30,7 @@ export class Playground {
   /** The likeliest next tokens after a prompt and a part of its answer. */
   async alternatives(weights: WeightSet, prompt: string, answer: readonly number[]): Promise<{ text: string; probability: number }[]> {
     const ids = [...this.lab.encodePrompt(prompt), ...answer];
-    const likeliest = await this.lab.nextTokens(ids, ALTERNATIVES, weights, (work) => this.lock.run(work));
+    const likeliest = await this.lab.nextTokens(ids, ALTERNATIVES, weights, { turn: (work) => this.lock.run(work) });
     return likeliest.map(({ id, probability }) => ({ text: this.lab.tokenizer.tokenText(id), probability }));
   }
 
@@ -45,6 +45,7 @@ export class Playground {
           return;
         }
         const { tokens, finished } = await lock.run(() => generator.slice());
+        stream({ type: 'progress', column, progress: generator.progress });
         for (const { id, probability } of tokens[0]!) if (!lab.stopTokenIds.includes(id)) stream({ type: 'token', column, id, text: lab.tokenizer.tokenText(id), probability });
         if (finished) {
           const ended = lab.stopTokenIds.includes(tokens[0]!.at(-1)?.id ?? -1);
