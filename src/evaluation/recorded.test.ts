@@ -3,10 +3,10 @@
  * what commit 1a2765d gave, to the same prompts in batches of three, the same on lavapipe and on SwiftShader.
  */
 import { describe, expect, it } from 'vitest';
-import type { GenerationSettings } from '../evaluation/generated.ts';
-import { generateAnswers } from '../evaluation/generated.ts';
+import { Generator } from '../generation/generator.ts';
 import { loadFixtureModel, readFixtureJson } from '../models/testing.ts';
-import { Generator } from './generator.ts';
+import type { GenerationSettings } from './generated.ts';
+import { generateAnswers } from './generated.ts';
 
 /** [prompt][sample][token] */
 type Answers = readonly (readonly (readonly number[])[])[];
