@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Generator } from '../generation/generator.ts';
 import { loadFixtureModel } from '../models/testing.ts';
-import type { GenerationSettings } from './generated.ts';
+import type { AnswerProgress, GenerationSettings } from './generated.ts';
 import { generateAnswers } from './generated.ts';
 
 const shape = { sequences: 3, length: 20 };
@@ -36,6 +36,28 @@ describe('generateAnswers', () => {
       const at = alone[i]!.indexOf(end);
       expect(answer).toEqual(at < 0 ? { ids: alone[i]!, ended: false } : { ids: alone[i]!.slice(0, at), ended: true });
     }
+  });
+
+  it('tells how far it is after every slice, and ends within one', async () => {
+    const model = await loadFixtureModel('llama-untied');
+    const generator = await Generator.create(model, model.weights, shape, []);
+    const told: AnswerProgress[] = [];
+    let slices = 0;
+    const upTo =
+      (most: number) =>
+      <T>(work: () => Promise<T>): Promise<T> => {
+        if (slices === most) throw new Error('stopped');
+        slices += 1;
+        return work();
+      };
+    await expect(generateAnswers(generator, shape, prompts, [], greedy, upTo(3), (progress) => told.push(progress))).rejects.toThrow('stopped');
+    expect([slices, told.length]).toEqual([3, 3]);
+    const read = prompts.reduce((sum, { length }) => sum + length - 1, 0);
+    expect(told.every(({ total }) => total === read + 40)).toBe(true);
+    expect(told[0]).toMatchObject({ answers: 0 });
+    await generateAnswers(generator, shape, prompts, [], greedy, upTo(-1), (progress) => told.push(progress));
+    expect(told.at(-1)).toMatchObject({ answers: 5, done: read + 40, secondsLeft: 0 });
+    generator.destroy();
   });
 
   it('samples differ from one another and repeat with the seed; an answer ends where the positions do', async () => {

@@ -67,7 +67,7 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
   const files = new Map(adapter ? adapterFiles(lab, options, adapter, base, card) : await lab.exportFolder(weights, card, { ...place, dtype: options.dtype, writeFile }));
   for (const [path, text] of Object.entries(logFiles(run, options, facts))) files.set(path, new Blob([text]));
   // An extracted adapter says something else than the run did.
-  if (retainedEnergy === undefined) files.set('logits.json', new Blob([await writeLogits(run)]));
+  if (retainedEnergy === undefined) files.set('logits.json', new Blob([await writeLogits(run, place.signal)]));
 
   const name = exportName(run, options);
   const fileName = place.zip ? `${name}.zip` : name;
