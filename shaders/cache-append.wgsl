@@ -1,9 +1,9 @@
-// Writes the keys and values of the rows of a pass into their caches [SLOTS, LENGTH, 4 VECTORS], each at its slot and position.
-// A row of qkv holds QUERY_VECTORS vectors of queries, then VECTORS of keys, then VECTORS of values. A row whose slot does
-// not exist is padding.
+// Writes the keys and values of the rows of a pass into their caches [SLOTS, LENGTH, 4 VECTORS], each at its slot and
+// position. A row of qkv holds QUERY_VECTORS vectors of queries, then VECTORS of keys, then VECTORS of values. A row whose
+// slot does not exist is padding.
 //
-// Baked: ROWS, SLOTS, LENGTH, VECTORS, QUERY_VECTORS. One of the flags F32, BF16, F16: how the caches keep their numbers; halves two in a
-// word, rounded to the nearest, as stored-floats.wgsl reads them.
+// Baked: ROWS, SLOTS, LENGTH, VECTORS, QUERY_VECTORS. One of the flags F32, BF16, F16: how the caches keep their numbers;
+// halves two in a word, rounded to the nearest, as stored-floats.wgsl reads them.
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
 @group(0) @binding(2) var<storage, read> slots: array<u32>;

@@ -1,6 +1,6 @@
 // Attention of a chunk of prompts over their caches, for adapters that run on the CPU: attention-rows.wgsl with its keys
-// and values in the cache. A workgroup is one subgroup of LANES neighbouring rows, which the host has made rows of one slot at
-// rising positions, or padding after them (a slot that does not exist).
+// and values in the cache. A workgroup is one subgroup of LANES neighbouring rows, which the host has made rows of one slot
+// at rising positions, or padding after them (a slot that does not exist).
 //
 //   qkv          [ROWS, (HEADS + 2 KV_HEADS) * DIM]
 //   keys, values [SLOTS, LENGTH, KV_HEADS * DIM]

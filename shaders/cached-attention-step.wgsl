@@ -1,13 +1,15 @@
-// Attention of one query a row over the cache of its slot up to its position, the keys split into parts of PART. A workgroup takes a part of
-// the keys of one row for the SHARED query heads of a key-value head (or as many of them), so that a key is loaded
-// once for all of them: first a lane a key for the scores, then a lane a vector of the head for the mixture.
+// Attention of one query a row over the cache of its slot up to its position, the keys split into parts of PART. A
+// workgroup takes a part of the keys of one row for the SHARED query heads of a key-value head (or as many of them), so
+// that a key is loaded once for all of them: first a lane a key for the scores, then a lane a vector of the head for the
+// mixture.
 //
 //   qkv       [ROWS, (HEADS + 2 KV_HEADS) * VECTORS]
 //   keys, values [SLOTS, LENGTH, KV_HEADS * VECTORS]
 //   mixed     [ROWS, HEADS, VECTORS], divided by the sum; with PARTS > 1 [ROWS, HEADS, PARTS, VECTORS], not divided
 //   tops      [ROWS, HEADS, PARTS, 2]: with PARTS > 1 the largest score of each part and the sum of exp(score - largest)
-// Baked: SLOTS, LENGTH, HEADS, KV_HEADS, SHARED, VECTORS, SCALE, PART, PARTS, LANES, WALKERS (how many lanes walk the keys of one vector of
-// the head side by side). Flag: SPLIT (PARTS > 1). Grid: x over heads in groups of SHARED, y over rows, z over parts.
+// Baked: SLOTS, LENGTH, HEADS, KV_HEADS, SHARED, VECTORS, SCALE, PART, PARTS, LANES, WALKERS (how many lanes walk the keys
+// of one vector of the head side by side). Flag: SPLIT (PARTS > 1). Grid: x over heads in groups of SHARED, y over rows, z
+// over parts.
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
 @group(0) @binding(2) var<storage, read> slots: array<u32>;

@@ -5,8 +5,8 @@
 //   qkv          [ROWS, (HEADS + 2 KV_HEADS) * VECTORS]
 //   keys, values [SLOTS, LENGTH, KV_HEADS * VECTORS]
 //   attended     [ROWS, HEADS * VECTORS]
-// Baked: ROWS, SLOTS, LENGTH, HEADS, KV_HEADS, VECTORS, CHUNKS (of 8 vectors), SCALE. Grid: x over blocks of 64 rows, y over heads. Preceded
-// by attention-tile-products.wgsl.
+// Baked: ROWS, SLOTS, LENGTH, HEADS, KV_HEADS, VECTORS, CHUNKS (of 8 vectors), SCALE. Grid: x over blocks of 64 rows, y
+// over heads. Preceded by attention-tile-products.wgsl.
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
 @group(0) @binding(2) var<storage, read> slots: array<u32>;

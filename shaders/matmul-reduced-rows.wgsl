@@ -1,6 +1,6 @@
 // C[m,n] = A B for few rows on a GPU, A [m,k] and B [n,k]: a workgroup owns COLUMNS columns and ROWS rows, its LANES
-// invocations walk k side by side, so that loads coalesce, and their sums are added up as a tree. The order of a sum does not depend on how
-// many rows there are.
+// invocations walk k side by side, so that loads coalesce, and their sums are added up as a tree. The order of a sum does
+// not depend on how many rows there are.
 //
 // Baked beside what matmul-operands.wgsl names: LANES (a power of two), ROWS, COLUMNS. C is bound as single floats.
 
