@@ -142,7 +142,8 @@ test('few rows get the tiles that are made for them', () => {
   const lavapipe = { software: true, subgroupSize: 8, architecture: '' };
   expect([1, 2, 3, 8, 9, 16, 17, 128].map((m) => tile(m, lavapipe))).toEqual(['F', 'F', 'S8', 'S8', 'S16', 'S16', 'S', 'S']);
   expect(planMatmul({ layout: 'NT', m: 4, n: 33, k: 70 }, { ...gpu.facts, ...lavapipe }).tile).toBe('F');
-  expect([1, 4, 8, 32].map((m) => tile(m, { software: true, subgroupSize: 4, architecture: 'swiftshader' }))).toEqual(['F', 'F', 'G', 'W']);
+  expect([1, 2, 3, 8, 32].map((m) => tile(m, { software: true, subgroupSize: 4, architecture: 'swiftshader' }))).toEqual(['F', 'F', 'W', 'W', 'W']);
+  expect([4, 5].map((m) => tile(m, { software: true, subgroupSize: 0, architecture: '' }))).toEqual(['F', 'G']);
   expect([1, 32, 33].map((m) => tile(m, { software: false }))).toEqual(['R', 'R', 'M']);
 });
 

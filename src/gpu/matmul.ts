@@ -178,12 +178,12 @@ function specialise(shape: MatmulShape, facts: AdapterFacts, force: Forced): Mat
 function chooseTile(shape: MatmulShape, facts: AdapterFacts): Tile {
   const { layout, m, n, k, batch = 1 } = shape;
   if (facts.software) {
-    const shares = facts.subgroupSize === 8;
-    const vectors = n >= 32 && loadsVectors(shape);
-    const operations = 2 * m * n * k * batch;
-    if (layout === 'NT' && m <= FEW_ROWS && !(shares && vectors && m > 2 && operations >= LARGE_FEW)) return 'F';
-    if (shares && vectors && operations >= (m <= 16 ? LARGE_FEW : LARGE)) return m > 16 ? 'S' : m > 8 ? 'S16' : 'S8';
-    return vectors && operations >= LARGE && m >= 16 && facts.architecture === 'swiftshader' ? 'W' : 'G';
+    const tile = facts.subgroupSize === 8 ? 'S' : facts.architecture === 'swiftshader' ? 'W' : undefined;
+    const few = layout === 'NT' && m <= 16;
+    const large = n >= 32 && (few || m >= 16) && 2 * m * n * k * batch >= (few ? LARGE_FEW : LARGE) && loadsVectors(shape);
+    if (layout === 'NT' && m <= FEW_ROWS && !(tile && large && m > 2)) return 'F';
+    if (!tile || !large) return 'G';
+    return tile === 'W' || m > 16 ? tile : m > 8 ? 'S16' : 'S8';
   }
   if (layout === 'NT' && m <= REDUCED_ROWS) return 'R';
   if (m <= 16 || n <= 16) return 'G';

@@ -56,6 +56,9 @@ const PART = { software: 256, gpu: 128 };
 /** Query heads that share a key-value head and are kept in the registers of one workgroup, at most. */
 const SHARED_HEADS = 8;
 
+/** Workgroup memory that every adapter has. */
+const WORKGROUP_BYTES = 16 * 2 ** 10;
+
 /** Inputs qkv, positions, slots, keys, values -> [rows, heads headDim]; the caches gain the keys and values of the rows. */
 const cachedAttentionOperation: Operation<CachedAttention> = {
   name: 'cachedAttention',
@@ -177,9 +180,11 @@ function stepCalls(context: Context): Call[] {
   const part = Math.min(facts.software ? PART.software : PART.gpu, length);
   const parts = Math.ceil(length / part);
   const lanes = rowLanes(facts);
+  const walkers = Math.max(1, Math.floor(lanes / vectors));
   const group = heads / keyValueHeads;
-  const shared = Array.from({ length: Math.min(SHARED_HEADS, group) }, (_, i) => i + 1).findLast((count) => group % count === 0)!;
-  const constants = { ...shapeConstants(attributes), SHARED: shared, VECTORS: vectors, PART: part, PARTS: parts, LANES: lanes, WALKERS: Math.max(1, Math.floor(lanes / vectors)), SPLIT: parts > 1 };
+  const fits = (count: number): boolean => count === 1 || count * (4 * part + 4 * lanes + 16 * walkers * vectors) <= WORKGROUP_BYTES;
+  const shared = Array.from({ length: Math.min(SHARED_HEADS, group) }, (_, i) => i + 1).findLast((count) => group % count === 0 && fits(count))!;
+  const constants = { ...shapeConstants(attributes), SHARED: shared, VECTORS: vectors, PART: part, PARTS: parts, LANES: lanes, WALKERS: walkers, SPLIT: parts > 1 };
   const read = inputs.map(({ slice }) => slice);
   const [, positions, places] = read as [Slice, Slice, Slice];
   const mixed = parts > 1 ? scratch(4 * rows * heads * parts * headDim) : output!.slice;
