@@ -4,8 +4,8 @@
 // Baked: M, N, K, BATCH, SPLIT_LENGTH (the part of K that one workgroup sums), *_BINDING, *_OFFSET, *_STRIDE (elements).
 // Flags: A_K_MAJOR (A is [m,k], else [k,m]), B_K_MAJOR (B is [n,k], else [k,n]), A_VECTOR, B_VECTOR, C_VECTOR (every
 // row begins at, and holds, whole vec4s), A_MINUS (A is a - a_minus), A_TABLE, B_TABLE, C_TABLE (matrix z begins at
-// table[z]), USES_TABLE, SKIPS, SKIPS_BELOW, SKIPS_ROWS,
-// SKIPS_TERMS, READS_STARTS (what is left out), ACCUMULATE, SPLIT, M_EDGE, N_EDGE, K_EDGE (tiles reach past the matrix; 0 is read there).
+// table[z]), USES_TABLE, SKIPS, SKIPS_BELOW, SKIPS_ROWS, SKIPS_TERMS, READS_STARTS (what is left out), ACCUMULATE, SPLIT, C_SINGLE (C is
+// stored float by float), M_EDGE, N_EDGE, K_EDGE (tiles reach past the matrix; 0 is read there).
 
 //#if C_VECTOR
 @group(0) @binding(C_BINDING) var<storage, read_write> c: array<vec4f>;
@@ -150,6 +150,19 @@ fn b_columns(b_at: u32, column: u32, p: u32) -> vec4f {
 }
 //#end
 
+//#if C_SINGLE
+// Writes, or adds to, C[row, column] if it exists.
+fn store_one(c_at: u32, row: u32, column: u32, value: f32) {
+  if (columns_left(column) > 0u && rows_left(row) > 0u) {
+    let at = c_at + row * N + column;
+//#if ACCUMULATE
+    c[at] += value;
+//#else
+    c[at] = value;
+//#end
+  }
+}
+//#else
 // Writes, or adds to, C[row, column..column+3] as far as they exist.
 fn store_columns(c_at: u32, row: u32, column: u32, four: vec4f) {
   let at = c_at + row * N + column;
@@ -174,3 +187,4 @@ fn store_columns(c_at: u32, row: u32, column: u32, four: vec4f) {
 //#next
 //#end
 }
+//#end

@@ -60,8 +60,8 @@ function collectEvents(port: MessagePort): void {
 }
 
 /** A phase of no run belongs to what the page is waiting for: a file, an evaluation, a measurement, an export, a model that is being opened, or the start of the page. */
-function receivePhase({ phase, done, total, unit }: Extract<LabEvent, { type: 'phase' }>): void {
-  const progress = { phase, done, total, unit };
+function receivePhase({ phase, done, total, unit, decoding }: Extract<LabEvent, { type: 'phase' }>): void {
+  const progress = { phase, done, total, unit, decoding };
   set(({ exported, opening, connection, importing, evaluation, probes }) => {
     if (phase === 'import' && connection !== 'loading') return { importing: importing && { ...importing, progress } };
     if (phase === 'probe') return { probes: { ...probes, going: probes.going && { ...probes.going, progress } } };

@@ -1,4 +1,5 @@
 /** @file A run as the page holds it: the summary of the worker and everything its events have added up to. Pure functions, no store. */
+import type { DecodeProgress } from '../engine.ts';
 import type { DecompositionSummary, Drift, Evaluation, FollowedDrift, LabEvent, PhaseId, ProbeReport, RunConfig, RunId, RunState, RunSummary, SampledAnswers, StepMetrics, StoredRun, SuiteMeasures } from '../worker/protocol.ts';
 import { withReport } from './spectrum/probes/reports.ts';
 
@@ -8,6 +9,8 @@ export interface PhaseProgress {
   readonly done: number;
   readonly total: number;
   readonly unit: Extract<LabEvent, { type: 'phase' }>['unit'];
+  /** Tokens that are decoded meanwhile. */
+  readonly decoding?: DecodeProgress | undefined;
 }
 
 export interface LabRun {
@@ -98,8 +101,8 @@ function appendBySteps<Item extends { readonly step: number }>(list: readonly It
   return [...(last !== undefined && last.step >= first.step ? list.filter((item) => item.step < first.step) : list), ...items];
 }
 
-function withPhase(run: LabRun, { phase, done, total, unit }: PhaseProgress): LabRun {
-  const progress = { phase, done, total, unit };
+function withPhase(run: LabRun, { phase, done, total, unit, decoding }: PhaseProgress): LabRun {
+  const progress = { phase, done, total, unit, decoding };
   const known = run.phases.some((other) => other.phase === phase);
   const phases = known ? run.phases.map((other) => (other.phase === phase ? progress : other)) : [...run.phases, progress];
   return { ...run, phases, phase };

@@ -1,8 +1,8 @@
 /**
- * @file Evaluation by generation: the model answers every prompt, once or several times, in batches of sequences that are
- * decoded together.
+ * @file Evaluation by generation: the model answers every prompt, once or several times, as many answers at a time as the
+ * generator has slots.
  */
-import type { Generator } from '../generation/generator.ts';
+import type { DecodeProgress, Generator } from '../generation/generator.ts';
 
 export interface GenerationSettings {
   /** Answers a prompt; several make sense only with a temperature. */
@@ -21,54 +21,58 @@ export interface GeneratedAnswer {
   readonly ended: boolean;
 }
 
-/** Tokens decoded between two looks at `turn`. */
-const TOKENS_PER_TURN = 16;
+/** How far `generateAnswers` has come. */
+export interface AnswerProgress extends DecodeProgress {
+  readonly answers: number;
+}
+
+/** What `generateAnswers` needs of a generator. */
+export type AnswerSource = Pick<Generator, 'begin' | 'slice' | 'progress'>;
 
 /**
  * Answers of all prompts: [prompt][sample].
- * @param sequences how many the generator decodes together; its length must hold the longest prompt and its answer
+ * @param sequences slots of the generator; random numbers depend on it
  * @param ends ids that end an answer
  * @param turn runs one slice of the work, so that others get their turns; it throws to end the evaluation
+ * @param onProgress after every slice
  */
 export async function generateAnswers(
-  generator: Pick<Generator, 'begin' | 'advance'>,
+  generator: AnswerSource,
   { sequences, length }: { readonly sequences: number; readonly length: number },
   prompts: readonly (readonly number[])[],
   ends: readonly number[],
   { samples, temperature, maxNewTokens, seed }: GenerationSettings,
   turn: <T>(work: () => Promise<T>) => Promise<T>,
-  onProgress?: (doneAnswers: number) => void,
+  onProgress?: (progress: AnswerProgress) => void,
 ): Promise<GeneratedAnswer[][]> {
-  const answers: GeneratedAnswer[][] = prompts.map(() => []);
-  // Prompts of like length together: the batch is read until its longest prompt is through.
+  // A seed has named the same answers since they were made in batches of `sequences`, the shortest prompts first.
   const order = prompts.map((_, index) => index).flatMap((index) => Array.from({ length: samples }, () => index));
   order.sort((a, b) => prompts[a]!.length - prompts[b]!.length || a - b);
-  let done = 0;
-  for (let first = 0; first < order.length; first += sequences) {
-    const batch = order.slice(first, first + sequences);
-    // The last batch may be short; its first prompt fills the rest.
-    const filled = Array.from({ length: sequences }, (_, i) => batch[i] ?? batch[0]!);
-    const limits = filled.map((index) => Math.min(maxNewTokens, length - prompts[index]!.length));
-    const collected: { ids: number[]; ended: boolean }[] = filled.map(() => ({ ids: [], ended: false }));
-    generator.begin(filled.map((index) => prompts[index]!), { temperature, topK: 0, topP: 1, seed: seed + first });
-    for (let finished = false; !finished; ) {
-      const advance = await turn(() => generator.advance(TOKENS_PER_TURN));
-      for (const [i, tokens] of advance.tokens.entries()) collect(collected[i]!, tokens, ends, limits[i]!);
-      finished = advance.finished || batch.every((_, i) => isComplete(collected[i]!, limits[i]!));
+  const requests = order.map((index, at) => ({
+    prompt: prompts[index]!,
+    maxNewTokens: Math.min(maxNewTokens, length - prompts[index]!.length),
+    seed: seed + at - (at % sequences),
+    stream: at % sequences,
+  }));
+  const collected = order.map((): { ids: number[]; ended: boolean } => ({ ids: [], ended: false }));
+  generator.begin(requests, { temperature, topK: 0, topP: 1, seed });
+  let answers = 0;
+  for (let finished = order.length === 0; !finished; ) {
+    const slice = await turn(() => generator.slice());
+    for (const [at, tokens] of slice.tokens.entries()) {
+      const answer = collected[at]!;
+      for (const { id } of tokens) {
+        // The generator knows four ends at most, and goes on after any other.
+        if (answer.ended) break;
+        if (ends.includes(id)) answer.ended = true;
+        else answer.ids.push(id);
+      }
     }
-    for (const [i, index] of batch.entries()) answers[index]!.push(collected[i]!);
-    done += batch.length;
-    onProgress?.(done);
+    answers += slice.ended.length;
+    finished = slice.finished;
+    onProgress?.({ ...generator.progress, answers });
   }
-  return answers;
+  const byPrompt: GeneratedAnswer[][] = prompts.map(() => []);
+  for (const [at, index] of order.entries()) byPrompt[index]!.push(collected[at]!);
+  return byPrompt;
 }
-
-function collect(answer: { ids: number[]; ended: boolean }, tokens: readonly { readonly id: number }[], ends: readonly number[], limit: number): void {
-  for (const { id } of tokens) {
-    if (isComplete(answer, limit)) return;
-    if (ends.includes(id)) answer.ended = true;
-    else answer.ids.push(id);
-  }
-}
-
-const isComplete = ({ ids, ended }: GeneratedAnswer, limit: number): boolean => ended || ids.length >= limit;

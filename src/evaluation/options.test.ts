@@ -15,7 +15,7 @@ async function logLikelihood(model: Model, prompt: readonly number[], ids: reado
   for (const [i, id] of ids.entries()) {
     const context = [...prompt, ...ids.slice(0, i)];
     const generator = await Generator.create(model, model.weights, { sequences: 1, length: LENGTH }, []);
-    generator.begin([context], { temperature: 0, topK: 0, topP: 1, seed: 0 });
+    generator.begin([{ prompt: context }], { temperature: 0, topK: 0, topP: 1, seed: 0 });
     await generator.advance(1);
     const logits = [...(await generator.lastLogits())].slice(0, model.config.vocabSize);
     const most = Math.max(...logits);

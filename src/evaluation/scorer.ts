@@ -8,7 +8,9 @@ import { encodeAsked, encodePrompt, tokeniseExample } from '../data/tokenise.ts'
 import { stopTokenIds } from '../data/endOfTurn.ts';
 import { extractAnswer } from '../data/gold.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
+import type { DecodeProgress, GeneratorShape } from '../generation/generator.ts';
 import { Generator } from '../generation/generator.ts';
+import type { FloatType } from '../gpu/storedFloats.ts';
 import type { Turn } from '../gpu/turn.ts';
 import type { BatchShape } from '../models/decoder.ts';
 import type { Model } from '../models/model.ts';
@@ -45,6 +47,8 @@ export interface ScorerSettings extends TokeniseOptions {
   readonly rows: number;
   /** Sequences decoded together. */
   readonly sequences: number;
+  /** How their keys and values are kept; f32 by default. */
+  readonly cache?: FloatType;
   readonly samples: number;
   /** 0 = greedy. */
   readonly temperature: number;
@@ -75,7 +79,7 @@ export const completionOf = ({ segments, messages }: Example): string =>
 /** Scores items for one set of weights, which may change between calls; its programs are recorded when first needed. */
 export class Scorer {
   #evaluator: Evaluator | undefined;
-  #generator: { readonly length: number; readonly value: Generator } | undefined;
+  #generator: { readonly shape: GeneratorShape; readonly value: Generator } | undefined;
 
   constructor(
     private readonly model: Model,
@@ -84,8 +88,12 @@ export class Scorer {
     private readonly settings: ScorerSettings,
   ) {}
 
-  /** Scores in the order of the items. @throws what `turn` throws to end it */
-  async score(examples: readonly Example[], measure: Measure, turn: Turn, onProgress?: (done: number) => void): Promise<ScoredItem[]> {
+  /**
+   * Scores in the order of the items.
+   * @param onProgress is told of items; where answers are generated also of tokens
+   * @throws what `turn` throws to end it
+   */
+  async score(examples: readonly Example[], measure: Measure, turn: Turn, onProgress?: (done: number, decoding?: DecodeProgress) => void): Promise<ScoredItem[]> {
     if (measure === 'generation') return this.#scoreGenerated(examples, turn, onProgress);
     const scored: ScoredItem[] = [];
     for (let first = 0; first < examples.length; first += ITEMS_PER_TURN) {
@@ -163,16 +171,17 @@ export class Scorer {
     });
   }
 
-  async #scoreGenerated(examples: readonly Example[], turn: Turn, onProgress?: (done: number) => void): Promise<ScoredItem[]> {
-    const { sequences, maxNewTokens, samples } = this.settings;
+  async #scoreGenerated(examples: readonly Example[], turn: Turn, onProgress?: (done: number, decoding?: DecodeProgress) => void): Promise<ScoredItem[]> {
+    const { sequences, maxNewTokens, samples, cache } = this.settings;
     const positions = this.model.config.maxPositionEmbeddings;
     // A prompt that fills the whole context loses its beginning: one token of an answer must fit.
     const prompts = examples.map((example) => encodeAsked(example, this.tokenizer, this.settings.template).slice(-(positions - 1)));
     const length = Math.min(positions, Math.max(...prompts.map((prompt) => prompt.length)) + maxNewTokens);
-    const generator = await turn(() => this.#decoder(length));
+    const slots = Math.min(sequences, prompts.length * samples);
+    const generator = await turn(() => this.#decoder({ sequences: slots, length, ...(cache ? { cache } : {}) }));
     const ends = this.#ends;
     const losses = await this.#lossesWhereKnown(examples, turn);
-    const answers = await generateAnswers(generator, { sequences, length }, prompts, ends, this.settings, turn, onProgress && ((done) => onProgress(Math.floor(done / samples))));
+    const answers = await generateAnswers(generator, { sequences, length }, prompts, ends, this.settings, turn, onProgress && (({ answers: done, ...decoding }) => onProgress(Math.floor(done / samples), decoding)));
     return answers.map((own, i): ScoredItem => {
       const given = own.map(({ ids }) => this.tokenizer.decode(ids));
       const right = given.filter((text) => isRight(text, examples[i]!)).length;
@@ -195,14 +204,14 @@ export class Scorer {
     return losses;
   }
 
-  async #decoder(length: number): Promise<Generator> {
-    if (this.#generator?.length !== length) {
+  async #decoder(shape: GeneratorShape): Promise<Generator> {
+    const { sequences, length } = this.#generator?.shape ?? {};
+    if (sequences !== shape.sequences || length !== shape.length) {
       this.#generator?.value.destroy();
       this.#generator = undefined;
-      const value = await Generator.create(this.model, this.weights, { sequences: this.settings.sequences, length }, this.#ends.slice(0, 4));
-      this.#generator = { length, value };
+      this.#generator = { shape, value: await Generator.create(this.model, this.weights, shape, this.#ends.slice(0, 4)) };
     }
-    return this.#generator.value;
+    return this.#generator!.value;
   }
 }
 

@@ -73,7 +73,7 @@ if (cases.length > 0) {
         // greedy_ids holds the prompt too; eight tokens of it are enough to notice a wrong cache.
         const length = Math.min(greedy.length, ids.length + 8);
         const generator = await Generator.create(model, model.weights, { sequences: 1, length: Math.max(length, ids.length + 1) }, []);
-        generator.begin([ids], { temperature: 0, topK: 0, topP: 1, seed: 0 });
+        generator.begin([{ prompt: ids }], { temperature: 0, topK: 0, topP: 1, seed: 0 });
         const { tokens } = await generator.advance(1);
         const logits = await generator.lastLogits();
         const largest = Math.max(...expected.map(Math.abs));
@@ -96,7 +96,7 @@ if (cases.length > 0) {
       const generator = await Generator.create(model, model.weights, { sequences, length }, []);
       for (let read = 1; read < length; read++) {
         const prompts = Array.from({ length: sequences }, (_, row) => ids.slice(row * length, row * length + read));
-        generator.begin(prompts, { temperature: 0, topK: 0, topP: 1, seed: 0 });
+        generator.begin(prompts.map((prompt) => ({ prompt })), { temperature: 0, topK: 0, topP: 1, seed: 0 });
         await generator.advance(1);
         const logits = await generator.lastLogits();
         for (let row = 0; row < sequences; row++) {

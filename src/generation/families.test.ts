@@ -83,7 +83,7 @@ describe.each(FAMILIES)('%s', (folder) => {
     // Greedy continuations of two prompts through the cache, then the packed forward pass over them, a prompt a row.
     const prompts = [batch.ids.slice(0, 3), batch.ids.slice(24, 31)];
     const generator = await Generator.create(model, model.weights, { sequences: rows, length }, []);
-    generator.begin(prompts, { temperature: 0, topK: 0, topP: 1, seed: 0 });
+    generator.begin(prompts.map((prompt) => ({ prompt })), { temperature: 0, topK: 0, topP: 1, seed: 0 });
     const { tokens } = await generator.advance(length);
     const texts = prompts.map((prompt, row) => [...prompt, ...tokens[row]!.map(({ id }) => id)]);
     const forward = await run({

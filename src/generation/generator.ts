@@ -1,30 +1,32 @@
 /**
- * @file Generation with a key-value cache: one recorded program decodes one token of every sequence, and is replayed as
- * often as tokens are wanted; tokens come back once per `advance`, not once per token.
+ * @file Generation with a key-value cache. Prompts are read in chunks, then one recorded program decodes one token of every
+ * sequence and is replayed; tokens come back every few steps. As many requests as one likes share the slots there are.
+ *
+ * What a sequence comes to does not depend on the others beside it as far as the kernels go: a row's sums over k and over
+ * keys are cut at the same places in every program of an adapter that runs on the CPU, and on a GPU in every program of up to 32
+ * sequences. Beyond that products round differently, as they do between adapters.
  */
 import { readBack } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
 import { childContext } from '../gpu/context.ts';
 import type { Slice } from '../gpu/kernel.ts';
-import type { Command } from '../gpu/program.ts';
 import { Program } from '../gpu/program.ts';
-import { compile } from '../graph/compile.ts';
-import type { DType, Shape, Tensor } from '../graph/graph.ts';
-import { elementCount, Graph } from '../graph/graph.ts';
-import type { Sampling } from '../graph/ops/decode.ts';
-import { decodeAttention, sample, samplingWords } from '../graph/ops/decode.ts';
-import { linear } from '../graph/ops/matmul.ts';
-import { ropeSource } from '../models/decoder.ts';
+import { chunkBlock, NO_SLOT } from '../graph/ops/cached-attention.ts';
+import type { Sampling } from '../graph/ops/sample.ts';
+import { RING, samplingWords } from '../graph/ops/sample.ts';
 import type { Model } from '../models/model.ts';
 import type { WeightSet } from '../models/weights.ts';
+import type { GeneratorPlan, GeneratorShape, SizedCommands } from './plan.ts';
+import { planGenerator } from './plan.ts';
+import type { DecodeProgress } from './progress.ts';
+import { ProgressMeter } from './progress.ts';
+import type { Chunk, GenerationRequest, Live } from './schedule.ts';
+import { Schedule } from './schedule.ts';
 
-export type { Sampling } from '../graph/ops/decode.ts';
-
-/** Sequences decoded together, and the tokens each may reach, prompt included. */
-export interface GeneratorShape {
-  readonly sequences: number;
-  readonly length: number;
-}
+export type { Sampling } from '../graph/ops/sample.ts';
+export type { GeneratorShape } from './plan.ts';
+export type { DecodeProgress } from './progress.ts';
+export type { GenerationRequest } from './schedule.ts';
 
 export interface GeneratedToken {
   readonly id: number;
@@ -32,148 +34,197 @@ export interface GeneratedToken {
   readonly probability: number;
 }
 
-/** What an `advance` gave. */
+/** What a slice of the work gave. */
 export interface Advance {
-  /** New tokens of each sequence, its end token included. */
+  /** New tokens of each request, its end token included. */
   readonly tokens: readonly (readonly GeneratedToken[])[];
-  /** All sequences have ended or are full. */
+  /** Requests that have come to their end. */
+  readonly ended: readonly number[];
+  /** All requests have ended or are full. */
   readonly finished: boolean;
 }
 
-const STATE = ['promptLength', 'tokens', 'probabilities', 'ids', 'positions', 'finished'] as const;
-type StateName = (typeof STATE)[number];
+/** A slice is to take about this long, so that whoever waits for a turn, or wants to stop, waits no longer; a chunk or a token may. */
+const SLICE_SECONDS = 0.1;
 
-/** Decodes for one set of weights, which may change between calls but not during one. */
+/** Decodes for one set of weights, which may change between calls of `begin`. */
 export class Generator {
-  #reported: number[] = [];
-  #promptLengths: readonly number[] = [];
-  #untilFull = 0;
+  #schedule: Schedule | undefined;
+  #meter = new ProgressMeter(0, 0);
+  #requests = 0;
+  /** Rows of the step programs as the GPU has them; undefined when sequences have come or gone. */
+  #rows: readonly Live[] | undefined;
+  #drawn = 0;
+  #stepSeconds = Number.POSITIVE_INFINITY;
+  readonly #programs = new Map<string, Promise<Program>>();
 
   private constructor(
     private readonly context: Context,
     private readonly shape: GeneratorShape,
     private readonly ends: readonly number[],
-    private readonly program: Program,
-    private readonly slices: GeneratorPlan['slices'],
+    private readonly plan: GeneratorPlan,
+    private readonly vocabulary: number,
   ) {}
 
-  /** @param ends ids that end a sequence, at most four */
+  /**
+   * Makes all buffers; programs are compiled when they are first needed.
+   * @param ends ids that end a sequence, at most four
+   */
   static async create(model: Model, weights: WeightSet, shape: GeneratorShape, ends: readonly number[]): Promise<Generator> {
     const context = childContext(model.context);
     try {
-      return await Generator.#build(context, model, weights, shape, ends);
+      const generator = new Generator(context, shape, ends, planGenerator(context, model, weights, shape), model.config.vocabSize);
+      await generator.#program('step', generator.plan.steps.at(-1)!);
+      return generator;
     } catch (error) {
       context.pool.destroyAll();
       throw error;
     }
   }
 
-  static async #build(context: Context, model: Model, weights: WeightSet, shape: GeneratorShape, ends: readonly number[]): Promise<Generator> {
-    const { calls, slices } = planGenerator(context, model, weights, shape);
-    const program = await Program.record(context.gpu.device, context.pipelines, 'decode', calls);
-    return new Generator(context, shape, ends, program, slices);
-  }
-
   /**
-   * Starts anew from prompts, one a sequence, each with at least one token.
-   * @throws RangeError when a prompt is empty or leaves no room
+   * Starts anew; requests beyond the number of slots wait for one.
+   * @throws {RangeError} when a prompt is empty or leaves no room
    */
-  begin(prompts: readonly (readonly number[])[], sampling: Sampling): void {
+  begin(requests: readonly GenerationRequest[], sampling: Sampling): void {
     const { sequences, length } = this.shape;
-    if (prompts.length !== sequences) throw new RangeError(`${sequences} prompts are needed, ${prompts.length} were given.`);
-    for (const { length: size } of prompts) if (size === 0 || size >= length) throw new RangeError(`A prompt of ${size} tokens does not fit ${length} positions.`);
-    const tokens = new Uint32Array(sequences * length);
-    for (const [sequence, prompt] of prompts.entries()) tokens.set(prompt, sequence * length);
-    const write = (name: StateName | 'settings', data: Uint32Array<ArrayBuffer>): void => this.context.gpu.device.queue.writeBuffer(this.slices[name].buffer, 0, data);
-    write('settings', samplingWords(sampling, this.ends));
-    write('promptLength', Uint32Array.from(prompts, (prompt) => prompt.length));
-    write('tokens', tokens);
-    write('ids', Uint32Array.from(prompts, (prompt) => prompt[0]!));
-    write('positions', new Uint32Array(sequences));
-    write('finished', new Uint32Array(sequences));
-    this.#promptLengths = prompts.map((prompt) => prompt.length);
-    this.#reported = [...this.#promptLengths];
-    this.#untilFull = length - 1;
+    this.#schedule = new Schedule(requests, { sequences, length, seed: sampling.seed });
+    this.#requests = requests.length;
+    this.#rows = undefined;
+    const sum = (of: (request: GenerationRequest) => number): number => requests.reduce((total, request) => total + of(request), 0);
+    this.#meter = new ProgressMeter(
+      sum(({ prompt }) => prompt.length - 1),
+      sum(({ prompt, maxNewTokens = length }) => Math.min(maxNewTokens, length - prompt.length)),
+    );
+    this.#write(this.plan.slices.settings, samplingWords(sampling, this.ends));
+  }
+
+  /** Of what `begin` has started. */
+  get progress(): DecodeProgress {
+    return this.#meter.progress;
   }
 
   /**
-   * Reads the prompts if that is still to be done, decodes up to `count` tokens a sequence and reads them back together.
+   * The next slice of the work: a chunk of prompts, or a few tokens of every sequence whose prompt is read.
+   * @param most tokens a sequence
    */
-  async advance(count: number): Promise<Advance> {
-    const { length } = this.shape;
-    const unread = this.#untilFull === length - 1 ? Math.max(...this.#promptLengths) - 1 : 0;
-    const replays = Math.min(this.#untilFull, unread + count);
-    for (let i = 0; i < replays; i++) this.program.replay();
-    this.#untilFull -= replays;
-    const { tokens, probabilities, positions, finished } = this.slices;
-    const [ids, chances, reached, ended] = await readBack(this.context.gpu.device, [tokens, probabilities, positions, finished]);
+  async slice(most = RING): Promise<Advance> {
+    const schedule = this.#begun();
+    schedule.admit();
+    const chunk = schedule.nextChunk(this.plan.chunks.at(-1)!.rows, chunkBlock(this.context.gpu.facts));
+    const tokens: GeneratedToken[][] = Array.from({ length: this.#requests }, () => []);
+    if (chunk) await this.#read(chunk);
+    const ended = chunk || schedule.finished ? [] : await this.#step(schedule, most, tokens);
     this.context.gpu.assertHealthy();
-    const id = new Uint32Array(ids!);
-    const probability = new Float32Array(chances!);
-    const position = new Uint32Array(reached!);
-    const news = this.#reported.map((from, sequence) => {
-      const at = (i: number): number => sequence * length + i;
-      const until = position[sequence]! + 1;
-      this.#reported[sequence] = Math.max(from, until);
-      return Array.from({ length: Math.max(0, until - from) }, (_, i) => ({ id: id[at(from + i)]!, probability: probability[at(from + i)]! }));
-    });
-    const flags = new Uint32Array(ended!);
-    return { tokens: news, finished: this.#reported.every((_, sequence) => flags[sequence] === 1) || this.#untilFull === 0 };
+    return { tokens, ended, finished: schedule.finished };
   }
 
-  /** Logits of the last decoded position, [sequences, vocabulary]. */
+  /** Slices until `count` tokens are decoded of every sequence that is under way, or none is. */
+  async advance(count: number): Promise<Advance> {
+    const tokens: GeneratedToken[][] = Array.from({ length: this.#requests }, () => []);
+    const ended: number[] = [];
+    let finished = false;
+    for (let left = count; left > 0 && !finished; ) {
+      const slice = await this.slice(left);
+      for (const [i, news] of slice.tokens.entries()) tokens[i]!.push(...news);
+      ended.push(...slice.ended);
+      left -= Math.max(...slice.tokens.map((news) => news.length));
+      finished = slice.finished;
+    }
+    return { tokens, ended, finished };
+  }
+
+  /** Logits of the positions decoded last, [sequences then under way, vocabulary], in the order of their requests. */
   async lastLogits(): Promise<Float32Array<ArrayBuffer>> {
-    const [logits] = await readBack(this.context.gpu.device, [this.slices.logits]);
+    const [logits] = await readBack(this.context.gpu.device, [{ ...this.plan.slices.logits, size: 4 * this.#drawn * this.vocabulary }]);
     return new Float32Array(logits!);
   }
 
   destroy(): void {
     this.context.pool.destroyAll();
   }
-}
 
-/** What a decoder holds, and its commands before they are recorded. */
-interface GeneratorPlan {
-  readonly calls: readonly Command[];
-  readonly slices: Readonly<Record<StateName | 'settings' | 'logits', Slice>>;
-}
+  async #read({ copies, rows, tokens }: Chunk): Promise<void> {
+    const { device } = this.context.gpu;
+    const { slices, chunks, copy } = this.plan;
+    const sized = chunks.find((each) => each.rows >= rows.length)!;
+    const copying = copies.length > 0 ? await this.#program('copy', { rows: 0, commands: copy }) : undefined;
+    const reading = rows.length > 0 ? await this.#program('chunk', sized) : undefined;
+    const started = performance.now();
+    for (const { from, to, positions } of copies) {
+      this.#write(slices.copy, Uint32Array.of(from, to, positions, 0));
+      copying!.replay();
+    }
+    if (reading) {
+      const column = (of: (row: Chunk['rows'][number]) => number, padding: number): Uint32Array<ArrayBuffer> => Uint32Array.from({ length: sized.rows }, (_, i) => (i < rows.length ? of(rows[i]!) : padding));
+      this.#write(slices.chunk.ids, column(({ id }) => id, 0));
+      this.#write(slices.chunk.positions, column(({ position }) => position, 0));
+      this.#write(slices.chunk.slots, column(({ slot }) => slot, NO_SLOT));
+      reading.replay();
+    }
+    await device.queue.onSubmittedWorkDone();
+    this.#meter.prompts.add(tokens, (performance.now() - started) / 1000);
+  }
 
-/** Allocates everything a decoder holds in the pool of `context`; on a context that only counts, that is its estimate. */
-export function planGenerator(context: Context, model: Model, weights: WeightSet, shape: GeneratorShape): GeneratorPlan {
-  const { sequences, length } = shape;
-  const { pool } = context;
-  const { numAttentionHeads: heads, numKeyValueHeads: keyValueHeads, headDim } = model.config;
-  const graph = new Graph();
-  const bindings = new Map<Tensor, Slice>();
-  const state = (name: string, size: Shape, dtype: DType, category: 'cache' | 'other' = 'other'): Tensor => {
-    const tensor = graph.source('state', name, size, dtype);
-    bindings.set(tensor, pool.storage(4 * elementCount(size), category, name));
-    return tensor;
-  };
-  const perSequence = (name: string): Tensor => state(name, [sequences], 'u32');
-  const decode = {
-    promptLength: perSequence('promptLength'),
-    tokens: state('tokens', [sequences, length], 'u32'),
-    probabilities: state('probabilities', [sequences, length], 'f32'),
-    ids: perSequence('ids'),
-    positions: perSequence('positions'),
-    finished: perSequence('finished'),
-  };
-  const settings = graph.source('input', 'sampling settings', [8], 'u32');
-  bindings.set(settings, pool.uniform(32, 'sampling settings'));
-  const table = ropeSource(graph, bindings, context, model, length);
-  const { hidden, head } = model.architecture.build(graph, weights.bind(graph, bindings), {
-    ids: decode.ids,
-    positions: decode.positions,
-    ...(table ? { ropeTable: table } : {}),
-    attend(rotated, layer) {
-      const cache = (name: string): Tensor => state(`${name} ${layer}`, [sequences, length, keyValueHeads * headDim], 'f32', 'cache');
-      return decodeAttention(graph, rotated, decode.positions, cache('keys'), cache('values'), { length, heads, keyValueHeads, headDim });
-    },
-  });
-  const logits = linear(graph, hidden, head);
-  const next = sample(graph, logits, settings, decode, length);
-  const compiled = compile(graph, [next, logits], { facts: context.gpu.facts, pool, bindings });
-  const slices = Object.fromEntries(STATE.map((name) => [name, bindings.get(decode[name])!])) as Record<StateName, Slice>;
-  return { calls: compiled.calls, slices: { ...slices, settings: bindings.get(settings)!, logits: compiled.slices.get(logits)! } };
+  async #step(schedule: Schedule, most: number, tokens: GeneratedToken[][]): Promise<number[]> {
+    const { step } = this.plan.slices;
+    const rows = this.#rows ?? this.#place(schedule.ready);
+    this.#rows = rows;
+    const sized = this.plan.steps.find((each) => each.rows >= rows.length)!;
+    const program = await this.#program('step', sized);
+    const inTime = Math.max(1, Math.floor(SLICE_SECONDS / this.#stepSeconds));
+    const count = Math.min(most, RING, inTime, Math.max(...rows.map(({ lastPosition, position }) => lastPosition - position)));
+    const started = performance.now();
+    for (let i = 0; i < count; i++) program.replay();
+    const [ids, chances, reached, ended] = await readBack(this.context.gpu.device, [step.tokens, step.probabilities, step.positions, step.finished]);
+    const seconds = (performance.now() - started) / 1000;
+    this.#stepSeconds = seconds / count;
+    this.#drawn = rows.length;
+    const [id, probability, position, finished] = [new Uint32Array(ids!), new Float32Array(chances!), new Uint32Array(reached!), new Uint32Array(ended!)];
+    const over: number[] = [];
+    let written = 0;
+    for (const [row, one] of rows.entries()) {
+      for (let at = one.position + 1; at <= position[row]!; at++) tokens[one.index]!.push({ id: id[row * RING + (at % RING)]!, probability: probability[row * RING + (at % RING)]! });
+      written += position[row]! - one.position;
+      one.position = position[row]!;
+      one.id = tokens[one.index]!.at(-1)?.id ?? one.id;
+      if (finished[row] === 0) continue;
+      this.#meter.answers.total -= one.lastPosition - one.position;
+      schedule.end(one);
+      over.push(one.index);
+      this.#rows = undefined;
+    }
+    this.#meter.answers.add(written, seconds);
+    return over;
+  }
+
+  /** Puts sequences into the rows of the step programs, in the order of their requests; what is left is padding. */
+  #place(ready: readonly Live[]): readonly Live[] {
+    const rows = ready.toSorted((a, b) => a.index - b.index);
+    const { step } = this.plan.slices;
+    const column = (of: (row: Live) => number, padding: number): Uint32Array<ArrayBuffer> => Uint32Array.from({ length: this.shape.sequences }, (_, i) => (i < rows.length ? of(rows[i]!) : padding));
+    this.#write(step.ids, column(({ id }) => id, 0));
+    this.#write(step.positions, column(({ position }) => position, 0));
+    this.#write(step.slots, column(({ slot }) => slot, NO_SLOT));
+    this.#write(step.finished, column(() => 0, 1));
+    this.#write(step.requests, Uint32Array.from(rows.flatMap(({ seed, stream, lastPosition }) => [seed, stream, lastPosition, 0])));
+    return rows;
+  }
+
+  #program(kind: 'chunk' | 'step' | 'copy', { rows, commands }: SizedCommands): Promise<Program> {
+    const key = `${kind} ${rows}`;
+    const { gpu, pipelines } = this.context;
+    const program = this.#programs.get(key) ?? Program.record(gpu.device, pipelines, key, commands);
+    this.#programs.set(key, program);
+    return program;
+  }
+
+  #write({ buffer, offset }: Slice, words: Uint32Array<ArrayBuffer>): void {
+    this.context.gpu.device.queue.writeBuffer(buffer, offset, words);
+  }
+
+  #begun(): Schedule {
+    if (!this.#schedule) throw new Error('A generator begins with prompts.');
+    return this.#schedule;
+  }
 }

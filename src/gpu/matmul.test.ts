@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BufferPool, readFloats } from './buffers.ts';
 import type { Gpu } from './device.ts';
 import { PipelineCache } from './kernel.ts';
-import { matmulCalls, planMatmul, TILES, type Addressing, type MatmulShape, type Tile } from './matmul.ts';
+import { FEW_ROWS_TILES, matmulCalls, planMatmul, TILES, type Addressing, type MatmulShape, type Tile } from './matmul.ts';
 import { Program } from './program.ts';
 import type { FloatType } from './storedFloats.ts';
 import { cutTo, idleUntil, storedWords, testGpu } from './testing.ts';
@@ -108,6 +108,43 @@ describe.each(TILES)('tile %s, B in halves', (tile) => {
     await check({ layout: 'NT', m: 76, n: 68, k: 52, bType: 'bf16' }, { tile });
     await check({ layout: 'NN', m: 35, n: 33, k: 21, bType: 'f16' }, { tile });
   });
+});
+
+describe.each(FEW_ROWS_TILES)('tile %s', (tile) => {
+  test.each([
+    { m: 1, n: 70, k: 52, bType: 'f32' },
+    { m: 3, n: 33, k: 21, bType: 'bf16' },
+    { m: 4, n: 68, k: 1036, bType: 'f16' },
+    { m: 19, n: 36, k: 300, bType: 'bf16', accumulate: true },
+    { m: 2, n: 34, k: 6, bType: 'f16', batch: 2 },
+  ] as const)('$m x $n x $k, B in $bType', async (shape) => {
+    await check({ layout: 'NT', ...shape }, { tile });
+  });
+
+  test('k split, and other layouts refused', async () => {
+    await check({ layout: 'NT', m: 2, n: 36, k: 52 }, { tile, splits: 2 });
+    expect(() => planMatmul({ layout: 'NN', m: 1, n: 8, k: 8 }, gpu.facts, { tile })).toThrow('is for NT');
+  });
+});
+
+test('a row has the same bits however many there are', async () => {
+  const [n, k] = [512, 260];
+  const tiles = (m: number): readonly Tile[] => (m > 4 ? ['G', 'W', ...(gpu.facts.subgroupSize === 8 || gpu.facts.subgroupSize === 4 ? (['S', 'S16', 'S8'] as const) : [])] : ['F']);
+  const firstRow = async (m: number, tile: Tile): Promise<Float32Array> => (await check({ layout: 'NT', m, n, k }, { tile })).slice(0, n);
+  const alone = await firstRow(1, 'F');
+  for (const m of [3, 4, 8, 33]) for (const tile of tiles(m)) expect(await firstRow(m, tile), `${tile} of ${m}`).toEqual(alone);
+  const reduced = await firstRow(1, 'R');
+  for (const m of [2, 19]) expect(await firstRow(m, 'R')).toEqual(reduced);
+});
+
+test('few rows get the tiles that are made for them', () => {
+  const tile = (m: number, facts: Partial<Gpu['facts']>): Tile => planMatmul({ layout: 'NT', m, n: 576, k: 576 }, { ...gpu.facts, ...facts }).tile;
+  const lavapipe = { software: true, subgroupSize: 8, architecture: '' };
+  expect([1, 2, 3, 8, 9, 16, 17, 128].map((m) => tile(m, lavapipe))).toEqual(['F', 'F', 'S8', 'S8', 'S16', 'S16', 'S', 'S']);
+  expect(planMatmul({ layout: 'NT', m: 4, n: 33, k: 70 }, { ...gpu.facts, ...lavapipe }).tile).toBe('F');
+  expect([1, 2, 3, 8, 32].map((m) => tile(m, { software: true, subgroupSize: 4, architecture: 'swiftshader' }))).toEqual(['F', 'F', 'W', 'W', 'W']);
+  expect([4, 5].map((m) => tile(m, { software: true, subgroupSize: 0, architecture: '' }))).toEqual(['F', 'G']);
+  expect([1, 32, 33].map((m) => tile(m, { software: false }))).toEqual(['R', 'R', 'M']);
 });
 
 test('B in halves, the other way round', async () => {

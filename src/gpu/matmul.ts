@@ -7,7 +7,9 @@
  * with few workgroups, as in weight gradients, is split, and the partial sums are added in a fixed order.
  */
 import directSource from '../../shaders/matmul-direct.wgsl?raw';
+import fewRowsSource from '../../shaders/matmul-few-rows.wgsl?raw';
 import operandsSource from '../../shaders/matmul-operands.wgsl?raw';
+import reducedRowsSource from '../../shaders/matmul-reduced-rows.wgsl?raw';
 import sumPartialsSource from '../../shaders/matmul-sum-partials.wgsl?raw';
 import tiledSource from '../../shaders/matmul-tiled.wgsl?raw';
 import type { AdapterFacts } from './device.ts';
@@ -56,11 +58,17 @@ export interface MatmulShape {
 
 /**
  * `G`: 4x4 sums an invocation, no barriers. `W`: 8x8, where registers are cheap and loads are not (SwiftShader).
- * `S`: 32x4, with the rows of A passed between the lanes of a subgroup (lavapipe). For real GPUs, tiles staged in
- * workgroup memory: `M`: 64x64 a workgroup, 4x4 an invocation; `L`: 128x64, 8x4.
+ * `S`: 32x4, with the rows of A passed between the lanes of a subgroup (lavapipe); `S16`, `S8`: the same with so many rows.
+ * For real GPUs, tiles staged in workgroup memory: `M`: 64x64 a workgroup, 4x4 an invocation; `L`: 128x64, 8x4.
  */
-export const TILES = ['G', 'W', 'S', 'M', 'L'] as const;
-export type Tile = (typeof TILES)[number];
+export const TILES = ['G', 'W', 'S', 'S16', 'S8', 'M', 'L'] as const;
+
+/**
+ * For few rows, as decoding has them, in NT alone. `F`: up to 4 rows an invocation, no barriers; `R`: up to 8 rows a workgroup, whose
+ * invocations share k out (GPUs). Within `G` to `F`, and within `R`, the sum of a row has the same bits however many rows there are.
+ */
+export const FEW_ROWS_TILES = ['F', 'R'] as const;
+export type Tile = (typeof TILES)[number] | (typeof FEW_ROWS_TILES)[number];
 
 /** A shape with its kernel chosen and specialised. */
 export interface MatmulPlan {
@@ -99,13 +107,19 @@ interface TileGeometry {
   readonly sharesA?: boolean;
   /** Operands pass through workgroup memory, 16 terms of k at a time. */
   readonly staged?: boolean;
+  /** Of the tiles for few rows: what an invocation of `F`, a workgroup of `R`, covers. */
+  readonly few?: { readonly rows: number; readonly columns: number };
+  /** The invocations of a workgroup share k out and add up what they have. */
+  readonly reduces?: boolean;
 }
 
 /** `S` has as many lanes as the adapter's subgroups. */
-const GEOMETRY: Readonly<Record<Tile, TileGeometry>> = {
+const GEOMETRY: Readonly<Record<(typeof TILES)[number], TileGeometry>> = {
   G: { groupX: 8, groupY: 8, rowVectors: 1, columnVectors: 1 },
   W: { groupX: 4, groupY: 1, rowVectors: 2, columnVectors: 2 },
   S: { groupX: 8, groupY: 1, rowVectors: 8, columnVectors: 1, sharesA: true },
+  S16: { groupX: 8, groupY: 1, rowVectors: 4, columnVectors: 1, sharesA: true },
+  S8: { groupX: 8, groupY: 1, rowVectors: 2, columnVectors: 1, sharesA: true },
   M: { groupX: 16, groupY: 16, rowVectors: 1, columnVectors: 1, staged: true },
   L: { groupX: 16, groupY: 16, rowVectors: 2, columnVectors: 1, staged: true },
 };
@@ -115,6 +129,15 @@ const STAGED_TERMS = 16;
 
 /** Below this many floating-point operations a dispatch is short anyway, and the small kernel compiles soonest. */
 const LARGE = 2 ** 23;
+
+/** The same for products of at most 16 rows, whose kernels are small. */
+const LARGE_FEW = 2 ** 20;
+
+/** Up to so many rows an adapter on the CPU computes exactly those (`F`), unless 8 at once are sooner done. */
+const FEW_ROWS = 4;
+
+/** Up to so many rows a GPU reads B once for every 8 of them (`R`); the tiles would compute 64. */
+const REDUCED_ROWS = 32;
 
 /** A GPU is taken to be busy with this many workgroups of 256; its number of cores cannot be asked for. */
 const BUSY_WORKGROUPS = 128;
@@ -149,7 +172,7 @@ function specialise(shape: MatmulShape, facts: AdapterFacts, force: Forced): Mat
     if (!Number.isInteger(value) || value < 1) throw new RangeError(`A matmul's ${name} must be a positive integer, not ${value}.`);
   }
   const tile = force.tile ?? chooseTile(shape, facts);
-  const geometry = geometryOf(tile, facts);
+  const geometry = geometryOf(tile, shape, facts);
   const splitLength = roundUp(Math.ceil(k / (force.splits ?? chooseSplits(shape, geometry, facts))), STAGED_TERMS);
   const splits = Math.ceil(k / splitLength);
   const productGrid: Grid = [Math.ceil(n / tileColumns(geometry)), Math.ceil(m / tileRows(geometry)), batch * splits];
@@ -163,33 +186,44 @@ function specialise(shape: MatmulShape, facts: AdapterFacts, force: Forced): Mat
 }
 
 function chooseTile(shape: MatmulShape, facts: AdapterFacts): Tile {
-  const { m, n, k, batch = 1 } = shape;
+  const { layout, m, n, k, batch = 1 } = shape;
   if (facts.software) {
-    const large = 2 * m * n * k * batch >= LARGE && m >= 16 && n >= 32 && loadsVectors(shape);
-    if (!large) return 'G';
-    if (facts.subgroupSize === 8) return 'S';
-    return facts.architecture === 'swiftshader' ? 'W' : 'G';
+    const tile = facts.subgroupSize === 8 ? 'S' : facts.architecture === 'swiftshader' ? 'W' : undefined;
+    const few = layout === 'NT' && m <= 16;
+    const large = n >= 32 && (few || m >= 16) && 2 * m * n * k * batch >= (few ? LARGE_FEW : LARGE) && loadsVectors(shape);
+    if (layout === 'NT' && m <= FEW_ROWS && !(tile && large && m > 2)) return 'F';
+    if (!tile || !large) return 'G';
+    return tile === 'W' || m > 16 ? tile : m > 8 ? 'S16' : 'S8';
   }
+  if (layout === 'NT' && m <= REDUCED_ROWS) return 'R';
   if (m <= 16 || n <= 16) return 'G';
   return workgroups(shape, GEOMETRY.L) >= BUSY_WORKGROUPS ? 'L' : 'M';
 }
 
-/** @throws {RangeError} for `S` unless the lanes of a subgroup divide the 32 rows of a tile. */
-function geometryOf(tile: Tile, { subgroupSize }: AdapterFacts): TileGeometry {
-  if (tile !== 'S') return GEOMETRY[tile];
-  if (![4, 8, 16, 32].includes(subgroupSize)) throw new RangeError(`Tile S needs subgroups of 4 to 32 lanes, not ${subgroupSize}.`);
-  return { ...GEOMETRY.S, groupX: subgroupSize };
+/** @throws {RangeError} for a tile that the layout or the adapter's subgroups do not allow */
+function geometryOf(tile: Tile, { layout, m, n }: MatmulShape, { subgroupSize, software }: AdapterFacts): TileGeometry {
+  if (tile === 'F' || tile === 'R') {
+    if (layout !== 'NT') throw new RangeError(`Tile ${tile} is for NT, not ${layout}.`);
+    if (tile === 'F') return { groupX: software ? subgroupSize || 4 : 32, groupY: 1, rowVectors: 1, columnVectors: 1, few: { rows: Math.min(m, FEW_ROWS), columns: 2 } };
+    // A vocabulary of more than 2^18 tokens would need more workgroups than a dimension of the grid has.
+    return { groupX: 64, groupY: 1, rowVectors: 1, columnVectors: 1, few: { rows: Math.min(m, 8), columns: n > 2 ** 17 ? 8 : 4 }, reduces: true };
+  }
+  const geometry = GEOMETRY[tile];
+  if (!geometry.sharesA) return geometry;
+  const rows = 4 * geometry.rowVectors;
+  if (subgroupSize < 4 || rows % subgroupSize !== 0) throw new RangeError(`Tile ${tile} needs subgroups of 4 to ${rows} lanes, not ${subgroupSize}.`);
+  return { ...geometry, groupX: subgroupSize };
 }
 
 /** Into how many parts of at least 512 terms to cut a long k, so that a GPU has enough workgroups. */
 function chooseSplits(shape: MatmulShape, geometry: TileGeometry, facts: AdapterFacts): number {
-  if (facts.software || shape.k <= 1024) return 1;
+  if (facts.software || geometry.reduces || shape.k <= 1024) return 1;
   const wanted = Math.floor(BUSY_WORKGROUPS / workgroups(shape, geometry));
   return Math.max(1, Math.min(wanted, Math.floor(shape.k / 512)));
 }
 
-const tileRows = ({ groupY, rowVectors }: TileGeometry): number => groupY * rowVectors * 4;
-const tileColumns = ({ groupX, columnVectors }: TileGeometry): number => groupX * columnVectors * 4;
+const tileRows = ({ groupY, rowVectors, few }: TileGeometry): number => few?.rows ?? groupY * rowVectors * 4;
+const tileColumns = ({ groupX, columnVectors, few, reduces }: TileGeometry): number => (few ? (reduces ? 1 : groupX) * few.columns : groupX * columnVectors * 4);
 
 function workgroups({ m, n, batch = 1 }: MatmulShape, geometry: TileGeometry): number {
   return Math.ceil(n / tileColumns(geometry)) * Math.ceil(m / tileRows(geometry)) * batch;
@@ -222,7 +256,7 @@ function needed(slice: Slice | undefined, name: string): Slice {
 
 function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: number, facts: AdapterFacts): Kernel {
   const { layout, m, n, k, batch = 1, accumulate = false, aMinus = false, aType = 'f32', aMinusType = 'f32', bType = 'f32' } = shape;
-  const { groupX, groupY, rowVectors, columnVectors, sharesA = false, staged = false } = geometry;
+  const { groupX, groupY, rowVectors, columnVectors, sharesA = false, staged = false, few, reduces = false } = geometry;
   const aKMajor = layout !== 'TN';
   const bKMajor = layout === 'NT';
   const usesTable = [shape.a, shape.b, shape.c].includes('table');
@@ -234,13 +268,15 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
   if (usesTable) bindings.push('read');
   if (readsStarts(shape)) bindings.push('read');
   const firstB = aMinus ? 2 : 1;
-  const vectors = vectorFlags(shape);
+  const whole = vectorFlags(shape);
+  const vectors = few ? { ...whole, C_VECTOR: false } : whole;
   const stored = [
     storedFloats('a', 0, aType, facts, { fours: vectors.A_VECTOR }),
     ...(aMinus ? [storedFloats('a_minus', 1, aMinusType, facts, { fours: vectors.A_VECTOR })] : []),
     storedFloats('b', firstB, bType, facts, { fours: vectors.B_VECTOR }),
   ];
-  const source = unroll([...stored, operandsSource, staged ? tiledSource : directSource].join('\n'), { ROW_VECTORS: rowVectors, COLUMN_VECTORS: columnVectors });
+  const tileSource = few ? (reduces ? reducedRowsSource : fewRowsSource) : staged ? tiledSource : directSource;
+  const source = unroll([...stored, operandsSource, tileSource].join('\n'), few ? { ROWS: few.rows, COLUMNS: few.columns } : { ROW_VECTORS: rowVectors, COLUMN_VECTORS: columnVectors });
   const product = kernel(`matmul ${layout} ${batch}x[${m},${n},${k}]`, source, bindings, {
     M: m,
     N: n,
@@ -249,15 +285,15 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     BATCH: splitLength < k ? batch : MOST_MATRICES,
     SPLIT: splitLength < k,
     SPLIT_LENGTH: splitLength,
-    TILE_M: tileM,
-    ROW_VECTORS: rowVectors,
-    ...(!staged && { GROUP_X: groupX, GROUP_Y: groupY, TILE_N: tileN, COLUMN_VECTORS: columnVectors }),
+    ...(few ? { ROWS: few.rows, COLUMNS: few.columns, [reduces ? 'LANES' : 'GROUP_X']: groupX } : { TILE_M: tileM, ROW_VECTORS: rowVectors }),
+    ...(!few && !staged && { GROUP_X: groupX, GROUP_Y: groupY, TILE_N: tileN, COLUMN_VECTORS: columnVectors }),
     C_BINDING: firstB + 1,
     TABLE_BINDING: firstB + 2,
     ...addressConstants('A', shape.a, m * k),
     ...addressConstants('B', shape.b, k * n),
     ...addressConstants('C', shape.c, m * n),
     ...vectors,
+    C_SINGLE: few !== undefined,
     USES_TABLE: usesTable,
     A_MINUS: aMinus,
     ACCUMULATE: accumulate,
@@ -267,7 +303,8 @@ function productKernel(shape: MatmulShape, geometry: TileGeometry, splitLength: 
     N_EDGE: n % tileN !== 0,
     K_EDGE: k % (staged ? STAGED_TERMS : 4) !== 0,
     SHARES_A: sharesA,
-    SKIPS: shape.skip !== undefined && shape.skip !== 'terms',
+    // Tiles for few rows have nothing to leave out.
+    SKIPS: !few && shape.skip !== undefined && shape.skip !== 'terms',
     SKIPS_BELOW: shape.skip === 'below' || shape.skip === 'leading',
     SKIPS_ROWS: shape.skip === 'leading' || shape.skip === 'rows',
     SKIPS_TERMS: shape.skip === 'terms',

@@ -18,11 +18,12 @@ import type { ModelFiles, ModelFolder } from '../formats/folder.ts';
 import type { LoraAdapter } from '../formats/lora.ts';
 import type { Tokenizer } from '../formats/tokenizer.ts';
 import { loadTokenizer } from '../formats/tokenizer.ts';
-import type { GeneratorShape } from '../generation/generator.ts';
+import type { DecodeProgress, GeneratorShape } from '../generation/generator.ts';
 import { Generator } from '../generation/generator.ts';
 import type { BufferFacts } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
 import { trialAllocate, type Trial } from '../gpu/trial.ts';
+import type { Turn } from '../gpu/turn.ts';
 import { objectiveOf } from '../methods/objectives.ts';
 import { heldBy, partsOf } from '../methods/registry.ts';
 import type { AdapterBase } from '../models/adapter.ts';
@@ -60,6 +61,11 @@ import { readAdapterState, readFolder, streamTrained, writeFolder } from './weig
 
 /** What a trial adds at a time for the room of a decomposition. */
 const ROOM_PIECE = 2 ** 20;
+
+export interface LogitsOptions {
+  readonly turn?: Turn;
+  readonly onProgress?: (progress: DecodeProgress) => void;
+}
 
 /** An opened model with its tokenizer: everything that can be done with it. Its own weights never change. */
 export class Lab {
@@ -216,21 +222,28 @@ export class Lab {
     return Generator.create(this.model, weights, shape, this.stopTokenIds.slice(0, 4));
   }
 
-  /** The logits [vocabSize] of the token after `ids`. */
-  async logits(ids: readonly number[], weights: WeightSet = this.model.weights): Promise<Float32Array<ArrayBuffer>> {
-    const generator = await this.generator(weights, { sequences: 1, length: ids.length + 1 });
+  /**
+   * The logits [vocabSize] of the token after `ids`.
+   * @param options.turn runs one slice of the work; it throws to end it
+   * @param options.onProgress is told of the tokens that are read, after every slice
+   */
+  async logits(ids: readonly number[], weights: WeightSet = this.model.weights, { turn = (work) => work(), onProgress }: LogitsOptions = {}): Promise<Float32Array<ArrayBuffer>> {
+    const generator = await turn(() => this.generator(weights, { sequences: 1, length: ids.length + 1 }));
     try {
-      generator.begin([ids], { temperature: 0, topK: 0, topP: 1, seed: 0 });
-      await generator.advance(1);
+      generator.begin([{ prompt: ids }], { temperature: 0, topK: 0, topP: 1, seed: 0 });
+      for (let finished = false; !finished; ) {
+        ({ finished } = await turn(() => generator.slice()));
+        onProgress?.(generator.progress);
+      }
       return await generator.lastLogits();
     } finally {
       generator.destroy();
     }
   }
 
-  /** The likeliest tokens after `ids`, most likely first. */
-  async nextTokens(ids: readonly number[], count: number, weights: WeightSet = this.model.weights): Promise<{ readonly id: number; readonly probability: number }[]> {
-    const logits = await this.logits(ids, weights);
+  /** The likeliest tokens after `ids`, most likely first. @param options as for `logits` */
+  async nextTokens(ids: readonly number[], count: number, weights: WeightSet = this.model.weights, options?: LogitsOptions): Promise<{ readonly id: number; readonly probability: number }[]> {
+    const logits = await this.logits(ids, weights, options);
     const most = logits.reduce((a, b) => Math.max(a, b));
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit - most), 0);
     const order = Array.from(logits.keys()).toSorted((a, b) => logits[b]! - logits[a]! || a - b);

@@ -171,7 +171,7 @@ describe('GrpoTrainer', () => {
     const model = await loadFixtureModel('llama-tied');
     const generator = await Generator.create(model, model.weights, { sequences: 12, length: 14 }, ENDS.ids);
     const prompts = Array.from({ length: 12 }, (_, i) => tasks[i % 6]!.prompt);
-    generator.begin(prompts, { temperature: 1, topK: 0, topP: 1, seed: 9 });
+    generator.begin(prompts.map((prompt) => ({ prompt })), { temperature: 1, topK: 0, topP: 1, seed: 9 });
     const { tokens } = await generator.advance(9);
     const examples = tokens.map((answer, i) => {
       const ids = Uint32Array.from([...prompts[i]!, ...answer.map(({ id }) => id)]);

@@ -8,12 +8,14 @@
  * the ratio of the first update is exactly 1, and it costs no pass of its own.
  */
 import { batchesOfShape } from '../data/batches.ts';
+import type { AnswerProgress } from '../evaluation/generated.ts';
 import { Generator } from '../generation/generator.ts';
 import { readBack } from '../gpu/buffers.ts';
 import type { Context } from '../gpu/context.ts';
 import { childContext } from '../gpu/context.ts';
 import type { Slice } from '../gpu/kernel.ts';
 import { Program } from '../gpu/program.ts';
+import type { FloatType } from '../gpu/storedFloats.ts';
 import type { Turn } from '../gpu/turn.ts';
 import { headLoss, IGNORED, isClipped, policyLength, writePolicy } from '../graph/ops/head-loss.ts';
 import type { BatchShape, LossBuilder, PackedBatch } from '../models/decoder.ts';
@@ -47,6 +49,8 @@ export interface GrpoSettings {
   readonly schedule: Schedule;
   /** Sequences decoded together. */
   readonly sequences: number;
+  /** How their keys and values are kept; f32 by default. */
+  readonly cache?: FloatType;
   /** Rows of a micro-batch; an update takes as many as the answers need. */
   readonly rows: number;
   readonly seed: number;
@@ -120,9 +124,9 @@ export class GrpoTrainer {
       const policy = policySlice(context, shape);
       // No row holds less than one answer.
       const accumulation = Math.ceil((settings.prompts * settings.samples) / settings.rows);
-      const { penalty, recompute = false } = settings;
+      const { penalty, recompute = false, cache } = settings;
       const plan = await planTraining(context, model, { batch: shape, accumulation, recompute, loss: policyLoss(policy), ...(penalty ? { penalty } : {}) }, start);
-      generator = await Generator.create(model, plan.weights, { sequences: settings.sequences, length: shape.length }, ends.ids);
+      generator = await Generator.create(model, plan.weights, { sequences: settings.sequences, length: shape.length, ...(cache ? { cache } : {}) }, ends.ids);
       const record = (label: 'begin' | 'micro' | 'update'): Promise<Program> => Program.record(context.gpu.device, context.pipelines, `policy ${label}`, plan[label]);
       const [begin, micro, update] = await Promise.all([record('begin'), record('micro'), record('update')]);
       return new GrpoTrainer(settings, context, tasks, shape, ends, plan, policy, { begin, micro, update }, generator);
@@ -157,10 +161,10 @@ export class GrpoTrainer {
   }
 
   /** The answers of the next step, a group a task in the order of `tasksOf`: `takeStep` without its updates. Asked again before `learn`, they are the same. */
-  async sample(turn: Turn = (work) => work()): Promise<Sample[][]> {
+  async sample(turn: Turn = (work) => work(), onProgress?: (progress: AnswerProgress) => void): Promise<Sample[][]> {
     const { prompts, samples, maxNewTokens, sequences, seed } = this.settings;
     const tasks = tasksOf(this.tasks, this.#step, prompts, seed);
-    return sampleGroups(this.generator, { sequences, length: this.shape.length }, tasks, { samples, maxNewTokens, seed, step: this.#step }, turn);
+    return sampleGroups(this.generator, { sequences, length: this.shape.length }, tasks, { samples, maxNewTokens, seed, step: this.#step }, turn, onProgress);
   }
 
   /** The updates of a step on answers that are given: `takeStep` without sampling. Their log-probabilities when sampled are taken to be those of the weights as they are. */

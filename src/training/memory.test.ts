@@ -157,6 +157,9 @@ describe('the plan of a run', () => {
     await GrpoTrainer.create(model, settings, tasks, { ids: [5], padTokenId: 0 });
     expect(new Map([...context.pool.bytes].filter(([, each]) => each > 0))).toEqual(plan.bytes);
     expect(plan.bytes.get('cache')).toBeGreaterThan(0);
+    const halved = await planRun(model, { ...planned, sampling: { ...planned.sampling!, cache: 'bf16' } });
+    expect(halved.bytes.get('cache')).toBe(plan.bytes.get('cache')! / 2);
+    expect(halved.total).toBe(plan.total - halved.bytes.get('cache')!);
     const ways = await waysToFit(model, planned, 0);
     expect(ways.map(({ change }) => change)).toEqual(['recompute', 'micro-batch', 'fewer-together', 'half', 'shorter']);
     expect(ways[2]!.size.sampling).toEqual({ sequences: 1, longestPrompt: 3 });

@@ -2,7 +2,7 @@
  * @file The memory of a run before it starts: the very code of a run on a context that only counts, and the changes that
  * would make it smaller.
  */
-import { planGenerator } from '../generation/generator.ts';
+import { planGenerator } from '../generation/plan.ts';
 import type { BufferCategory, BufferFacts } from '../gpu/buffers.ts';
 import { totalBytes } from '../gpu/buffers.ts';
 import { countingContext } from '../gpu/context.ts';
@@ -40,8 +40,8 @@ export interface RunSize {
   readonly accumulation: number;
   /** What measures states and predictions while it goes on. */
   readonly follow?: ProbeSize | undefined;
-  /** Of GRPO: how many answers are decoded together, and the tokens of the longest prompt. `batch` holds that prompt with the longest answer. */
-  readonly sampling?: { readonly sequences: number; readonly longestPrompt: number };
+  /** Of GRPO: how many answers are decoded together, the tokens of the longest prompt, and how keys and values are kept. `batch` holds that prompt with the longest answer. */
+  readonly sampling?: { readonly sequences: number; readonly longestPrompt: number; readonly cache?: FloatType | undefined };
 }
 
 export interface RunPlan {
@@ -83,7 +83,7 @@ export async function planRun(model: Model, size: RunSize): Promise<RunPlan> {
   const penalty = id && { lambda: 0, term: penaltyTerm(id, directions()) };
   const loss = sampling ? { loss: policyLoss(policySlice(context, batch)) } : { objective: objectiveOf(kind, { throughScale }) };
   const { weights } = await planTraining(context, planned, { batch, accumulation, recompute, ...loss, ...(penalty ? { penalty } : {}) }, start);
-  if (sampling) planGenerator(context, planned, weights, { sequences: sampling.sequences, length: batch.length });
+  if (sampling) planGenerator(context, planned, weights, { sequences: sampling.sequences, length: batch.length, ...(sampling.cache ? { cache: sampling.cache } : {}) });
   if (follow) planProbeMeter(context, planned, weights, follow);
   const { bytes, buffers } = context.pool;
   const held = heldBy(id);

@@ -1,5 +1,6 @@
 /** @file Advantages within groups, and the order in which prompts come. */
 import { describe, expect, it } from 'vitest';
+import type { GenerationRequest, Sampling } from '../generation/generator.ts';
 import type { Task } from './rollout.ts';
 import { advantages, sampleGroups, tasksOf } from './rollout.ts';
 
@@ -40,12 +41,13 @@ describe('sampleGroups', () => {
     // Writes the first token of the prompt and ends, for every second sequence; the others are cut off.
     const written: number[][] = [];
     const generator = {
-      begin(prompts: readonly (readonly number[])[], { seed, temperature }: { readonly seed: number; readonly temperature: number }): void {
+      begin(requests: readonly GenerationRequest[], { temperature }: Sampling): void {
         expect(temperature).toBe(1);
-        seeds.push(seed);
-        written.splice(0, written.length, ...prompts.map(([first], i) => (i % 2 ? [first!, 0] : [9, 9, 9, 9])));
+        seeds.push(requests[0]!.seed!);
+        written.splice(0, written.length, ...requests.map(({ prompt: [first] }, i) => (i % 2 ? [first!, 0] : [9, 9, 9])));
       },
-      advance: () => Promise.resolve({ tokens: written.splice(0).map((ids) => ids.map((id) => ({ id, probability: 0.5 }))), finished: true }),
+      slice: () => Promise.resolve({ tokens: written.splice(0).map((ids) => ids.map((id) => ({ id, probability: 0.5 }))), ended: [0, 1, 2, 3], finished: true }),
+      progress: { done: 0, total: 0, tokensPerSecond: 0, secondsLeft: undefined },
     };
     const settings = { samples: 2, maxNewTokens: 3, seed: 4, step: 0 };
     const groups = await sampleGroups(generator, { sequences: 4, length: 8 }, [task([5, 6]), task([7])], settings, now);

@@ -3,8 +3,9 @@
  */
 import { Random, shuffledIndices } from '../data/random.ts';
 import type { TokenisedExample } from '../data/tokenise.ts';
+import type { AnswerProgress, AnswerSource } from '../evaluation/generated.ts';
 import { generateAnswers } from '../evaluation/generated.ts';
-import type { Generator, GeneratorShape } from '../generation/generator.ts';
+import type { GeneratorShape } from '../generation/generator.ts';
 import type { Turn } from '../gpu/turn.ts';
 
 /** A prompt, and what an answer to it is worth. */
@@ -57,15 +58,16 @@ export function tasksOf<T>(tasks: readonly T[], step: number, count: number, see
  * @returns a group a task
  */
 export async function sampleGroups(
-  generator: Pick<Generator, 'begin' | 'advance'>,
+  generator: AnswerSource,
   shape: GeneratorShape,
   tasks: readonly Task[],
   { samples, maxNewTokens, seed, step }: { readonly samples: number; readonly maxNewTokens: number; readonly seed: number; readonly step: number },
   turn: Turn,
+  onProgress?: (progress: AnswerProgress) => void,
 ): Promise<Sample[][]> {
   const settings = { samples, temperature: 1, maxNewTokens, seed: new Random(seed, SAMPLING_STREAM + step).uint32() };
   // The decoder stops at the tokens that end an answer by itself; none is named here, so that they stay in it and are trained.
-  const answers = await generateAnswers(generator, shape, tasks.map(({ prompt }) => prompt), [], settings, turn);
+  const answers = await generateAnswers(generator, shape, tasks.map(({ prompt }) => prompt), [], settings, turn, onProgress);
   return tasks.map(({ prompt, reward }, task) => {
     const own = answers[task]!.map(({ ids }) => ids);
     const rewards = own.map(reward);

@@ -2,6 +2,7 @@
  * @file What an export is held to: the logits after a few prompts. They go into the export as logits.json, so that whoever loads it elsewhere can see
  * whether it says there what it said here.
  */
+import type { Turn } from '../gpu/turn.ts';
 import type { ExportedRun } from './exporting.ts';
 
 const PROMPTS = 3;
@@ -17,11 +18,15 @@ export function promptsOf({ material: { train } }: Pick<ExportedRun, 'material'>
   });
 }
 
-/** logits.json: token ids of each prompt, and the largest logits after it as [id, logit], the largest first. */
-export async function writeLogits(run: ExportedRun): Promise<string> {
+/** logits.json: token ids of each prompt, and the largest logits after it as [id, logit], the largest first. @throws the reason of `signal` */
+export async function writeLogits(run: ExportedRun, signal?: AbortSignal): Promise<string> {
+  const turn: Turn = (work) => {
+    signal?.throwIfAborted();
+    return work();
+  };
   const prompts = [];
   for (const ids of promptsOf(run)) {
-    const logits = await run.material.lab.logits(ids, run.weights);
+    const logits = await run.material.lab.logits(ids, run.weights, { turn });
     const order = Array.from(logits.keys()).toSorted((a, b) => logits[b]! - logits[a]! || a - b);
     prompts.push({ ids, logits: order.slice(0, LARGEST).map((id) => [id, logits[id]!]) });
   }

@@ -1,6 +1,6 @@
 /** @file Evaluation on demand: base and runs on one suite, with intervals, and its items kept for browsing. */
 import type { Example } from '../data/examples.ts';
-import type { WeightSet } from '../engine.ts';
+import type { DecodeProgress, WeightSet } from '../engine.ts';
 import { perplexityInterval, scoreInterval, type Interval } from '../evaluation/intervals.ts';
 import type { ScoredItem, Scorer, ScorerSettings } from '../evaluation/scorer.ts';
 import { completionOf } from '../evaluation/scorer.ts';
@@ -33,7 +33,7 @@ export class Evaluations {
    * Measures all columns one after the other.
    * @throws when it was cancelled, or a measure does not fit the items
    */
-  async evaluate(request: EvaluationRequest, { dataset, examples, columns, scorer }: EvaluationMaterial, turn: Turn, onProgress: (done: number, total: number) => void): Promise<EvaluationReport> {
+  async evaluate(request: EvaluationRequest, { dataset, examples, columns, scorer }: EvaluationMaterial, turn: Turn, onProgress: (done: number, total: number, decoding?: DecodeProgress) => void): Promise<EvaluationReport> {
     this.#cancelled = false;
     const started = performance.now();
     const items = request.items > 0 ? examples.slice(0, request.items) : examples;
@@ -42,7 +42,7 @@ export class Evaluations {
     for (const [index, { weights }] of columns.entries()) {
       const own = scorer(weights, request);
       try {
-        const report = (done: number): void => onProgress(index * items.length + done, columns.length * items.length);
+        const report = (done: number, decoding?: DecodeProgress): void => onProgress(index * items.length + done, columns.length * items.length, decoding);
         scored.push(await own.score(items, request.measure, (work) => turn(() => this.#unlessCancelled(work)), report));
       } finally {
         own.destroy();

@@ -1,7 +1,7 @@
 /** @file Every kind of export of a small model: what is in it, that it is verified, and that a damaged one is found out. */
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, Lab, WeightSet } from '../engine.ts';
+import type { DecodeProgress, Engine, Lab, WeightSet } from '../engine.ts';
 import { createEngine } from '../engine.ts';
 import { Random } from '../data/random.ts';
 import type { WriteFile } from '../formats/folder.ts';
@@ -151,6 +151,17 @@ describe('export of all weights', () => {
     const signal = AbortSignal.abort(new Error('The export was cancelled.'));
     await expect(exportRun(engine, runOf(lab.model.weights), MODEL, FACTS, { ...zip, signal })).rejects.toThrow('The export was cancelled.');
     await expect(exportRun(engine, runOf(undefined), MODEL, FACTS, zip)).rejects.toThrow('no weights to export');
+  });
+
+  it('is verified token by token, and ends between them when it is asked to', async () => {
+    const stop = new AbortController();
+    const told: DecodeProgress[] = [];
+    const whole = await exportRun(engine, runOf(lab.model.weights), MODEL, FACTS, { ...zip, onVerifying: (progress) => told.push(progress) });
+    expect(failed(whole)).toEqual([]);
+    expect(told.map(({ done }) => done)).toEqual(told.map(({ done }) => done).toSorted((a, b) => a - b));
+    expect(told.at(-1)).toMatchObject({ done: told[0]!.total, secondsLeft: 0 });
+    const stopped = exportRun(engine, runOf(lab.model.weights), MODEL, FACTS, { ...zip, signal: stop.signal, onVerifying: () => stop.abort(new Error('The export was cancelled.')) });
+    await expect(stopped).rejects.toThrow('The export was cancelled.');
   });
 });
 

@@ -1,5 +1,5 @@
 /** @file A run as files to take home, and the proof that they are right: read back, reloaded, logits compared. */
-import type { Engine, Lab, ModelFiles, WeightSet } from '../engine.ts';
+import type { DecodeProgress, Engine, Lab, ModelFiles, WeightSet } from '../engine.ts';
 import type { WriteFile } from '../formats/folder.ts';
 import type { BaseModel, LoraAdapter } from '../formats/lora.ts';
 import { writeMlxAdapter } from '../formats/mlx.ts';
@@ -37,6 +37,8 @@ export interface ExportPlace {
   /** One zip of everything; else every file goes through `writeFile`, which then stands for the folder that a person chose. */
   readonly zip: boolean;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Of the tokens by which it is verified. */
+  readonly onVerifying?: (progress: DecodeProgress) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -65,7 +67,7 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
   const files = new Map(adapter ? adapterFiles(lab, options, adapter, base, card) : await lab.exportFolder(weights, card, { ...place, dtype: options.dtype, writeFile }));
   for (const [path, text] of Object.entries(logFiles(run, options, facts))) files.set(path, new Blob([text]));
   // An extracted adapter says something else than the run did.
-  if (retainedEnergy === undefined) files.set('logits.json', new Blob([await writeLogits(run)]));
+  if (retainedEnergy === undefined) files.set('logits.json', new Blob([await writeLogits(run, place.signal)]));
 
   const name = exportName(run, options);
   const fileName = place.zip ? `${name}.zip` : name;
@@ -79,7 +81,7 @@ export async function exportRun(engine: Engine, run: ExportedRun, options: Expor
     ...(place.zip ? { file: new File([onDisk.get(fileName)!], fileName, { type: 'application/zip' }) } : {}),
     files: [...sizes].map(([path, bytes]) => ({ name: path, bytes })),
     ...(retainedEnergy === undefined ? {} : { retainedEnergy }),
-    verification: await verify(engine, run, { options, weights, adapter, retainedEnergy, base, sizes }, read),
+    verification: await verify(engine, run, { options, weights, adapter, retainedEnergy, base, sizes }, read, { signal: place.signal, onProgress: place.onVerifying }),
   };
 }
 

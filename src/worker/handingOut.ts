@@ -1,5 +1,5 @@
 /** @file Where files go that a person takes home: a folder of theirs, or a zip on disk, or one in memory where the browser stores nothing. */
-import type { Engine, ModelFiles } from '../engine.ts';
+import type { DecodeProgress, Engine, ModelFiles } from '../engine.ts';
 import { inMemory } from '../formats/folder.ts';
 import { zipFiles } from '../formats/zip.ts';
 import { folderWriter } from '../storage/chosenFolder.ts';
@@ -23,6 +23,7 @@ export class HandingOut {
     private readonly lock: Lock,
     private readonly engine: () => Engine,
     private readonly onProgress: (done: number, total: number) => void,
+    private readonly onVerifying: (progress: DecodeProgress) => void,
   ) {}
 
   /**
@@ -37,7 +38,7 @@ export class HandingOut {
       const { adapter, dataHashes } = run.environment;
       const facts = { adapter, dataHashes, base: { name: origin.name, revision: origin.revision }, chat: run.material.lab.template !== undefined };
       const writeFile = folder ? await folderWriter(folder, exportName(run, options)) : await this.#scratchWriter();
-      return this.lock.run(() => exportRun(this.engine(), run, options, facts, { writeFile, zip: !folder, onProgress: this.onProgress, signal }));
+      return this.lock.run(() => exportRun(this.engine(), run, options, facts, { writeFile, zip: !folder, onProgress: this.onProgress, onVerifying: this.onVerifying, signal }));
     });
   }
 

@@ -1,5 +1,5 @@
 /** @file What a run's loop asks of whatever trains its weights, and fine-tuning as one that does. */
-import type { FineTune, Lab, WeightSet } from '../engine.ts';
+import type { DecodeProgress, FineTune, Lab, WeightSet } from '../engine.ts';
 import type { Turn } from '../gpu/turn.ts';
 import type { RunConfig, SampledAnswers, StepMetrics } from './protocol.ts';
 
@@ -10,12 +10,38 @@ export interface Taken {
   readonly answers?: SampledAnswers;
 }
 
+/** What a run was doing ends because it was asked to stop; nothing of the step that was under way has happened. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+}
+
+/** What `work` comes to; undefined where it has ended as `Stopped`. */
+export async function unlessStopped<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Stopped) return undefined;
+    throw error;
+  }
+}
+
+/** How a step decodes, if it does. */
+export interface Decoding {
+  /** Throws `Stopped` to end it. */
+  readonly turn: Turn;
+  readonly onProgress: (progress: DecodeProgress) => void;
+}
+
 /** Trains weights step by step. */
 export interface Learner {
   /** As they are under training; read between steps. */
   readonly weights: WeightSet;
-  /** @param turn others get their turns between slices of the work */
-  take(count: number, turn: Turn): Promise<Taken>;
+  /**
+   * Takes up to `count` steps; fewer where decoding was ended after the first.
+   * @param turn others get their turns between slices of the work
+   * @throws {Stopped} where decoding was ended in the first
+   */
+  take(count: number, turn: Turn, decoding: Decoding): Promise<Taken>;
   /** Everything that the next step depends on, as pieces of a file for `restoreState`. Take no step until they were read. */
   saveState(): ReturnType<FineTune['saveState']>;
   /** @throws FormatError when the file is of another run; this one is as it was then */

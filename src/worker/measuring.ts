@@ -43,7 +43,7 @@ export class Measurements {
         request,
         { dataset, examples, columns: request.columns.map((column, i) => ({ column, weights: weights[i]! })), scorer: (set, settings) => lab.scorer(set, { ...shape, ...settings }) },
         (work) => this.lock.run(work),
-        (done, total) => this.emit({ type: 'phase', phase: 'evaluate', done, total, unit: 'items' }),
+        (done, total, decoding) => this.emit({ type: 'phase', phase: 'evaluate', done, total, unit: 'items', ...(decoding ? { decoding } : {}) }),
       ),
     );
   }

@@ -3,8 +3,6 @@ import type { Lab, WeightSet } from '../engine.ts';
 import type { Lock } from './lock.ts';
 import type { SamplingOptions, StreamEvent } from './protocol.ts';
 
-/** Tokens decoded before a run gets its turn again. */
-const TOKENS_PER_TURN = 8;
 /** Likeliest tokens that are shown for a place in an answer. */
 const ALTERNATIVES = 5;
 
@@ -32,7 +30,7 @@ export class Playground {
   /** The likeliest next tokens after a prompt and a part of its answer. */
   async alternatives(weights: WeightSet, prompt: string, answer: readonly number[]): Promise<{ text: string; probability: number }[]> {
     const ids = [...this.lab.encodePrompt(prompt), ...answer];
-    const likeliest = await this.lock.run(() => this.lab.nextTokens(ids, ALTERNATIVES, weights));
+    const likeliest = await this.lab.nextTokens(ids, ALTERNATIVES, weights, { turn: (work) => this.lock.run(work) });
     return likeliest.map(({ id, probability }) => ({ text: this.lab.tokenizer.tokenText(id), probability }));
   }
 
@@ -40,13 +38,14 @@ export class Playground {
     const { lab, lock } = this;
     const generator = await lock.run(() => lab.generator(weights, { sequences: 1, length: prompt.length + options.maxNewTokens }));
     try {
-      generator.begin([prompt], options);
+      generator.begin([{ prompt }], options);
       for (;;) {
         if (this.#stopped) {
           stream({ type: 'done', column, reason: 'stopped' });
           return;
         }
-        const { tokens, finished } = await lock.run(() => generator.advance(TOKENS_PER_TURN));
+        const { tokens, finished } = await lock.run(() => generator.slice());
+        stream({ type: 'progress', column, progress: generator.progress });
         for (const { id, probability } of tokens[0]!) if (!lab.stopTokenIds.includes(id)) stream({ type: 'token', column, id, text: lab.tokenizer.tokenText(id), probability });
         if (finished) {
           const ended = lab.stopTokenIds.includes(tokens[0]!.at(-1)?.id ?? -1);

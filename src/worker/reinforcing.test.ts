@@ -1,12 +1,18 @@
 /** @file GRPO as the page asks for it: from the weights of a supervised run to weights that are kept, compared and exported like those of any run. */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
+import { importDataset } from '../data/dataset.ts';
+import type { DecodeProgress } from '../engine.ts';
+import { createEngine } from '../engine.ts';
 import { isCorrect } from '../evaluation/answer.ts';
-import { testAdapters } from '../gpu/testing.ts';
+import { testAdapters, testGpu } from '../gpu/testing.ts';
+import type { Turn } from '../gpu/turn.ts';
 import type { MemoryDirectory } from '../storage/testing.ts';
 import { memoryDirectory } from '../storage/testing.ts';
 import type { LabEvent, RunConfig, RunId, RunState, StepMetrics } from './protocol.ts';
-import { reinforceSettings } from './reinforcing.ts';
+import type { Learner, Taken } from './learner.ts';
+import { Stopped } from './learner.ts';
+import { reinforceSettings, reinforcing } from './reinforcing.ts';
 import { Session } from './session.ts';
 
 const SFT: RunConfig = {
@@ -145,6 +151,42 @@ describe('a run of GRPO', () => {
     expect(left.files.get(`${id}.safetensors`)).toEqual(disk.files.get(`${id}.safetensors`));
     expect(after.events.some(({ type }) => type === 'start'), 'it was measured before').toBe(false);
     after.close();
+  });
+});
+
+describe('sampling', () => {
+  it('tells its tokens, and ends within a slice without a trace, or with the steps before it', async () => {
+    const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
+    const files = new Map(await Promise.all(names.map(async (name) => [name, await fetchPublic(`model/${name}`)] as const)));
+    const lab = await createEngine(await testGpu()).open(files);
+    const questions = await (await importDataset(new File([ROWS], 'rows.jsonl'))).examples.read();
+    const now: Turn = (work) => work();
+    const learner = (): Promise<Learner> => reinforcing(lab, { ...SFT, reinforce: REINFORCE }, REINFORCE, questions, undefined);
+    const told: DecodeProgress[] = [];
+    let sampled = 0;
+    const onProgress = (progress: DecodeProgress): void => {
+      told.push(progress);
+      if (progress.done === progress.total) sampled += 1;
+    };
+    const straight = await learner();
+    const expected = [await straight.take(1, now, { turn: now, onProgress }), await straight.take(1, now, { turn: now, onProgress })];
+    expect(sampled).toBe(2);
+
+    const interrupted = await learner();
+    const until =
+      (isOver: () => boolean): Turn =>
+      (work) => {
+        if (isOver()) throw new Stopped('The run was stopped.');
+        return work();
+      };
+    told.length = 0;
+    await expect(interrupted.take(1, now, { turn: until(() => told.length === 1), onProgress })).rejects.toThrow(Stopped);
+    sampled = 0;
+    const measured = ({ steps }: Taken): unknown => steps.map((step) => ({ ...step, tokensPerSecond: 0 }));
+    expect(measured(await interrupted.take(2, now, { turn: until(() => sampled === 1), onProgress }))).toEqual(measured(expected[0]!));
+    expect(measured(await interrupted.take(1, now, { turn: now, onProgress }))).toEqual(measured(expected[1]!));
+    for (const each of [straight, interrupted]) each.destroy();
+    lab.destroy();
   });
 });
 

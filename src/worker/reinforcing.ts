@@ -6,7 +6,8 @@ import type { Turn } from '../gpu/turn.ts';
 import type { Sample } from '../training/rollout.ts';
 import { isUniform, tasksOf } from '../training/rollout.ts';
 import { learningRateAt } from '../training/schedule.ts';
-import type { Learner, Taken } from './learner.ts';
+import type { Decoding, Learner, Taken } from './learner.ts';
+import { Stopped } from './learner.ts';
 import type { ReinforceConfig, RunConfig, SampledAnswers, StepMetrics } from './protocol.ts';
 
 const FIELDS: readonly (keyof ReinforceConfig)[] = ['prompts', 'samples', 'maxNewTokens', 'sequences', 'updates', 'clipLow', 'clipHigh'];
@@ -56,25 +57,36 @@ export async function reinforcing(lab: Lab, config: RunConfig, reinforce: Reinfo
   const trainer = await lab.reinforce(settings, questions, { startFrom });
   return {
     weights: trainer.weights,
-    take: (count, turn) => takeSteps(lab, trainer, settings, questions, count, turn),
+    take: (count, turn, decoding) => takeSteps(lab, trainer, settings, questions, count, turn, decoding),
     saveState: () => trainer.saveState(),
     restoreState: (file, fileName) => trainer.restoreState(file, fileName),
     destroy: () => trainer.destroy(),
   };
 }
 
-async function takeSteps(lab: Lab, trainer: GrpoTrainer, settings: Settings, questions: readonly Example[], count: number, turn: Turn): Promise<Taken> {
+async function takeSteps(lab: Lab, trainer: GrpoTrainer, settings: Settings, questions: readonly Example[], count: number, turn: Turn, decoding: Decoding): Promise<Taken> {
   const steps: StepMetrics[] = [];
   let answers: SampledAnswers | undefined;
   for (let i = 0; i < count; i++) {
     const started = performance.now();
     const asked = tasksOf(questions, trainer.step, settings.prompts, settings.seed);
-    const groups = await trainer.sample(turn);
+    const groups = await sampleOrStop(trainer, decoding, steps.length > 0);
+    if (!groups) break;
     const record = await trainer.learn(groups, turn);
     steps.push(metricsOf(record, settings, (performance.now() - started) / 1000));
     answers = shownOf(lab, record.step, asked, groups);
   }
   return { steps, ...(answers ? { answers } : {}) };
+}
+
+/** The answers of the next step; undefined where decoding was ended and there are steps to report already. */
+async function sampleOrStop(trainer: GrpoTrainer, { turn, onProgress }: Decoding, reported: boolean): Promise<Awaited<ReturnType<GrpoTrainer['sample']>> | undefined> {
+  try {
+    return await trainer.sample(turn, onProgress);
+  } catch (error) {
+    if (reported && error instanceof Stopped) return undefined;
+    throw error;
+  }
 }
 
 function metricsOf(record: GrpoRecord, { schedule, prompts, samples, updates }: Settings, seconds: number): StepMetrics {

@@ -1,13 +1,14 @@
 /** @file The life of a run: prepare, evaluate the base, train with live evaluation and drift, pause, stop, keep. */
-import type { ProbeBaseline, ProbeMeter, WeightSet } from '../engine.ts';
+import type { DecodeProgress, ProbeBaseline, ProbeMeter, WeightSet } from '../engine.ts';
 import { METRICS_RING } from '../engine.ts';
 import type { Scorer } from '../evaluation/scorer.ts';
+import type { Turn } from '../gpu/turn.ts';
 import { heldBy, partsOf } from '../methods/registry.ts';
 import type { DriftMeter } from '../spectral/drift.ts';
 import { StoppedBeforeTrainingError, summaryOf } from './decomposing.ts';
 import type { ImportedRun } from './imported.ts';
 import type { RunKeeper } from './keeper.ts';
-import { fineTuning, settingsOf, type Learner } from './learner.ts';
+import { fineTuning, settingsOf, Stopped, unlessStopped, type Learner } from './learner.ts';
 import type { Lock } from './lock.ts';
 import { estimatedDivergences } from './probing.ts';
 import type { Evaluation, LabEvent, PhaseId, RunConfig, RunId, RunState, RunSummary, SampledAnswers, SuiteMeasures } from './protocol.ts';
@@ -64,6 +65,16 @@ export class Run {
   #from: Interrupted | undefined;
   #request: Request = 'run';
   #wake: (() => void) | undefined;
+  /** A slice of what may be broken off. */
+  readonly #turn: Turn = (work) => {
+    if (this.#isStopped()) throw new Stopped('The run was stopped.');
+    return this.lock.run(work);
+  };
+  /** What a run that is kept ends with is measured to its end. */
+  readonly #turnUnlessDiscarded: Turn = (work) => {
+    if (this.#isDiscarded()) throw new Stopped('The run was discarded.');
+    return this.lock.run(work);
+  };
 
   constructor(
     readonly id: string,
@@ -178,8 +189,8 @@ export class Run {
       ...(baseline ? { follow: own(await lock.run(() => lab.probeMeter(baseline, learner.weights))) } : {}),
     };
     this.#phase('compile', 1, 1, 'kernels');
-    await this.#evaluateBase(config.startFrom === undefined ? scorer : own(suiteScorer(lab, lab.model.weights, config.maxLength)));
-    if (!this.#isStopped()) await this.#evaluateStart(scorer);
+    await unlessStopped(this.#evaluateBase(config.startFrom === undefined ? scorer : own(suiteScorer(lab, lab.model.weights, config.maxLength))));
+    if (!this.#isStopped()) await unlessStopped(this.#evaluateStart(scorer));
     if (this.#isStopped()) {
       // Nothing has been trained yet that could be kept.
       this.#setState('stopped', 'discarded');
@@ -188,14 +199,15 @@ export class Run {
     this.weights = learner.weights;
     this.#setState('running');
     const finished = await this.#steps(learner, scorer, meters);
-    if (this.#request === 'discard') {
+    // A run that is stopped can go on later, as if it had been paused.
+    if (!finished && !this.#isDiscarded()) await this.#checkpoint(learner);
+    const measured = this.#isDiscarded() ? undefined : await unlessStopped(this.#evaluate(scorer, this.completedSteps, 'evaluate', true, this.#turnUnlessDiscarded));
+    if (!measured) {
       this.weights = undefined;
       this.#setState('stopped', 'discarded');
       return;
     }
-    // A run that is stopped can go on later, as if it had been paused.
-    if (!finished) await this.#checkpoint(learner);
-    this.material.baseEvaluations.set(this.#endKey(this.id), await this.#evaluate(scorer, this.completedSteps, 'evaluate', true));
+    this.material.baseEvaluations.set(this.#endKey(this.id), measured);
     if (meters.spectrum) await this.#drift(meters.spectrum);
     if (meters.follow) await this.#follow(meters.follow);
     this.#phase('save', 0, 1, 'items');
@@ -232,8 +244,12 @@ export class Run {
     return learner;
   }
 
+  #isDiscarded(): boolean {
+    return this.#request === 'discard';
+  }
+
   #isStopped(): boolean {
-    return this.#request === 'keep' || this.#request === 'discard';
+    return this.#request === 'keep' || this.#isDiscarded();
   }
 
   /** The training loop. Returns whether all steps were made. */
@@ -251,7 +267,7 @@ export class Run {
       const untilDrift = spectrum ? config.driftEvery - (this.completedSteps % config.driftEvery) : Number.POSITIVE_INFINITY;
       const count = single ? 1 : Math.min(burst, untilEvaluation, untilDrift, followEvery - (this.completedSteps % followEvery), config.steps - this.completedSteps);
       const started = performance.now();
-      await this.#take(learner, count);
+      if (!(await this.#take(learner, count))) return false;
       const elapsed = performance.now() - started;
       burst = Math.max(1, Math.min(METRICS_RING / 2, Math.round((REPORT_EVERY / elapsed) * count)));
       const last = this.completedSteps >= config.steps;
@@ -265,7 +281,7 @@ export class Run {
       }
       if (!last && this.completedSteps % config.evaluateEvery === 0 && evaluatedAt !== this.completedSteps) {
         evaluatedAt = this.completedSteps;
-        await this.#evaluate(scorer, this.completedSteps, 'evaluate', false);
+        if (!(await unlessStopped(this.#evaluate(scorer, this.completedSteps, 'evaluate', false)))) return false;
       }
       if (this.keeper?.isDue(this.completedSteps, config.evaluateEvery)) await this.#checkpoint(learner);
       if (single && this.#request === 'step') this.request('pause');
@@ -273,13 +289,17 @@ export class Run {
     return true;
   }
 
-  /** Takes steps and reports them. */
-  async #take(learner: Learner, count: number): Promise<void> {
-    const { steps, answers } = await learner.take(count, (work) => this.lock.run(work));
-    this.completedSteps += count;
+  /** Takes steps and reports them. False when the run was asked to end while the first was decoding. */
+  async #take(learner: Learner, count: number): Promise<boolean> {
+    const report = (progress?: DecodeProgress): void => this.#phase('train', this.completedSteps, this.config.steps, 'steps', progress);
+    const taken = await unlessStopped(learner.take(count, (work) => this.lock.run(work), { turn: this.#turn, onProgress: report }));
+    if (!taken) return false;
+    const { steps, answers } = taken;
+    this.completedSteps += steps.length;
     this.#emit({ type: 'steps', run: this.id, steps });
     if (answers) this.#showAnswers(answers);
-    this.#phase('train', this.completedSteps, this.config.steps, 'steps');
+    report();
+    return true;
   }
 
   /** The log keeps those of evaluated steps: all of them would be more than the rest of it. */
@@ -311,17 +331,17 @@ export class Run {
     return this.#request === 'run' || this.#request === 'step';
   }
 
-  async #evaluate(scorer: Scorer, step: number, phase: PhaseId, all: boolean): Promise<Evaluation> {
-    const evaluation = await this.#measure(scorer, step, phase, all);
+  async #evaluate(scorer: Scorer, step: number, phase: PhaseId, all: boolean, turn = this.#turn): Promise<Evaluation> {
+    const evaluation = await this.#measure(scorer, step, phase, all, turn);
     this.#emit({ type: 'evaluation', run: this.id, evaluation });
     return evaluation;
   }
 
   /** @param all every item of the suites, else `evaluationItems` of each */
-  #measure(scorer: Scorer, step: number, phase: PhaseId, all: boolean): Promise<Evaluation> {
+  #measure(scorer: Scorer, step: number, phase: PhaseId, all: boolean, turn = this.#turn): Promise<Evaluation> {
     const { heldOut, outOfDomain } = this.material;
     const limit = all ? Number.POSITIVE_INFINITY : this.config.evaluationItems;
-    return evaluateSuites(scorer, [heldOut, outOfDomain], step, limit, this.lock, (done, total) => this.#phase(phase, done, total, 'items'));
+    return evaluateSuites(scorer, [heldOut, outOfDomain], step, limit, turn, (done, total, decoding) => this.#phase(phase, done, total, 'items', decoding));
   }
 
   async #evaluateBase(scorer: Scorer): Promise<void> {
@@ -380,8 +400,8 @@ export class Run {
     this.#emit({ type: 'state', run: this.id, state, seconds: this.#seconds, ...(message === undefined ? {} : { message }), ...(resumableFrom === undefined ? {} : { resumableFrom }) });
   }
 
-  #phase(phase: PhaseId, done: number, total: number, unit: Extract<LabEvent, { type: 'phase' }>['unit']): void {
-    this.emitToPage({ type: 'phase', run: this.id, phase, done, total, unit });
+  #phase(phase: PhaseId, done: number, total: number, unit: Extract<LabEvent, { type: 'phase' }>['unit'], decoding?: DecodeProgress): void {
+    this.emitToPage({ type: 'phase', run: this.id, phase, done, total, unit, ...(decoding ? { decoding } : {}) });
   }
 
   #emit(event: LabEvent): void {

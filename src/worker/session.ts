@@ -91,6 +91,7 @@ export class Session implements LabApi {
       this.#lock,
       () => this.#device.engine,
       (done, total) => this.#emit({ type: 'phase', phase: 'save', done, total, unit: 'tensors' }),
+      (decoding) => this.#emit({ type: 'phase', phase: 'verify', done: 0, total: 1, unit: 'parts', decoding }),
     );
     this.#queueMaker = new QueueMaker(this.#queue, this.#library, {
       model: () => this.#workspaces.current?.key,

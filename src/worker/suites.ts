@@ -3,7 +3,8 @@ import type { Example } from '../data/examples.ts';
 import type { Lab, WeightSet } from '../engine.ts';
 import { scoreInterval } from '../evaluation/intervals.ts';
 import type { Measure, ScoredItem, Scorer } from '../evaluation/scorer.ts';
-import type { Lock } from './lock.ts';
+import type { DecodeProgress } from '../generation/generator.ts';
+import type { Turn } from '../gpu/turn.ts';
 import type { Accuracy, Evaluation } from './protocol.ts';
 
 /** Items with what they are scored by. */
@@ -27,9 +28,9 @@ export const suiteScorer = (lab: Lab, weights: WeightSet, maxLength: number): Sc
 /**
  * One evaluation of both suites.
  * @param limit items of each suite, from its start
- * @param onItems items done, of all
+ * @param onItems items done, of all; where answers are generated, tokens too
  */
-export async function evaluateSuites(scorer: Scorer, [heldOut, outOfDomain]: readonly [Suite, Suite], step: number, limit: number, lock: Lock, onItems: (done: number, total: number) => void): Promise<Evaluation> {
+export async function evaluateSuites(scorer: Scorer, [heldOut, outOfDomain]: readonly [Suite, Suite], step: number, limit: number, turn: Turn, onItems: (done: number, total: number, decoding?: DecodeProgress) => void): Promise<Evaluation> {
   const suites = [heldOut, outOfDomain].map(({ examples, measure }) => ({ examples: examples.slice(0, limit), measure }));
   const total = suites.reduce((sum, { examples }) => sum + examples.length, 0);
   const results: ScoredItem[][] = [];
@@ -37,7 +38,7 @@ export async function evaluateSuites(scorer: Scorer, [heldOut, outOfDomain]: rea
   let before = 0;
   onItems(0, total);
   for (const { examples, measure } of suites) {
-    results.push(await scorer.score(examples, measure, (work) => lock.run(work), (count) => onItems(before + count, total)));
+    results.push(await scorer.score(examples, measure, turn, (count, decoding) => onItems(before + count, total, decoding)));
     before += examples.length;
   }
   const groups = suites[1]!.examples.map(({ group }) => group);

@@ -2,7 +2,7 @@
  * @file Export = verify: what was written is read back, every number is compared with the live run's, and what the files say as a model is compared
  * with what the run says.
  */
-import type { Engine, FloatType, ModelFiles, WeightSet } from '../engine.ts';
+import type { DecodeProgress, Engine, FloatType, LogitsOptions, ModelFiles, WeightSet } from '../engine.ts';
 import { GpuMemoryError } from '../engine.ts';
 import { readModelFolder } from '../formats/folder.ts';
 import type { BaseModel, LoraAdapter } from '../formats/lora.ts';
@@ -35,13 +35,24 @@ export interface Exported {
   readonly sizes: ReadonlyMap<string, number>;
 }
 
-/** @param read opens what was written, from where it was written to */
-export async function verify(engine: Engine, run: ExportedRun, exported: Exported, read: () => Promise<ModelFiles>): Promise<VerifyItem[]> {
+/** How a verification is followed and ended. */
+export interface Verifying {
+  readonly signal?: AbortSignal | undefined;
+  /** Tokens of the prompts that are compared. */
+  readonly onProgress?: ((progress: DecodeProgress) => void) | undefined;
+}
+
+/**
+ * @param read opens what was written, from where it was written to
+ * @throws the reason of `signal`
+ */
+export async function verify(engine: Engine, run: ExportedRun, exported: Exported, read: () => Promise<ModelFiles>, verifying: Verifying = {}): Promise<VerifyItem[]> {
   const items: VerifyItem[] = [];
   const check = async (title: string, work: () => Promise<Omit<VerifyItem, 'check'>>): Promise<void> => {
     try {
       items.push({ check: title, ...(await work()) });
     } catch (error) {
+      verifying.signal?.throwIfAborted();
       items.push({ check: title, passed: false, detail: error instanceof Error ? error.message : String(error) });
     }
   };
@@ -64,14 +75,14 @@ export async function verify(engine: Engine, run: ExportedRun, exported: Exporte
       const { lab } = run.material;
       const reloaded = lab.attachAdapter(found);
       try {
-        return await compareLogits(run, exported, (ids) => lab.logits(ids, reloaded));
+        return await compareLogits(run, exported, (ids, options) => lab.logits(ids, reloaded, options), verifying);
       } finally {
         lab.release(reloaded);
       }
     });
   } else {
     await check(`Every weight is that of the run${exported.options.dtype === 'F32' ? '' : `, rounded to ${exported.options.dtype}`}`, () => compareWeights(run, exported, files));
-    await check('The reloaded model gives the same logits', () => reloadAndCompare(engine, run, exported, files));
+    await check('The reloaded model gives the same logits', () => reloadAndCompare(engine, run, exported, files, verifying));
   }
   return items;
 }
@@ -104,11 +115,11 @@ async function compareWeights({ material: { lab } }: ExportedRun, { options: { d
 }
 
 /** Opens the files as a person would. */
-async function reloadAndCompare(engine: Engine, run: ExportedRun, exported: Exported, files: ModelFiles): Promise<Omit<VerifyItem, 'check'>> {
+async function reloadAndCompare(engine: Engine, run: ExportedRun, exported: Exported, files: ModelFiles, verifying: Verifying): Promise<Omit<VerifyItem, 'check'>> {
   try {
     const reloaded = await engine.open(files, { precision: DTYPES[exported.options.dtype].precision });
     try {
-      return await compareLogits(run, exported, (ids) => reloaded.logits(ids));
+      return await compareLogits(run, exported, (ids, options) => reloaded.logits(ids, undefined, options), verifying);
     } finally {
       reloaded.destroy();
     }
@@ -118,13 +129,28 @@ async function reloadAndCompare(engine: Engine, run: ExportedRun, exported: Expo
   }
 }
 
-async function compareLogits(run: ExportedRun, exported: Exported, logitsOf: (ids: readonly number[]) => Promise<Float32Array>): Promise<Omit<VerifyItem, 'check'>> {
+async function compareLogits(run: ExportedRun, exported: Exported, logitsOf: (ids: readonly number[], options: LogitsOptions) => Promise<Float32Array>, { signal, onProgress }: Verifying): Promise<Omit<VerifyItem, 'check'>> {
   const { lab } = run.material;
   const prompts = promptsOf(run);
   let difference = 0;
   let largest = 0;
+  const total = 2 * prompts.reduce((sum, { length }) => sum + length, 0);
+  const started = performance.now();
+  let before = 0;
+  const options: LogitsOptions = {
+    turn: (work) => {
+      signal?.throwIfAborted();
+      return work();
+    },
+    onProgress(of) {
+      const done = before + of.done;
+      if (of.done === of.total) before = done;
+      const tokensPerSecond = (1000 * done) / (performance.now() - started);
+      onProgress?.({ done, total, tokensPerSecond, secondsLeft: (total - done) / tokensPerSecond });
+    },
+  };
   for (const ids of prompts) {
-    const [live, read] = [await lab.logits(ids, exported.weights), await logitsOf(ids)];
+    const [live, read] = [await lab.logits(ids, exported.weights, options), await logitsOf(ids, options)];
     for (const [i, logit] of live.entries()) {
       // A NaN must not pass as a small difference.
       const apart = Math.abs(logit - read[i]!);

@@ -15,7 +15,8 @@ export interface ProgressProps {
 }
 
 export function Progress({ progress, waiting, onCancel, cancelling = false }: ProgressProps): ReactElement {
-  const share = progress === undefined || progress.total === 0 ? 0 : Math.min(1, progress.done / progress.total);
+  const counted = progress?.decoding ?? progress;
+  const share = counted === undefined || counted.total === 0 ? 0 : Math.min(1, counted.done / counted.total);
   return (
     <div className="progress">
       <Ring state="live" />

@@ -4,6 +4,7 @@ import { formatCount, formatCounted, formatProbability } from '../format.ts';
 import { ColumnSwatch } from '../parts/ColumnSwatch.tsx';
 import { Icon } from '../parts/Icon.tsx';
 import { Ring } from '../parts/Ring.tsx';
+import { decodingText } from '../run/phases.ts';
 import { useLab } from '../store.ts';
 import { expectedAnswer, isRight, marksAgainst, meanProbability, type Answer, type Trial } from './answers.ts';
 import { AnswerTokens } from './AnswerTokens.tsx';
@@ -22,7 +23,11 @@ function Verdict({ right }: { readonly right: boolean | undefined }): ReactEleme
 
 /** The line under an answer: its length, how sure the model was, and how it ended. */
 function summary(answer: Answer): string {
-  if (answer.ended === undefined) return answer.tokens.length === 0 ? 'Waiting' : `${formatCounted(answer.tokens.length, 'token')} so far`;
+  if (answer.ended === undefined) {
+    const progress = answer.progress === undefined ? '' : decodingText(answer.progress);
+    if (answer.tokens.length === 0) return progress === '' ? 'Waiting' : `Reading the prompt: ${progress}`;
+    return `${formatCounted(answer.tokens.length, 'token')} so far${progress === '' ? '' : `; with the prompt ${progress}`}`;
+  }
   const ended = answer.ended === 'limit' ? ', stopped at the limit' : answer.ended === 'stopped' ? ', stopped by you' : '';
   const mean = meanProbability(answer);
   return mean === undefined ? `No tokens${ended}` : `${formatCounted(answer.tokens.length, 'token')}, mean probability ${formatProbability(mean)}${ended}`;

@@ -14,11 +14,12 @@ describe('withStream', () => {
     const events: StreamEvent[] = [
       { type: 'token', column: 0, id: 1, text: 'a', probability: 1 },
       { type: 'token', column: 1, id: 2, text: 'b', probability: 0.5 },
+      { type: 'progress', column: 1, progress: { done: 4, total: 9, tokensPerSecond: 2, secondsLeft: 2.5 } },
       { type: 'done', column: 0, reason: 'end' },
     ];
     const [first, second] = withStream([streaming(answer([])), streaming(answer([]))], events);
     expect(first).toMatchObject({ tokens: [{ id: 1 }], ended: 'end' });
-    expect(second).toMatchObject({ tokens: [{ id: 2 }], ended: undefined });
+    expect(second).toMatchObject({ tokens: [{ id: 2 }], progress: { done: 4, total: 9 }, ended: undefined });
   });
 });
 

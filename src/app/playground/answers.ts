@@ -1,4 +1,5 @@
 /** @file Answers of the playground as data: what was asked, what each model said, where they part. Pure functions, with tests. */
+import type { DecodeProgress } from '../../engine.ts';
 import type { RunId, SamplingOptions, StreamEvent } from '../../worker/protocol.ts';
 import { comesToSame, finalAnswer } from '../../worker/verdict.ts';
 
@@ -17,6 +18,8 @@ export interface Answer {
   /** Name of the column when it was asked: a run may be renamed by new runs, or removed, later. */
   readonly name: string;
   readonly tokens: readonly AnswerToken[];
+  /** How far it has come, prompt included; undefined before the first report. */
+  readonly progress?: DecodeProgress | undefined;
   /** Undefined while it streams. */
   readonly ended: Extract<StreamEvent, { type: 'done' }>['reason'] | undefined;
 }
@@ -48,7 +51,8 @@ export function withStream(answers: readonly Answer[], events: readonly StreamEv
     if (own.length === 0) return answer;
     const tokens = own.flatMap((event) => (event.type === 'token' ? [{ id: event.id, text: event.text, probability: event.probability }] : []));
     const ended = own.find((event) => event.type === 'done')?.reason ?? answer.ended;
-    return { ...answer, tokens: [...answer.tokens, ...tokens], ended };
+    const progress = own.findLast((event) => event.type === 'progress')?.progress ?? answer.progress;
+    return { ...answer, tokens: [...answer.tokens, ...tokens], progress, ended };
   });
 }
 

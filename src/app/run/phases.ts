@@ -1,6 +1,7 @@
 /** @file The phases of a run in words: their names, their order, their counts, and which are still to come. */
+import type { DecodeProgress } from '../../engine.ts';
 import type { PhaseId, RunConfig } from '../../worker/protocol.ts';
-import { formatBytes, formatCount } from '../format.ts';
+import { formatBytes, formatCount, formatSpeed, formatTime } from '../format.ts';
 import type { LabRun, PhaseProgress } from '../runs.ts';
 
 const names: Readonly<Record<PhaseId, string>> = {
@@ -40,8 +41,20 @@ export const phaseDoing = (phase: PhaseId): string => doing[phase] ?? names[phas
 /** Every run goes through these; a phase the worker leaves out is not shown as done. */
 const order: readonly PhaseId[] = ['download', 'read-cache', 'verify', 'weights', 'trial', 'read-bases', 'decompose', 'compile', 'evaluate-base', 'evaluate-start', 'train', 'evaluate', 'save'];
 
-/** "480 of 600 steps", "3.4 of 3.4 MB"; nothing where there is only one thing to count. */
-export function phaseCount({ done, total, unit }: PhaseProgress): string {
+/** "4,210 of 12,000 tokens, 320 a second, at most 24 s left". */
+export function decodingText({ done, total, tokensPerSecond, secondsLeft }: DecodeProgress): string {
+  const speed = tokensPerSecond > 0 ? `, ${tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : formatSpeed(tokensPerSecond)} a second` : '';
+  return `${formatCount(done)} of ${formatCount(total)} tokens${speed}${secondsLeft === undefined || done >= total ? '' : `, at most ${formatTime(secondsLeft)} left`}`;
+}
+
+/** "480 of 600 steps", "3.4 of 3.4 MB", with the tokens that are decoded meanwhile; nothing where there is only one thing to count. */
+export function phaseCount(progress: PhaseProgress): string {
+  const { decoding } = progress;
+  const counted = plainCount(progress);
+  return decoding && decoding.done < decoding.total ? [counted, decodingText(decoding)].filter((part) => part !== '').join('; ') : counted;
+}
+
+function plainCount({ done, total, unit }: PhaseProgress): string {
   if (total <= 1) return '';
   if (unit === 'bytes') {
     const [number, unitOfDone] = formatBytes(done).split(' ');

@@ -10,6 +10,7 @@ import keyTiledSource from '../../../shaders/attention-key-tiled.wgsl?raw';
 import queryRowsSource from '../../../shaders/attention-query-rows.wgsl?raw';
 import queryTiledSource from '../../../shaders/attention-query-tiled.wgsl?raw';
 import rowsSource from '../../../shaders/attention-rows.wgsl?raw';
+import tileProductsSource from '../../../shaders/attention-tile-products.wgsl?raw';
 import tileSource from '../../../shaders/attention-tile.wgsl?raw';
 import tiledSource from '../../../shaders/attention-tiled.wgsl?raw';
 import type { AdapterFacts } from '../../gpu/device.ts';
@@ -39,7 +40,7 @@ interface AttentionAttributes extends AttentionShape {
 }
 
 /** Rows that a workgroup of the tiled family owns. */
-const TILE = 64;
+export const TILE = 64;
 
 const tokens = ({ rows, length }: AttentionShape): number => rows * length;
 const qkvWidth = ({ heads, keyValueHeads, headDim }: AttentionShape): number => (heads + 2 * keyValueHeads) * headDim;
@@ -155,7 +156,10 @@ const attentionGradientOperation: Operation<AttentionAttributes> = {
   },
 };
 
-const familyFor = ({ family }: AttentionAttributes, { software, subgroupSize }: AdapterFacts): AttentionFamily => family ?? (software && subgroupSize >= 4 ? 'rows' : 'tiled');
+/** The kernels that suit an adapter. */
+export const attentionFamily = ({ software, subgroupSize }: AdapterFacts): AttentionFamily => (software && subgroupSize >= 4 ? 'rows' : 'tiled');
+
+const familyFor = ({ family }: AttentionAttributes, facts: AdapterFacts): AttentionFamily => family ?? attentionFamily(facts);
 
 type Constants = Record<string, Constant | FloatConstant>;
 
@@ -163,11 +167,15 @@ function shapeConstants({ length, heads, keyValueHeads, headDim }: AttentionShap
   return { LENGTH: length, HEADS: heads, KV_HEADS: keyValueHeads, SCALE: f32Constant(1 / Math.sqrt(headDim)) };
 }
 
-function rowsCall(label: string, source: string, bindings: readonly Access[], slices: readonly Slice[], shape: AttentionShape, heads: number, lanes: number): Call {
-  // The lanes of a subgroup load STEP numbers of a head at a time.
+/** The lanes of a subgroup load STEP numbers of a head at a time, PARTS times. */
+export function rowsParts({ headDim }: Pick<AttentionShape, 'headDim'>, lanes: number): { readonly STEP: number; readonly PARTS: number } {
   let step = lanes;
-  while (shape.headDim % step !== 0) step /= 2;
-  const parts = { STEP: step, PARTS: shape.headDim / step };
+  while (headDim % step !== 0) step /= 2;
+  return { STEP: step, PARTS: headDim / step };
+}
+
+function rowsCall(label: string, source: string, bindings: readonly Access[], slices: readonly Slice[], shape: AttentionShape, heads: number, lanes: number): Call {
+  const parts = rowsParts(shape, lanes);
   const specialised = kernel(label, unroll(source, parts), bindings, { ...shapeConstants(shape), ...parts, LANES: lanes });
   return {
     kernel: { ...specialised, code: `enable subgroups;\n${specialised.code}` },
@@ -177,7 +185,7 @@ function rowsCall(label: string, source: string, bindings: readonly Access[], sl
 }
 
 function tiledCall(label: string, source: string, bindings: readonly Access[], slices: readonly Slice[], shape: AttentionShape, heads: number): Call {
-  const text = unroll(`${tileSource}\n${source}`, { CHUNKS: Math.ceil(shape.headDim / 32) });
+  const text = unroll(`${tileProductsSource}\n${tileSource}\n${source}`, { CHUNKS: Math.ceil(shape.headDim / 32) });
   return {
     kernel: kernel(label, text, bindings, { ...shapeConstants(shape), VECTORS: shape.headDim / 4, CHUNKS: Math.ceil(shape.headDim / 32), GRADIENT: bindings.length === 6 }),
     slices,

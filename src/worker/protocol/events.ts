@@ -1,5 +1,6 @@
 /** @file Everything that streams from the worker. */
 import type { BasesOrigin } from '../../engine.ts';
+import type { DecodeProgress } from '../../generation/generator.ts';
 import type { MatrixDrift } from '../../spectral/drift.ts';
 import type { WorstBasis } from '../../spectral/worst.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -72,7 +73,8 @@ export interface DecompositionSummary {
 }
 
 export type LabEvent =
-  | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' | 'rows' | 'parts' }
+  /** `decoding`: where tokens are decoded meanwhile, how far that is. */
+  | { readonly type: 'phase'; readonly run?: RunId; readonly phase: PhaseId; readonly done: number; readonly total: number; readonly unit: 'bytes' | 'items' | 'steps' | 'kernels' | 'matrices' | 'tensors' | 'buffers' | 'rows' | 'parts'; readonly decoding?: DecodeProgress }
   /** `resumableFrom`: the step from which a run that failed or was stopped can go on, bit for bit. `seconds` it has spent on training and evaluating. */
   | { readonly type: 'state'; readonly run: RunId; readonly state: RunState; readonly message?: string; readonly resumableFrom?: number; readonly seconds?: number }
   | { readonly type: 'steps'; readonly run: RunId; readonly steps: readonly StepMetrics[] }

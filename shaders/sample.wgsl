@@ -1,5 +1,4 @@
-// Chooses the next token of every sequence and moves the sequence on by one position: one workgroup a sequence.
-// While the next position still lies in the prompt, the prompt's token is taken: prefill by steps.
+// Chooses the next token of every row's sequence and moves the sequence on by one position: one workgroup a row.
 // Top-k and top-p are thresholds on the scaled logit. They are found exactly, by bisection over the 32 bits of a
 // float in an order-preserving code, so nothing is sorted; logits equal to the threshold are all kept.
 struct Settings {
@@ -8,14 +7,15 @@ struct Settings {
   topK: u32,
   // 1 = all
   topP: f32,
-  seed: u32,
+  unused: u32,
   // Ids that end a sequence; unused places repeat the first.
   ends: vec4u,
 }
 
 @group(0) @binding(0) var<uniform> settings: Settings;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read> promptLength: array<u32>;
+// Seed and stream of the random numbers, and the last position that may hold a token.
+@group(0) @binding(2) var<storage, read> requests: array<vec4u>;
 @group(0) @binding(3) var<storage, read_write> tokens: array<u32>;
 @group(0) @binding(4) var<storage, read_write> probabilities: array<f32>;
 @group(0) @binding(5) var<storage, read_write> ids: array<u32>;
@@ -33,10 +33,10 @@ fn code(value: f32) -> u32 {
 }
 
 // PCG's output permutation, applied to each part of the counter in turn.
-fn hash(seed: u32, sequence: u32, position: u32) -> u32 {
+fn hash(seed: u32, stream: u32, position: u32) -> u32 {
   var state = seed;
   for (var part = 0u; part < 3u; part++) {
-    state = (state ^ select(select(position, sequence, part == 1u), 0x9e3779b9u, part == 0u)) * 747796405u + 2891336453u;
+    state = (state ^ select(select(position, stream, part == 1u), 0x9e3779b9u, part == 0u)) * 747796405u + 2891336453u;
     let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
     state = (word >> 22u) ^ word;
   }
@@ -46,6 +46,7 @@ fn hash(seed: u32, sequence: u32, position: u32) -> u32 {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let sequence = group.x;
+  let request = requests[sequence];
   let row = sequence * VOCABULARY;
   let scale = select(1.0, 1.0 / settings.temperature, settings.temperature > 0.0);
 
@@ -145,7 +146,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var other = 0u; other < LANES; other++) {
       total += sums[other];
     }
-    let random = (f32(hash(settings.seed, sequence, positions[sequence]) >> 8u) + 0.5) / 16777216.0;
+    let random = (f32(hash(request.x, request.y, positions[sequence]) >> 8u) + 0.5) / 16777216.0;
     let target_ = random * total;
     var before = 0.0;
     var owner = 0u;
@@ -181,15 +182,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     return;
   }
   let next = positions[sequence] + 1u;
-  let inPrompt = next < promptLength[sequence];
-  if (inPrompt) {
-    chosen = tokens[sequence * LENGTH + next];
-  }
-  tokens[sequence * LENGTH + next] = chosen;
-  probabilities[sequence * LENGTH + next] = exp(logits[row + chosen] - largest) / normaliser;
+  tokens[sequence * RING + next % RING] = chosen;
+  probabilities[sequence * RING + next % RING] = exp(logits[row + chosen] - largest) / normaliser;
   ids[sequence] = chosen;
-  let ended = !inPrompt && any(settings.ends == vec4u(chosen));
-  if (ended || next + 1u >= LENGTH) {
+  if (any(settings.ends == vec4u(chosen)) || next >= request.z) {
     finished[sequence] = 1u;
   }
   positions[sequence] = next;
