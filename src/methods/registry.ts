@@ -296,7 +296,7 @@ export const METHODS: readonly MethodInfo[] = [
     needsReference: false,
     holds: 'tail',
     adapters: true,
-    cost: `${BLOCK_COST}; finding them takes a full eigenproblem of the smaller side`,
+    cost: BLOCK_COST,
   },
   {
     id: 'projection',

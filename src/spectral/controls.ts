@@ -16,8 +16,8 @@ const SIDES = { u: 0x10001, v: 0x20002 } as const;
 
 /**
  * Directions of the same matrices and k as `bases`; free them with `destroyBases`. Random ones are a function of the
- * seed and the matrix's name. Tail ones take an eigenproblem of the smaller side of each matrix, on the CPU: half a
- * second for 576, growing with the cube. An error thrown by `onProgress` ends the work and leaves nothing behind.
+ * seed and the matrix's name. Tail ones come from the same eigenproblem as the top ones. An error thrown by `onProgress` ends the work and leaves
+ * nothing behind.
  * @param values the pretrained weights
  */
 export async function controlDirections(context: Context, values: ParameterBuffers, bases: readonly Pick<Directions, 'batch' | 'k'>[], kind: ControlKind, seed: number, onProgress: Progress = () => undefined): Promise<Directions[]> {

@@ -31,7 +31,7 @@ export interface Extraction {
 
 /**
  * Extracts an adapter from `weights` for the base they were trained from. Holds one matrix of each shape in f32, with the
- * sketches that its decomposition needs. An error thrown by `onProgress` ends the work and leaves nothing behind.
+ * room that its decomposition needs. An error thrown by `onProgress` ends the work and leaves nothing behind.
  * @throws {RangeError} for targets that select nothing, or a rank that is not below the smaller side of every target
  */
 export async function extractAdapter(context: Context, weights: WeightSet, base: AdapterBase, { rank, targets }: ExtractOptions, onProgress: Progress = () => undefined): Promise<Extraction> {

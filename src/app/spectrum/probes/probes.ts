@@ -54,8 +54,8 @@ export function obstacle(run: LabRun): string | undefined {
 
 /** Tokens of the probe set that representation drift uses at most. */
 const stateTokens = 1024;
-/** Seconds that the eigenproblem of a matrix of 576 takes on the CPU; it grows with the cube. */
-const tailSeconds = 0.5;
+/** Seconds that decomposing a matrix of 576 takes on an adapter that is the CPU (bench/RESULTS.md), on a GPU less; it grows with the cube. */
+const tailSeconds = 0.1;
 /** A forward pass is a third of a training step. */
 const forwardShare = 1 / 3;
 /** Base, tuned, and three parts put back. */
