@@ -18,6 +18,7 @@ import { unroll } from '../../gpu/unroll.ts';
 import type { Graph, KernelContext, Operation, Tensor } from '../graph.ts';
 import { expectShape, floatType } from '../graph.ts';
 import { rowLanes } from '../rows.ts';
+import type { AttentionFamily } from './attention.ts';
 import { attentionFamily, rowsParts, TILE } from './attention.ts';
 
 export interface CacheShape {
@@ -45,7 +46,10 @@ interface CachedAttention extends CacheShape {
  * Rows of a chunk that are read together: every run of them that begins at a multiple of this belongs to one slot, at
  * rising positions without a gap, and what it does not fill is padding.
  */
-export const chunkBlock = (facts: AdapterFacts): number => (attentionFamily(facts) === 'rows' ? facts.subgroupSize : TILE);
+export const chunkBlock = (facts: AdapterFacts): number => ({ rows: facts.subgroupSize, tiled: TILE, step: 1 })[chunkKernels(facts)];
+
+/** On the CPU without subgroups the kernels of a step do: tiles take such an adapter many seconds to compile. */
+const chunkKernels = (facts: AdapterFacts): AttentionFamily | 'step' => (facts.software && facts.subgroupSize < 4 ? 'step' : attentionFamily(facts));
 
 /** The slot of a row that is padding; none has as many. */
 export const NO_SLOT = 0xffffffff;
@@ -77,8 +81,9 @@ const cachedAttentionOperation: Operation<CachedAttention> = {
     const append = appendCall(context);
     const { attributes: { reading }, facts } = context;
     if (reading === 'append') return [append];
-    if (reading === 'step') return [append, ...stepCalls(context)];
-    return [append, attentionFamily(facts) === 'rows' ? rowsCall(context) : tiledCall(context)];
+    const kernels = reading === 'step' ? 'step' : chunkKernels(facts);
+    if (kernels === 'step') return [append, ...stepCalls(context)];
+    return [append, kernels === 'rows' ? rowsCall(context) : tiledCall(context)];
   },
   reference([qkv, positions, slots, keys, values], { slots: count, length, heads, keyValueHeads, headDim }) {
     const width = keyValueHeads * headDim;
