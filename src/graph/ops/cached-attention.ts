@@ -185,17 +185,18 @@ function stepCalls(context: Context): Call[] {
   const part = Math.min(facts.software ? PART.software : PART.gpu, length);
   const parts = Math.ceil(length / part);
   const lanes = rowLanes(facts);
+  const keys = facts.software ? 4 : 2;
   const walkers = Math.max(1, Math.floor(lanes / vectors));
   const group = heads / keyValueHeads;
   const fits = (count: number): boolean => count === 1 || count * (4 * part + 4 * lanes + 16 * walkers * vectors) <= WORKGROUP_BYTES;
   const shared = Array.from({ length: Math.min(SHARED_HEADS, group) }, (_, i) => i + 1).findLast((count) => group % count === 0 && fits(count))!;
-  const constants = { ...shapeConstants(attributes), SHARED: shared, VECTORS: vectors, PART: part, PARTS: parts, LANES: lanes, WALKERS: walkers, SPLIT: parts > 1 };
+  const constants = { ...shapeConstants(attributes), SHARED: shared, VECTORS: vectors, PART: part, PARTS: parts, KEYS: keys, LANES: lanes, WALKERS: walkers, SPLIT: parts > 1 };
   const read = inputs.map(({ slice }) => slice);
   const [, positions, places] = read as [Slice, Slice, Slice];
   const mixed = parts > 1 ? scratch(4 * rows * heads * parts * headDim) : output!.slice;
   const tops = parts > 1 ? [scratch(8 * rows * heads * parts)] : [];
   const step: Call = {
-    kernel: readingKernel('cachedAttention step', unroll(stepSource, { SHARED: shared }), context, 1 + tops.length, constants, { fours: true }),
+    kernel: readingKernel('cachedAttention step', unroll(stepSource, { SHARED: shared, KEYS: keys }), context, 1 + tops.length, constants, { fours: true }),
     slices: [...read, mixed, ...tops],
     grid: [heads / shared, rows, parts],
   };
