@@ -7,7 +7,7 @@
 //   keys, values [SLOTS, LENGTH, KV_HEADS * VECTORS]
 //   mixed     [ROWS, HEADS, VECTORS], divided by the sum; with PARTS > 1 [ROWS, HEADS, PARTS, VECTORS], not divided
 //   tops      [ROWS, HEADS, PARTS, 2]: with PARTS > 1 the largest score of each part and the sum of exp(score - largest)
-// Baked: SLOTS, LENGTH, HEADS, KV_HEADS, SHARED, VECTORS, SCALE, PART, PARTS, LANES, WALKERS (how many lanes walk the keys
+// Baked: SLOTS, LENGTH, HEADS, KV_HEADS, SHARED, VECTORS, SCALE, PART, PARTS, KEYS, LANES, WALKERS (how many lanes walk the keys
 // of one vector of the head side by side). Flag: SPLIT (PARTS > 1). Grid: x over heads in groups of SHARED, y over rows, z
 // over parts.
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
@@ -39,21 +39,32 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //#for h SHARED
   var top$h = -3.0e38;
 //#next
-  for (var key = lane; key < count; key += LANES) {
-    let at = cached + key * (KV_HEADS * VECTORS);
+  // Several keys a lane at a time: a number of the query is loaded once for all of them.
+  for (var key = lane; key < count; key += KEYS * LANES) {
+//#for k KEYS
+    let at$k = cached + min(key + $ku * LANES, count - 1u) * (KV_HEADS * VECTORS);
 //#for h SHARED
-    var score$h = 0.0;
+    var score$h_$k = 0.0;
+//#next
 //#next
     for (var v = 0u; v < VECTORS; v++) {
-      let four = keys_four(at + v);
+//#for k KEYS
+      let four$k = keys_four(at$k + v);
+//#next
 //#for h SHARED
-      score$h += dot(qkv[query + $hu * VECTORS + v], four);
+      let query$h = qkv[query + $hu * VECTORS + v];
+//#for k KEYS
+      score$h_$k += dot(query$h, four$k);
+//#next
 //#next
     }
+//#for k KEYS
+    if (key + $ku * LANES < count) {
 //#for h SHARED
-    score$h *= SCALE;
-    scores[$hu * PART + key] = score$h;
-    top$h = max(top$h, score$h);
+      scores[$hu * PART + key + $ku * LANES] = SCALE * score$h_$k;
+      top$h = max(top$h, SCALE * score$h_$k);
+//#next
+    }
 //#next
   }
 //#for h SHARED

@@ -18,6 +18,7 @@ import { unroll } from '../../gpu/unroll.ts';
 import type { Graph, KernelContext, Operation, Tensor } from '../graph.ts';
 import { expectShape, floatType } from '../graph.ts';
 import { rowLanes } from '../rows.ts';
+import type { AttentionFamily } from './attention.ts';
 import { attentionFamily, rowsParts, TILE } from './attention.ts';
 
 export interface CacheShape {
@@ -45,7 +46,10 @@ interface CachedAttention extends CacheShape {
  * Rows of a chunk that are read together: every run of them that begins at a multiple of this belongs to one slot, at
  * rising positions without a gap, and what it does not fill is padding.
  */
-export const chunkBlock = (facts: AdapterFacts): number => (attentionFamily(facts) === 'rows' ? facts.subgroupSize : TILE);
+export const chunkBlock = (facts: AdapterFacts): number => ({ rows: facts.subgroupSize, tiled: TILE, step: 1 })[chunkKernels(facts)];
+
+/** On the CPU without subgroups the kernels of a step do: tiles take such an adapter many seconds to compile. */
+const chunkKernels = (facts: AdapterFacts): AttentionFamily | 'step' => (facts.software && facts.subgroupSize < 4 ? 'step' : attentionFamily(facts));
 
 /** The slot of a row that is padding; none has as many. */
 export const NO_SLOT = 0xffffffff;
@@ -77,8 +81,9 @@ const cachedAttentionOperation: Operation<CachedAttention> = {
     const append = appendCall(context);
     const { attributes: { reading }, facts } = context;
     if (reading === 'append') return [append];
-    if (reading === 'step') return [append, ...stepCalls(context)];
-    return [append, attentionFamily(facts) === 'rows' ? rowsCall(context) : tiledCall(context)];
+    const kernels = reading === 'step' ? 'step' : chunkKernels(facts);
+    if (kernels === 'step') return [append, ...stepCalls(context)];
+    return [append, kernels === 'rows' ? rowsCall(context) : tiledCall(context)];
   },
   reference([qkv, positions, slots, keys, values], { slots: count, length, heads, keyValueHeads, headDim }) {
     const width = keyValueHeads * headDim;
@@ -180,17 +185,18 @@ function stepCalls(context: Context): Call[] {
   const part = Math.min(facts.software ? PART.software : PART.gpu, length);
   const parts = Math.ceil(length / part);
   const lanes = rowLanes(facts);
+  const keys = facts.software ? 4 : 2;
   const walkers = Math.max(1, Math.floor(lanes / vectors));
   const group = heads / keyValueHeads;
   const fits = (count: number): boolean => count === 1 || count * (4 * part + 4 * lanes + 16 * walkers * vectors) <= WORKGROUP_BYTES;
   const shared = Array.from({ length: Math.min(SHARED_HEADS, group) }, (_, i) => i + 1).findLast((count) => group % count === 0 && fits(count))!;
-  const constants = { ...shapeConstants(attributes), SHARED: shared, VECTORS: vectors, PART: part, PARTS: parts, LANES: lanes, WALKERS: walkers, SPLIT: parts > 1 };
+  const constants = { ...shapeConstants(attributes), SHARED: shared, VECTORS: vectors, PART: part, PARTS: parts, KEYS: keys, LANES: lanes, WALKERS: walkers, SPLIT: parts > 1 };
   const read = inputs.map(({ slice }) => slice);
   const [, positions, places] = read as [Slice, Slice, Slice];
   const mixed = parts > 1 ? scratch(4 * rows * heads * parts * headDim) : output!.slice;
   const tops = parts > 1 ? [scratch(8 * rows * heads * parts)] : [];
   const step: Call = {
-    kernel: readingKernel('cachedAttention step', unroll(stepSource, { SHARED: shared }), context, 1 + tops.length, constants, { fours: true }),
+    kernel: readingKernel('cachedAttention step', unroll(stepSource, { SHARED: shared, KEYS: keys }), context, 1 + tops.length, constants, { fours: true }),
     slices: [...read, mixed, ...tops],
     grid: [heads / shared, rows, parts],
   };
