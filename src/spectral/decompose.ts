@@ -1,10 +1,12 @@
 /**
  * @file Truncated singular value decompositions of all weight matrices of one shape at once: the eigenproblem of the smaller Gram matrix, in full.
  *
- * Spectra of language models are flat, so iterations on a sketch converge slowly: with four power iterations down_proj of SmolLM2-135M lost 1.3% of the
- * energy at k 20%, and a Chebyshev filter that finds the block costs as many products as tridiagonalising the whole matrix does. So every matrix takes one
- * exact route: A Aᵀ, its tridiagonal form (tridiagonal.ts), eigenvectors of that in f64 on the CPU (eigen.ts), and back; only 2n + n k numbers cross.
- * What came out is measured (quality.ts). The Gram matrix squares the condition: where values reach further down than f32 then resolves, the directions
+ * Spectra of language models are flat, so iterations on a sketch converge slowly: four power iterations left 1.3% of the energy of SmolLM2-135M's
+ * down_proj outside, and a Chebyshev filter that finds the block costs more products than tridiagonalising the whole matrix does. So every matrix takes
+ * one exact route: A Aᵀ, its tridiagonal form (tridiagonal.ts), the eigenvectors of that in f64 on the CPU (eigen.ts), and back. Only 2n + n k numbers
+ * cross, and the CPU's part is a tenth of a second for ten matrices of 576, too little for helpers to be worth their start.
+ *
+ * What came out is measured (quality.ts). A Gram matrix squares the condition: where values reach further down than f32 then resolves, the directions
  * that stand are taken out of the matrix and the rest is decomposed again, until the contract holds.
  *
  * Orientation: `short` is the smaller side of the matrix, `long` the other; A stands for the matrix as [short, long].
