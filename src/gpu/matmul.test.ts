@@ -50,7 +50,7 @@ function isWanted({ skip }: MatmulShape, i: number, j: number, begin: number): b
 async function check(given: Case, force: { tile?: Tile; splits?: number } = {}): Promise<Float32Array> {
   const { layout, m, n, k, batch = 1, table = [], begins = [] } = given;
   const [aStarts, bStarts, cStarts] = [starts(batch, m * k, given.a, table), starts(batch, k * n, given.b, table), starts(batch, m * n, given.c, table)];
-  const length = (begins: readonly number[], size: number): number => Math.max(...begins) + size + 5;
+  const length = (first: readonly number[], size: number): number => Math.max(...first) + size + 5;
   const a = storedNoise(length(aStarts, m * k), 1, given.aType);
   const aMinus = given.aMinus ? storedNoise(a.length, 2, given.aMinusType) : undefined;
   const b = storedNoise(length(bStarts, k * n), 3, given.bType);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { relativeError } from '../graph/testing.ts';
-import { singularValues, symmetricEigen } from './eigen.ts';
+import { singularValues, symmetricEigen, tridiagonalEigen } from './eigen.ts';
 import { firstColumns, matrix, minus, multiply, referenceSvd, squaredNorm, transpose, type Matrix } from './reference.ts';
 import { normalMatrix, orthogonalityError, planted } from './testing.ts';
 
@@ -25,6 +25,29 @@ test.each([
 test('indefinite matrices keep their signs', () => {
   const { values } = symmetricEigen([0, 2, 2, 0], 2, 0);
   expect(relativeError(values, Float64Array.of(2, -2))).toBeLessThan(1e-15);
+});
+
+test.each([
+  ['apart', [1, 2, 3, 4, 5, 6], [0.5, 0.5, 0.5, 0.5, 0.5, 9]],
+  ['in parts with equal values', [2, 2, 7, 2, 2, 7], [1, 0, 0, 1, 0, 9]],
+  ['equal to the last bits', [1, 1, 1, 1, 1, 1], [1e-17, 1e-16, 1e-15, 1e-16, 1e-17, 9]],
+  ['graded', [1, 1e-3, 1e-6, 1e-9, 1e-12, 1e-15], [1e-2, 1e-5, 1e-8, 1e-11, 1e-14, 9]],
+] as const)('tridiagonal, %s: the largest and the smallest', (_, diagonal, offDiagonal) => {
+  const n = diagonal.length;
+  const a = matrix(n, n);
+  for (let i = 0; i < n; i += 1) {
+    a.values[i * n + i] = diagonal[i]!;
+    if (i > 0) a.values[i * n + i - 1] = a.values[(i - 1) * n + i] = offDiagonal[i - 1]!;
+  }
+  for (const smallest of [false, true]) {
+    const { values, vectors } = tridiagonalEigen(diagonal, offDiagonal, 4, { smallest });
+    expect([...values]).toEqual([...values].toSorted((x, y) => y - x));
+    const v = transpose(matrix(4, n, vectors));
+    const own = smallest ? [...values].toReversed() : [...values];
+    const turned = { ...v, values: v.values.map((value, at) => value * own[at % 4]!) };
+    expect(Math.sqrt(squaredNorm(minus(multiply(a, v), turned)))).toBeLessThan(1e-14 * Math.sqrt(squaredNorm(a)));
+    expect(orthogonalityError(v)).toBeLessThan(1e-13);
+  }
 });
 
 test('singular values against one-sided Jacobi', () => {
