@@ -31,7 +31,7 @@ test('the first run decomposes, and its bases are listed among what is kept', as
   await primary(/^Start/).click();
   await expect(status(page)).toContainText('Finished', patience);
   const run = await openStation(page, 'Run');
-  await expect(run).toContainText(/\d+ matrices decomposed in (under\s)?\d+\ss/);
+  await expect(run).toContainText(/\d+ matrices decomposed in (under\s)?\d+\ss; worst: [\w.]+, at least (1\.0000|0\.999\d) of the exact subspace, at most \S+ of its energy missing/);
   const region = await openStation(page, 'Model');
   await region.locator('summary', { hasText: 'Kept in this browser' }).click();
   await expect(entry(region)).toContainText(/^Built-in model, k 25%singular bases, [\d.]+ [kM]B, last used /);
