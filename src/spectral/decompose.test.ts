@@ -116,3 +116,19 @@ test('equal singular values', async () => {
   expect(Math.max(orthogonalityError(found!.u), orthogonalityError(found!.v))).toBeLessThan(2e-6);
   expect(Math.max(...Array.from(found!.sigma, (value) => Math.abs(value - 1)))).toBeLessThan(1e-5);
 });
+
+test('the lanes and tiles of a GPU give what those of the CPU give', async () => {
+  const [rows, columns, k] = [150, 96, 20];
+  const layout = layoutOf({ a: [rows, columns], b: [rows, columns] });
+  const values = filled(context, layout, { a: normalMatrix(rows, columns, 21).values, b: normalMatrix(rows, columns, 22).values });
+  const { gpu } = context;
+  const [own, other] = await Promise.all(
+    [gpu, { ...gpu, facts: { ...gpu.facts, software: !gpu.facts.software } }].map(async (each) => readBasis(context, await decompose({ ...context, gpu: each }, values, layout.matrixBatches()[0]!, { k }))),
+  );
+  for (const [i, { u, v, sigma }] of other!.entries()) {
+    expect(Math.max(orthogonalityError(u), orthogonalityError(v))).toBeLessThan(2e-6);
+    expect(Math.max(largestAngle(own![i]!.u, u), largestAngle(own![i]!.v, v))).toBeLessThan(1e-4);
+    expect(Math.max(...Array.from(sigma, (value, j) => Math.abs(value / own![i]!.sigma[j]! - 1)))).toBeLessThan(1e-5);
+  }
+  context.pool.destroyAll();
+});
