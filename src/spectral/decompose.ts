@@ -2,7 +2,7 @@
  * @file Truncated singular value decompositions of all weight matrices of one shape at once: the eigenproblem of the smaller Gram matrix, in full.
  *
  * Spectra of language models are flat, so iterations on a sketch converge slowly: four power iterations left 1.3% of the energy of SmolLM2-135M's
- * down_proj outside, and a Chebyshev filter that finds the block costs more products than tridiagonalising the whole matrix does. So every matrix takes
+ * down_proj outside, and a Chebyshev filter of degree 10 on the block takes, counted, four times the operations of tridiagonalising the whole matrix. So every matrix takes
  * one exact route: A Aᵀ, its tridiagonal form (tridiagonal.ts), the eigenvectors of that in f64 on the CPU (eigen.ts), and back. Only 2n + n k numbers
  * cross, and the CPU's part is a tenth of a second for ten matrices of 576, too little for helpers to be worth their start.
  *
